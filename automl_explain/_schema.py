@@ -1,0 +1,229 @@
+"""TableSchema: the names and types of a raw table, kept so that rows arriving as JSON get them back."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from automl_explain.exceptions import DataError, InputError
+
+Kind = Literal["number", "boolean", "category", "datetime", "text"]
+
+
+@dataclasses.dataclass(frozen=True)
+class ColumnSchema:
+    """Name and type of one raw column.
+
+    Parameters
+    ----------
+    name : str or int
+        Column label.
+    kind : {"number", "boolean", "category", "datetime", "text"}
+        What the cells are.
+    dtype : str
+        The pandas dtype to restore.
+    categories : tuple, default ()
+        The categories of a ``category`` column, in order.
+    ordered : bool, default False
+        Whether those categories are ordered.
+    """
+
+    name: str | int
+    kind: Kind
+    dtype: str
+    categories: tuple[Any, ...] = ()
+    ordered: bool = False
+
+    @classmethod
+    def of(cls, name: str | int, column: pd.Series) -> ColumnSchema:
+        """Schema of a pandas column."""
+        dtype = column.dtype
+        if isinstance(dtype, pd.CategoricalDtype):
+            plain = tuple(c.item() if isinstance(c, np.generic) else c for c in dtype.categories)
+            if all(isinstance(c, (str, bool, int, float)) for c in plain):
+                return cls(name, "category", "category", plain, bool(dtype.ordered))
+            return cls(name, "text", "object")
+        if pd.api.types.is_datetime64_any_dtype(dtype):
+            return cls(name, "datetime", str(dtype))
+        if pd.api.types.is_bool_dtype(dtype):
+            return cls(name, "boolean", str(dtype))
+        if pd.api.types.is_numeric_dtype(dtype):
+            return cls(name, "number", str(dtype))
+        return cls(name, "text", str(dtype))
+
+    def read(self, column: pd.Series) -> pd.Series:
+        """Cells as this column's type.
+
+        Raises
+        ------
+        DataError
+            If a cell cannot be read as this type; names the column, the row and the cell.
+        """
+        reader = {
+            "number": self._read_number,
+            "boolean": self._read_boolean,
+            "category": self._read_category,
+            "datetime": self._read_datetime,
+            "text": self._read_text,
+        }[self.kind]
+        return reader(column)
+
+    def _read_number(self, column: pd.Series) -> pd.Series:
+        cells = column if pd.api.types.is_numeric_dtype(column.dtype) else pd.to_numeric(column, errors="coerce")
+        self._refuse(column, cells.isna() & ~column.isna(), "a number")
+        if str(cells.dtype) == self.dtype:
+            return cells
+        wanted = pd.api.types.pandas_dtype(self.dtype)
+        # A whole-number column has no room for a missing or fractional cell.
+        whole = pd.api.types.is_integer_dtype(wanted) and (cells.isna().any() or (cells % 1 != 0).any())
+        if whole and (isinstance(wanted, np.dtype) or (cells.dropna() % 1 != 0).any()):
+            return cells.astype("float64")
+        return cells.astype(wanted)
+
+    def _read_boolean(self, column: pd.Series) -> pd.Series:
+        known = {True: True, False: False, "true": True, "false": False, "True": True, "False": False}
+        cells = column.astype(object).map(lambda c: known.get(c) if isinstance(c, (bool, np.bool_, int, float, str)) else None)
+        self._refuse(column, cells.isna() & ~column.isna(), "true or false")
+        if cells.isna().any():
+            return cells.astype("boolean") if self.dtype == "boolean" else cells.astype(object)
+        return cells.astype(self.dtype)
+
+    def _read_category(self, column: pd.Series) -> pd.Series:
+        present = pd.Series(column.astype(object)).dropna()
+        # An unseen value stays a value: the pipeline decides what it does with it, not this reader.
+        extra = [c for c in pd.unique(present) if c not in set(self.categories)]
+        dtype = pd.CategoricalDtype([*self.categories, *extra], ordered=self.ordered)
+        return column.astype(object).astype(dtype)
+
+    def _read_datetime(self, column: pd.Series) -> pd.Series:
+        if pd.api.types.is_datetime64_any_dtype(column.dtype):
+            cells = column
+        elif pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype):
+            cells = pd.to_datetime(column, unit="ms", errors="coerce")  # what DataFrame.to_json writes
+        else:
+            cells = pd.to_datetime(column, errors="coerce", format="ISO8601", utc="," in self.dtype)
+        self._refuse(column, cells.isna() & ~column.isna(), "a date (ISO 8601 text or milliseconds since 1970)")
+        wanted = pd.api.types.pandas_dtype(self.dtype)
+        zone = getattr(wanted, "tz", None)
+        if zone is not None and cells.dt.tz is None:
+            cells = cells.dt.tz_localize("UTC").dt.tz_convert(zone)
+        elif zone is None and cells.dt.tz is not None:
+            cells = cells.dt.tz_convert("UTC").dt.tz_localize(None)
+        return cells.astype(wanted)
+
+    def _read_text(self, column: pd.Series) -> pd.Series:
+        nested = column.map(lambda c: isinstance(c, (list, dict, set)))
+        self._refuse(column, nested, "text")
+        if self.dtype == "object" or str(column.dtype) == self.dtype:
+            return column.astype(self.dtype)
+        return column.map(lambda c: c if isinstance(c, str) or pd.isna(c) else str(c)).astype(self.dtype)
+
+    def _refuse(self, column: pd.Series, bad: pd.Series, expected: str) -> None:
+        wrong = np.flatnonzero(bad.to_numpy(dtype=bool))
+        if wrong.size:
+            raise DataError(
+                f"Column {self.name!r}, row {wrong[0]}: {column.iloc[wrong[0]]!r} is not {expected}"
+                + (f" ({wrong.size} such rows)." if wrong.size > 1 else ".")
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class TableSchema:
+    """Names and types of the columns of a raw table, in order.
+
+    Parameters
+    ----------
+    columns : tuple of ColumnSchema
+        The columns.
+    container : {"frame", "array", "sparse"}
+        What the pipeline was given: a DataFrame, an ndarray or a scipy sparse matrix.
+    """
+
+    columns: tuple[ColumnSchema, ...]
+    container: Literal["frame", "array", "sparse"] = "frame"
+
+    @property
+    def names(self) -> tuple[str | int, ...]:
+        """Column names."""
+        return tuple(c.name for c in self.columns)
+
+    @classmethod
+    def of(cls, table: Any, names: Iterable[str | int] | None = None) -> TableSchema:
+        """Schema of a DataFrame, an ndarray or a scipy sparse matrix of shape (n_rows, n_raw)."""
+        if isinstance(table, pd.DataFrame):
+            labels = list(table.columns) if names is None else list(names)
+            return cls(tuple(ColumnSchema.of(n, table.iloc[:, i]) for i, n in enumerate(labels)))
+        labels = list(range(table.shape[1])) if names is None else list(names)
+        kind: Kind = "text" if table.dtype == object else "number"
+        columns = tuple(ColumnSchema(n, kind, str(table.dtype)) for n in labels)
+        return cls(columns, "sparse" if sp.issparse(table) else "array")
+
+    def read(self, rows: Sequence[Mapping[str, Any]] | pd.DataFrame) -> Any:
+        """Rows as the table that the pipeline was trained on: same columns, order and types.
+
+        Parameters
+        ----------
+        rows : list of dict, or DataFrame
+            Records as JSON gives them, one per row. Columns in excess are left out; missing cells
+            are ``None`` or NaN.
+
+        Returns
+        -------
+        DataFrame, ndarray or csr_matrix of shape (n_rows, n_raw)
+
+        Raises
+        ------
+        InputError
+            If there are no rows, they are not records, or a column is missing.
+        DataError
+            If a cell cannot be read as its column's type.
+        """
+        frame = self._frame(rows)
+        by_text = {str(c): i for i, c in enumerate(frame.columns)}
+        missing = [str(n) for n in self.names if str(n) not in by_text]
+        if missing:
+            close = {m: difflib.get_close_matches(m, by_text, n=1) for m in missing}
+            hints = "; ".join(f"did you mean {c[0]!r} for {m!r}?" for m, c in close.items() if c)
+            raise InputError(
+                f"Missing column{'s' if len(missing) > 1 else ''} {', '.join(map(repr, missing))}; "
+                f"expected {', '.join(map(repr, map(str, self.names)))}. {hints}".rstrip()
+            )
+        cells = [c.read(frame.iloc[:, by_text[str(c.name)]]) for c in self.columns]
+        result = pd.concat([c.rename(s.name) for c, s in zip(cells, self.columns, strict=True)], axis=1)
+        if self.container == "frame":
+            return result
+        if self.container == "sparse":
+            return sp.csr_matrix(result.to_numpy(dtype=np.float64))
+        return result.to_numpy()
+
+    @staticmethod
+    def _frame(rows: Any) -> pd.DataFrame:
+        if isinstance(rows, pd.DataFrame):
+            frame = rows
+        elif isinstance(rows, Mapping) or isinstance(rows, (str, bytes)) or not isinstance(rows, Iterable):
+            raise InputError(f"Rows must be a list of records (one dict per row) or a DataFrame; got {type(rows).__name__}.")
+        else:
+            records = list(rows)
+            wrong = next((r for r in records if not isinstance(r, Mapping)), None)
+            if wrong is not None:
+                raise InputError(f"Every row must be a record (a dict of column names and cells); got {type(wrong).__name__}.")
+            frame = pd.DataFrame.from_records([dict(r) for r in records])
+        if len(frame) == 0:
+            raise InputError("There are no rows to read; pass at least one record.")
+        return frame
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-ready form; `from_json` reads it back."""
+        return {"container": self.container, "columns": [dataclasses.asdict(c) for c in self.columns]}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> TableSchema:
+        """Read back what `to_json` wrote."""
+        columns = (ColumnSchema(**{**c, "categories": tuple(c["categories"])}) for c in data["columns"])
+        return cls(tuple(columns), data["container"])

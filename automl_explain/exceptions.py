@@ -1,0 +1,136 @@
+"""What can go wrong, drawn as one tree.
+
+::
+
+    AutoMLExplainError
+    |-- InputError (ValueError)                    an argument is not what was expected
+    |   |-- ConflictingTransformationsError        both ``transformations`` and ``feature_maps``
+    |   |-- InitDatasetMissingError                nothing to train the surrogate on
+    |   |-- MissingEvalDataError                   local values asked for without rows
+    |   |-- MissingExplanationTypesError           neither ``"local"`` nor ``"global"``
+    |   |-- MissingRawTransformationsError         raw values asked for without a feature map
+    |   `-- MissingLocalValuesError                the explanation holds global values only
+    |-- DataError (ValueError)                     the rows themselves cannot be used
+    |-- UnsupportedModelError (TypeError)          the model cannot be explained, and why
+    |   `-- UnknownTransformerError                a featurization step whose lineage is unknown
+    |-- SelfCheckError (RuntimeError)              the model and its parts predict differently
+    |-- SurrogateNotFittedError (RuntimeError)     a surrogate is used before ``fit``
+    |-- StorageError (RuntimeError)                something saved cannot be written or read
+    |   |-- AlreadyExistsError (FileExistsError)   the target is there and may not be overwritten
+    |   |-- NotFoundError (FileNotFoundError)      nothing is saved under that name
+    |   `-- CorruptFileError (ValueError)          the file is damaged, foreign or from a newer version
+    `-- MissingExtraError (ImportError)            an optional package is not installed
+
+Warnings: `ExplanationWarning` (a ``UserWarning``) with `UnmappedFeaturesWarning` and
+`LowFidelityWarning` below it.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AlreadyExistsError",
+    "AutoMLExplainError",
+    "ConflictingTransformationsError",
+    "CorruptFileError",
+    "DataError",
+    "ExplanationWarning",
+    "InitDatasetMissingError",
+    "InputError",
+    "LowFidelityWarning",
+    "MissingEvalDataError",
+    "MissingExplanationTypesError",
+    "MissingExtraError",
+    "MissingLocalValuesError",
+    "MissingRawTransformationsError",
+    "NotFoundError",
+    "SelfCheckError",
+    "StorageError",
+    "SurrogateNotFittedError",
+    "UnknownTransformerError",
+    "UnmappedFeaturesWarning",
+    "UnsupportedModelError",
+]
+
+
+class AutoMLExplainError(Exception):
+    """Root of every error raised on purpose by ``automl_explain``."""
+
+
+class InputError(AutoMLExplainError, ValueError):
+    """An argument is not what was expected."""
+
+
+class ConflictingTransformationsError(InputError):
+    """Both ``transformations`` and ``feature_maps`` were given."""
+
+
+class InitDatasetMissingError(InputError):
+    """The surrogate has no rows to learn from."""
+
+
+class MissingEvalDataError(InputError):
+    """Local values were asked for without rows to explain."""
+
+
+class MissingExplanationTypesError(InputError):
+    """The explanation types hold neither ``"local"`` nor ``"global"``, or something else."""
+
+
+class MissingRawTransformationsError(InputError):
+    """Raw values were asked for, but there is no feature map to fold with."""
+
+
+class MissingLocalValuesError(InputError):
+    """The explanation was made without local values."""
+
+
+class DataError(AutoMLExplainError, ValueError):
+    """The rows or labels cannot be used (all targets missing, no rows, wrong type in a cell)."""
+
+
+class UnsupportedModelError(AutoMLExplainError, TypeError):
+    """The model cannot be explained; the message says why."""
+
+
+class UnknownTransformerError(UnsupportedModelError):
+    """No rule says which raw columns feed the outputs of a transformer; the message names it."""
+
+
+class SelfCheckError(AutoMLExplainError, RuntimeError):
+    """The model predicts differently on raw rows than its estimator on the transformed rows."""
+
+
+class SurrogateNotFittedError(AutoMLExplainError, RuntimeError):
+    """A surrogate was used before it was fitted."""
+
+
+class StorageError(AutoMLExplainError, RuntimeError):
+    """Something saved cannot be written or read."""
+
+
+class AlreadyExistsError(StorageError, FileExistsError):
+    """The target exists and ``exist_ok`` was not given."""
+
+
+class NotFoundError(StorageError, FileNotFoundError):
+    """Nothing is saved at the place given."""
+
+
+class CorruptFileError(StorageError, ValueError):
+    """The file is damaged, was changed, is not ours, or comes from a newer version."""
+
+
+class MissingExtraError(AutoMLExplainError, ImportError):
+    """An optional package is missing; the message holds the command that installs it."""
+
+
+class ExplanationWarning(UserWarning):
+    """Root of the warnings of ``automl_explain``."""
+
+
+class UnmappedFeaturesWarning(ExplanationWarning):
+    """Some engineered features have no raw parent; their share is reported as unmapped."""
+
+
+class LowFidelityWarning(ExplanationWarning):
+    """The surrogate reproduces the teacher less well than it should."""

@@ -1,0 +1,97 @@
+"""The contracts between the parts, on one page.
+
+A part that meets its contract works everywhere; none asks what another part is, only what it can do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from automl_explain.feature_map import FeatureMap
+
+
+@runtime_checkable
+class PipelineAdapter(Protocol):
+    """What the setup asks of a fitted model: its parts, its names and its own predictions.
+
+    Attributes
+    ----------
+    task : {"classification", "regression"}
+        What the model does.
+    estimator : object
+        Predicts from engineered rows: ``predict`` and, for classifiers, ``predict_proba`` and
+        ``classes_`` with the original labels.
+    featurizer : object or None
+        Makes engineered rows from raw rows; None where the model reads the raw columns.
+    classes : list or None
+        Original labels in the order of the columns of ``predict_proba``; None for regression.
+    """
+
+    task: str
+    estimator: Any
+    featurizer: Any
+    classes: list[Any] | None
+
+    def transform(self, X: Any) -> Any:
+        """Engineered rows (DataFrame, ndarray or csr_matrix of shape (n_rows, n_engineered))."""
+
+    def predict_raw(self, X: Any) -> np.ndarray:
+        """The library's own soft output on raw rows: (n_rows, n_classes) or (n_rows,)."""
+
+    def predict_engineered(self, Z: Any) -> np.ndarray:
+        """The estimator's soft output on engineered rows, in the same shape as `predict_raw`."""
+
+    def feature_map(self, X: Any, raw_names: Sequence[str | int]) -> FeatureMap:
+        """Weights of shape (n_raw, n_engineered), with the engineered names in the order of `transform`."""
+
+
+@runtime_checkable
+class SurrogateModel(Protocol):
+    """A glass-box model that learns a teacher's soft output and explains itself.
+
+    Outputs are margins: log-odds for classification (one column for two classes, one per class
+    for more), the target for regression.
+    """
+
+    def fit(self, X: Any, targets: np.ndarray, **options: Any) -> SurrogateModel:
+        """Learn targets of shape (n_rows, n_outputs) from encoded engineered rows."""
+
+    def predict_output(self, X: Any) -> np.ndarray:
+        """Margins of shape (n_rows, n_outputs)."""
+
+    def shapley_values(self, X: Any) -> Any:
+        """Contributions: ndarray of shape (n_outputs, n_rows, n_features), or a tuple of csr_matrix."""
+
+    @property
+    def expected_values(self) -> np.ndarray:
+        """Output where all contributions are zero, shape (n_outputs,)."""
+
+    @property
+    def model(self) -> Any:
+        """The native learner, or a list of learners where there is one per class."""
+
+
+@runtime_checkable
+class Explainer(Protocol):
+    """Makes explanations; what scoring explainers and stores know of one."""
+
+    features: Sequence[str | int]
+    classes: list[Any] | None
+
+    def explain_local(self, evaluation_examples: Any) -> Any:
+        """Explanation of every row."""
+
+    def explain_global(self, evaluation_examples: Any = None, include_local: bool = True) -> Any:
+        """Explanation of the rows together."""
+
+
+@runtime_checkable
+class ExplanationStore(Protocol):
+    """Keeps explanations; ``MimicWrapper`` hands them to one when it is given one."""
+
+    def upload_model_explanation(self, explanation: Any, *, top_k: int | None = None, comment: str | None = None, true_ys: Any = None) -> Any:
+        """Keep an explanation."""
