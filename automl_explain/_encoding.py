@@ -1,0 +1,223 @@
+"""EngineeredEncoder: engineered rows -> the numeric matrix that surrogates read."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from automl_explain.exceptions import DataError, InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class EngineeredEncoder:
+    """Names of the engineered features and the categories of those that are categorical.
+
+    Parameters
+    ----------
+    names : tuple of str or int
+        Engineered features, in order.
+    labels : tuple of str or int
+        Column labels of the DataFrame they came in; equal to ``names`` for arrays.
+    categories : dict of int to tuple
+        Position of a categorical feature -> its categories in the order of their codes.
+    """
+
+    names: tuple[str | int, ...]
+    labels: tuple[str | int, ...]
+    categories: Mapping[int, tuple[Any, ...]]
+
+    @classmethod
+    def of(
+        cls, rows: Any, names: Iterable[str | int] | None = None, categorical: Sequence[str | int] | None = None
+    ) -> EngineeredEncoder:
+        """Encoder for rows like these.
+
+        Parameters
+        ----------
+        rows : DataFrame, ndarray or scipy sparse of shape (n_rows, n_engineered)
+        names : iterable of str or int, optional
+            Engineered names; the column labels, or 0, 1, ..., if left out.
+        categorical : sequence of str or int, optional
+            Names or positions of columns whose cells are categories. Columns of a pandas
+            ``category`` type are categorical by themselves.
+
+        Raises
+        ------
+        InputError
+            If the rows are not a table, the number of names differs from its width, or a
+            categorical column does not exist.
+        """
+        rows = as_table(rows, "init_dataset")
+        labels = tuple(rows.columns) if isinstance(rows, pd.DataFrame) else tuple(range(rows.shape[1]))
+        chosen = labels if names is None else tuple(names)
+        if len(chosen) != rows.shape[1]:
+            raise InputError(
+                f"`features` has {len(chosen)} names for {rows.shape[1]} engineered columns. "
+                "Pass `setup.engineered_feature_names` with `setup.X_transform`."
+            )
+        positions = {_position(c, chosen, labels) for c in categorical or ()}
+        categories: dict[int, tuple[Any, ...]] = {}
+        if isinstance(rows, pd.DataFrame):
+            for j in range(rows.shape[1]):
+                dtype = rows.dtypes.iloc[j]
+                if isinstance(dtype, pd.CategoricalDtype):
+                    categories[j] = tuple(_plain(c) for c in dtype.categories)
+                elif j in positions:
+                    categories[j] = _levels(rows.iloc[:, j])
+        elif not sp.issparse(rows):
+            categories = {j: _levels(pd.Series(rows[:, j])) for j in sorted(positions)}
+        if not isinstance(rows, pd.DataFrame):
+            labels = chosen
+        return cls(chosen, labels, categories)
+
+    @property
+    def n_features(self) -> int:
+        """Number of engineered features."""
+        return len(self.names)
+
+    def encode(self, rows: Any, argument: str = "eval_dataset") -> np.ndarray | sp.csr_matrix:
+        """Rows as float64: C-contiguous ndarray, or csr_matrix where the rows are sparse.
+
+        Categories become their codes, NaN where the category is unknown or missing. DataFrame
+        columns are found by name, in any order.
+
+        Raises
+        ------
+        InputError
+            If columns are missing or their number differs from the training rows.
+        DataError
+            If a cell is not a number and its column is not categorical.
+        """
+        if type(rows) is np.ndarray and rows.dtype == np.float64 and rows.ndim == 2 and not self.categories:
+            self._check_width(rows.shape[1], argument)
+            return np.ascontiguousarray(rows)
+        rows = as_table(rows, argument, width=self.n_features)
+        if isinstance(rows, pd.DataFrame):
+            return self._encode_frame(self._align(rows, argument))
+        self._check_width(rows.shape[1], argument)
+        if sp.issparse(rows):
+            return sp.csr_matrix(rows, dtype=np.float64)
+        if not self.categories and rows.dtype != object:
+            return np.ascontiguousarray(rows, dtype=np.float64)
+        return self._encode_frame(pd.DataFrame(rows, columns=list(self.labels)))
+
+    def _encode_frame(self, frame: pd.DataFrame) -> np.ndarray:
+        result = np.empty(frame.shape)
+        for j in range(frame.shape[1]):
+            column = frame.iloc[:, j]
+            if j in self.categories:
+                codes = pd.Categorical(column, categories=list(self.categories[j])).codes.astype(np.float64)
+                result[:, j] = np.where(codes < 0, np.nan, codes)
+            else:
+                result[:, j] = _numbers(column, self.names[j])
+        return result
+
+    def _align(self, frame: pd.DataFrame, argument: str) -> pd.DataFrame:
+        given = list(frame.columns)
+        for wanted in (list(self.labels), list(self.names)):
+            if given == wanted:
+                return frame
+            if len(set(given)) == len(given) and set(wanted) <= set(given) and len(given) == len(wanted):
+                return frame[wanted]
+        missing = [c for c in self.labels if c not in set(given)]
+        if not missing:
+            self._check_width(len(given), argument)
+        close = difflib.get_close_matches(str(missing[0]), [str(c) for c in given], n=1)
+        raise InputError(
+            f"`{argument}` has {len(given)} columns; the surrogate was trained on {self.n_features} engineered "
+            f"features (missing: {_listed(missing)}{f', did you mean {close[0]!r}?' if close else ''}). "
+            "Pass `setup.X_test_transform`, or transform the rows with the same pipeline."
+        )
+
+    def _check_width(self, width: int, argument: str) -> None:
+        if width != self.n_features:
+            raise InputError(
+                f"`{argument}` has {width} columns; the surrogate was trained on {self.n_features} engineered "
+                "features. Pass `setup.X_test_transform`, or transform the rows with the same pipeline."
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-ready form; `from_json` reads it back."""
+        return {
+            "names": list(self.names),
+            "labels": list(self.labels),
+            "categories": [[j, list(c)] for j, c in self.categories.items()],
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> EngineeredEncoder:
+        """Read back what `to_json` wrote."""
+        categories = {int(j): tuple(c) for j, c in data["categories"]}
+        return cls(tuple(data["names"]), tuple(data["labels"]), categories)
+
+
+def as_table(rows: Any, argument: str, *, width: int | None = None) -> Any:
+    """Rows as DataFrame, 2-D ndarray or csr_matrix; one row may come as a vector of ``width`` cells.
+
+    Raises
+    ------
+    InputError
+        If the rows are something else or have no rows.
+    """
+    if sp.issparse(rows):
+        rows = rows if isinstance(rows, sp.csr_matrix) else sp.csr_matrix(rows)
+    elif isinstance(rows, pd.Series):
+        rows = rows.to_frame().T.infer_objects() if width not in (None, 1) else rows.to_frame()
+    elif isinstance(rows, np.ndarray):
+        if rows.ndim == 1 and rows.shape[0] == width:
+            rows = rows.reshape(1, -1)
+    elif not isinstance(rows, pd.DataFrame):
+        raise InputError(
+            f"`{argument}` must be a pandas DataFrame, a numpy ndarray or a scipy sparse matrix; got "
+            f"{type(rows).__name__}. Wrap a list with numpy.asarray or pandas.DataFrame."
+        )
+    if rows.ndim != 2:
+        raise InputError(f"`{argument}` must have two dimensions (rows by features); got {rows.ndim}.")
+    if rows.shape[0] == 0:
+        raise InputError(f"`{argument}` has no rows; pass at least one.")
+    return rows
+
+
+def _numbers(column: pd.Series, name: str | int) -> np.ndarray:
+    dtype = column.dtype
+    if pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype):
+        return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
+    try:
+        if pd.api.types.is_datetime64_any_dtype(dtype) or pd.api.types.is_timedelta64_dtype(dtype):
+            raise ValueError("dates")
+        return np.asarray(column.astype(object).where(column.notna(), np.nan).astype(np.float64))
+    except (TypeError, ValueError) as error:
+        example = next((c for c in column if not isinstance(c, (int, float, np.number, type(None)))), None)
+        raise DataError(
+            f"Column {name!r} holds {example!r}, which is not a number. Give it the pandas type 'category', name it in "
+            "`categorical_features`, or transform it to numbers first."
+        ) from error
+
+
+def _levels(column: pd.Series) -> tuple[Any, ...]:
+    levels = [_plain(c) for c in pd.unique(column.dropna())]
+    return tuple(sorted(levels, key=lambda c: (type(c).__name__, c)))
+
+
+def _position(column: str | int, names: Sequence[str | int], labels: Sequence[str | int]) -> int:
+    for known in (names, labels):
+        if column in known:
+            return list(known).index(column)
+    if isinstance(column, (int, np.integer)) and -len(names) <= column < len(names):
+        return int(column) % len(names)
+    raise InputError(f"`categorical_features` names {column!r}, which is not an engineered feature. Known: {_listed(names)}.")
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _listed(names: Sequence[Any], most: int = 8) -> str:
+    shown = ", ".join(repr(n) for n in names[:most])
+    return shown + (f" and {len(names) - most} more" if len(names) > most else "")

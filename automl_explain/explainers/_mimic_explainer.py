@@ -1,0 +1,422 @@
+"""MimicExplainer: explains a model through a surrogate trained on its soft output."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from tqdm import tqdm
+
+from automl_explain._encoding import EngineeredEncoder, as_table
+from automl_explain.exceptions import ConflictingTransformationsError, InitDatasetMissingError, InputError
+from automl_explain.explainers._rows import chunks, take
+from automl_explain.explainers._teacher import Teacher
+from automl_explain.explainers._training import measure, train
+from automl_explain.explanation import Explanation, Fidelity, GlobalAccumulator
+from automl_explain.feature_map import FeatureMap
+from automl_explain.lineage import TransformationsFeaturizer
+
+# Values of the latest rows are kept up to this size, so that the raw explanation that follows an
+# engineered one costs nothing.
+_MAX_KEPT_BYTES = 256 * 2**20
+_BLOCK_BYTES = 32 * 2**20
+_DEFAULT_EVAL_ROWS = 5000
+
+
+class _Kept(NamedTuple):
+    key: bytes
+    values: Any
+
+
+class MimicExplainer:
+    """Explains a teacher through a surrogate that learnt its soft output.
+
+    Parameters
+    ----------
+    model : object or callable
+        Teacher: ``predict_proba`` or ``predict`` on rows like ``initialization_examples``, or a
+        function with ``is_function=True``.
+    initialization_examples : DataFrame, ndarray or scipy sparse of shape (n_rows, n_features)
+        Init dataset; the surrogate learns from these rows.
+    explainable_model : type
+        Surrogate class, such as `LGBMExplainableModel`.
+    explainable_model_args : dict, optional
+        Arguments of the surrogate. It is not changed.
+    is_function : bool, default False
+        Whether ``model`` is a function from rows to outputs.
+    augment_data : bool, default True
+        Whether the teacher may label mixed rows where rows are few or fidelity is short.
+    max_num_of_augmentations : int, default 10
+        Mixed rows at most, per init row.
+    explain_subset : sequence of int, optional
+        Positions of the features to show; the others are summed up as unmapped.
+    features : sequence of str, optional
+        Engineered names; the column labels where left out.
+    classes : sequence, optional
+        Labels in the order of the model's probability columns.
+    transformations : ColumnTransformer or list of (columns, transformer), optional
+        Fitted featurization. The rows given are raw then, the model reads the transformed rows, and
+        explanations are raw.
+    allow_all_transformations : bool, default False
+        Accepted for compatibility; lineage is exact or an error either way.
+    shap_values_output : {"default"}, default "default"
+        Output unit: log-odds for classification, target for regression.
+    categorical_features : sequence of str or int, optional
+        Columns whose cells are categories; pandas ``category`` columns are anyway.
+    model_task : {"unknown", "classification", "regression"}, default "unknown"
+    reset_index : {"ignore"}, default "ignore"
+        The index of the rows is no feature.
+    feature_groups : ndarray of shape (n_features,), optional
+        Number of the group of each feature; features of one group stay together when rows are
+        mixed. Every feature by itself where left out.
+    random_state : int, default 0
+    show_progress : bool, optional
+        Progress bar on long work; on a terminal only where left out.
+
+    Attributes
+    ----------
+    surrogate_model : SurrogateModel
+        The fitted surrogate; its ``.model`` is the native learner.
+    fidelity : Fidelity
+        On held-out rows.
+    features : list
+        Names of the features explained.
+    classes : list or None
+        Labels in the order of the outputs.
+
+    Raises
+    ------
+    InitDatasetMissingError
+        If there are no init rows.
+    InputError, DataError, UnsupportedModelError
+        If an argument, a cell or the model cannot be used.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from automl_explain import LGBMExplainableModel, MimicExplainer
+    >>> X, y = load_iris(return_X_y=True, as_frame=True)
+    >>> teacher = LogisticRegression(max_iter=1000).fit(X, y)
+    >>> explainer = MimicExplainer(teacher, X, LGBMExplainableModel)
+    >>> explainer.explain_local(X[:5]).local_importance_values.shape
+    (3, 5, 4)
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        initialization_examples: Any,
+        explainable_model: Any,
+        explainable_model_args: Mapping[str, Any] | None = None,
+        is_function: bool = False,
+        augment_data: bool = True,
+        max_num_of_augmentations: int = 10,
+        explain_subset: Sequence[int] | None = None,
+        features: Sequence[str | int] | None = None,
+        classes: Sequence[Any] | None = None,
+        transformations: Any = None,
+        allow_all_transformations: bool = False,
+        shap_values_output: str = "default",
+        categorical_features: Sequence[str | int] | None = None,
+        model_task: str = "unknown",
+        reset_index: str = "ignore",
+        *,
+        feature_groups: np.ndarray | None = None,
+        random_state: int = 0,
+        show_progress: bool | None = None,
+    ) -> None:
+        if initialization_examples is None:
+            raise InitDatasetMissingError("`initialization_examples` is None; pass the rows to train the surrogate on.")
+        _only("shap_values_output", shap_values_output, "default")
+        _only("reset_index", reset_index, "ignore")
+        self.allow_all_transformations = allow_all_transformations
+        self.show_progress = show_progress
+        self._featurizer, self._map = None, None
+        rows = as_table(initialization_examples, "initialization_examples")
+        if transformations is not None:
+            if explain_subset is not None:
+                raise ConflictingTransformationsError("`explain_subset` and `transformations` cannot be combined.")
+            self._featurizer = TransformationsFeaturizer(transformations)
+            self._map = self._featurizer.feature_map(rows, None if isinstance(rows, pd.DataFrame) else features)
+            features = self._map.engineered_names
+            rows = self._featurizer.transform(rows)
+        self.encoder = EngineeredEncoder.of(rows, features, categorical_features)
+        self._subset = _subset(explain_subset, self.encoder.n_features)
+        self.teacher = Teacher.of(model, take(rows, slice(0, 1)), task=model_task, classes=classes, is_function=is_function)
+        self.classes = self.teacher.classes
+        self.model = model
+        self.surrogate_model = _make(explainable_model, explainable_model_args)
+        groups = np.arange(self.encoder.n_features) if feature_groups is None else np.asarray(feature_groups)
+        if self._map is not None:
+            groups = self._map.groups()
+        self.fidelity: Fidelity = train(
+            self.surrogate_model,
+            self.teacher,
+            rows,
+            self.encoder,
+            groups=groups,
+            augment=augment_data,
+            max_augmentations=max_num_of_augmentations,
+            random_state=random_state,
+        )
+        rng = np.random.default_rng(random_state)
+        chosen = np.sort(rng.permutation(rows.shape[0])[:_DEFAULT_EVAL_ROWS])
+        self._init_sample = self.encoder.encode(take(rows, chosen))
+        self._kept: _Kept | None = None
+
+    @property
+    def features(self) -> list[str | int]:
+        """Names of the features in explanations."""
+        if self._map is not None:
+            return list(self._map.raw_names)
+        return [self.encoder.names[j] for j in self._subset or range(self.encoder.n_features)]
+
+    @property
+    def feature_map(self) -> FeatureMap | None:
+        """Map of the ``transformations``, if any."""
+        return self._map
+
+    @property
+    def featurizer(self) -> TransformationsFeaturizer | None:
+        """The ``transformations``, if any."""
+        return self._featurizer
+
+    @property
+    def method(self) -> str:
+        """Such as ``"mimic.lightgbm"``."""
+        return str(getattr(self.surrogate_model, "method", "mimic"))
+
+    @property
+    def output_unit(self) -> str:
+        """``"log-odds"`` or ``"target"``."""
+        return "target" if self.classes is None else "log-odds"
+
+    @property
+    def link(self) -> str:
+        """How a summed output becomes a prediction: ``"identity"`` or ``"logit"``."""
+        return "identity" if self.classes is None else "logit"
+
+    def explain_local(self, evaluation_examples: Any) -> Explanation:
+        """Explain every row.
+
+        Parameters
+        ----------
+        evaluation_examples : DataFrame, ndarray or scipy sparse of shape (n_rows, n_features)
+
+        Returns
+        -------
+        Explanation
+        """
+        return self.explain_rows(evaluation_examples, include_local=True)
+
+    def explain_global(
+        self, evaluation_examples: Any = None, include_local: bool = True, batch_size: int | None = None
+    ) -> Explanation:
+        """Explain the rows together: mean absolute contribution of every feature.
+
+        Parameters
+        ----------
+        evaluation_examples : DataFrame, ndarray or scipy sparse, optional
+            Rows; a seeded sample of up to 5,000 init rows where left out (global values only).
+        include_local : bool, default True
+            Whether the values of every row are kept. Without them rows are worked through in
+            blocks and memory does not grow with their number.
+        batch_size : int, optional
+            Rows in a block.
+
+        Returns
+        -------
+        Explanation
+        """
+        return self.explain_rows(evaluation_examples, include_local=include_local, batch_size=batch_size)
+
+    def explain_rows(
+        self,
+        rows: Any,
+        *,
+        include_local: bool,
+        batch_size: int | None = None,
+        feature_map: FeatureMap | None = None,
+        raw_rows: Any = None,
+    ) -> Explanation:
+        """Explanation of rows in the engineered space, or with a feature map in the raw space.
+
+        Parameters
+        ----------
+        rows : DataFrame, ndarray, scipy sparse or None
+            As in `explain_global`.
+        include_local : bool
+            Whether the values of every row are kept.
+        batch_size : int, optional
+            Rows in a block.
+        feature_map : FeatureMap, optional
+            Folds to raw columns.
+        raw_rows : DataFrame, ndarray or scipy sparse, optional
+            Raw rows to show with a raw explanation.
+
+        Returns
+        -------
+        Explanation
+        """
+        shown = rows
+        if rows is None:
+            encoded, include_local = self._init_sample, False
+        else:
+            if self._featurizer is not None:
+                rows = self._featurizer.transform(as_table(rows, "evaluation_examples"))
+            encoded = self.encoder.encode(rows)
+        fold = self._map if feature_map is None else feature_map
+        described = {} if rows is None else self._describe(rows, encoded)
+        engineered_rows = None if fold is not None else shown
+        if not include_local:
+            return self._stream(encoded, fold, batch_size, described)
+        values = self._values(encoded, batch_size)
+        explanation = self._explanation(values=values, eval_data=engineered_rows, described=described)
+        if fold is None:
+            return explanation
+        raw_shown = shown if self._map is not None and feature_map is None else raw_rows
+        return explanation.get_raw_explanation([fold], eval_data=raw_shown)
+
+    def _explanation(self, *, values: Any, eval_data: Any, described: dict[str, Any]) -> Explanation:
+        names: tuple[str | int, ...] = self.encoder.names
+        unmapped, rest = None, ()
+        if self._subset is not None:
+            values, unmapped = _select(values, self._subset)
+            rest = tuple(n for j, n in enumerate(names) if j not in set(self._subset))
+            names = tuple(names[j] for j in self._subset)
+        return Explanation(
+            values=values, features=names, unmapped=unmapped, unmapped_features=rest, eval_data=eval_data, **self._common(), **described
+        )
+
+    def _common(self) -> dict[str, Any]:
+        return {
+            "base": self.surrogate_model.expected_values,
+            "task": self.teacher.task,
+            "classes": self.classes,
+            "space": "engineered",
+            "output_unit": self.output_unit,
+            "link": self.link,
+            "fidelity": self.fidelity,
+            "method": self.method,
+            "model_type": self.teacher.model_type,
+        }
+
+    def _describe(self, rows: Any, encoded: Any) -> dict[str, Any]:
+        """The teacher's own predictions on the rows, and how well the surrogate meets them."""
+        output = self.teacher.soft_output(rows)
+        return {
+            "eval_y_predicted": self.teacher.predictions(output),
+            "eval_y_predicted_proba": None if self.classes is None else output,
+            "eval_fidelity": measure(self.surrogate_model, self.teacher, encoded, output, rows="eval"),
+            "row_labels": list(rows.index) if isinstance(rows, pd.DataFrame) else None,
+        }
+
+    def _stream(self, encoded: Any, fold: FeatureMap | None, batch_size: int | None, described: dict[str, Any]) -> Explanation:
+        total = GlobalAccumulator()
+        for block in self._blocks(encoded, batch_size):
+            values = self.surrogate_model.shapley_values(encoded[block])
+            part = self._explanation(values=values, eval_data=None, described={})
+            if fold is not None:
+                part = part.get_raw_explanation([fold])
+            total.add(part.values, part.unmapped)
+        # The last block knows names and space; only its numbers are its own.
+        fields = {**self._common(), **{k: v for k, v in described.items() if k != "row_labels"}, "space": part.space}
+        return Explanation(
+            values=None,
+            features=tuple(part.features),
+            global_values=total.global_values,
+            unmapped_global=total.unmapped_global,
+            unmapped_features=part.unmapped_features,
+            n_explained_rows=total.n_rows,
+            **fields,
+        )
+
+    def _values(self, encoded: Any, batch_size: int | None) -> Any:
+        """Contributions of the rows; those of the latest rows are found again by their content."""
+        kept, key = self._kept, _content_key(encoded)
+        if kept is not None and kept.key == key:
+            return kept.values
+        parts = [self.surrogate_model.shapley_values(encoded[block]) for block in self._blocks(encoded, batch_size)]
+        values = _join(parts)
+        for array in values if isinstance(values, tuple) else (values,):
+            (array.data if sp.issparse(array) else array).flags.writeable = False
+        if _n_bytes(values) <= _MAX_KEPT_BYTES:
+            self._kept = _Kept(key, values)  # one assignment: threads see the old entry or the new one
+        return values
+
+    def _blocks(self, encoded: Any, batch_size: int | None) -> Any:
+        n_rows, n_features = encoded.shape
+        if batch_size is not None and batch_size < 1:
+            raise InputError(f"`batch_size` must be at least 1; got {batch_size}.")
+        fitting = max(100, _BLOCK_BYTES // (8 * n_features * self.teacher.n_outputs))
+        blocks = list(chunks(n_rows, batch_size or min(fitting, max(100, n_rows // 20))))
+        hidden = None if self.show_progress is None else not self.show_progress
+        return tqdm(blocks, desc="explaining", unit="block", disable=hidden if len(blocks) > 1 else True, leave=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_kept": None}
+
+
+def _make(explainable_model: Any, arguments: Mapping[str, Any] | None) -> Any:
+    if not isinstance(explainable_model, type) or not hasattr(explainable_model, "shapley_values"):
+        raise InputError(
+            f"`explainable_model` must be a surrogate class such as LGBMExplainableModel; got {explainable_model!r}."
+        )
+    given = dict(arguments or {})
+    try:
+        return explainable_model(**given)
+    except TypeError as error:
+        raise InputError(f"`explainable_model_args` {given} do not fit {explainable_model.__name__}: {error}.") from error
+
+
+def _only(argument: str, value: str, legal: str) -> None:
+    if value != legal:
+        raise InputError(f"`{argument}` must be {legal!r}; got {value!r}. Other values are not supported.")
+
+
+def _subset(positions: Sequence[int] | None, n_features: int) -> tuple[int, ...] | None:
+    if positions is None:
+        return None
+    chosen = tuple(int(p) for p in positions)
+    wrong = [p for p in chosen if not 0 <= p < n_features]
+    if wrong or not chosen or len(set(chosen)) < len(chosen):
+        raise InputError(f"`explain_subset` must hold different positions from 0 to {n_features - 1}; got {list(positions)}.")
+    return chosen
+
+
+def _select(values: Any, positions: tuple[int, ...]) -> tuple[Any, np.ndarray]:
+    """Values at these positions, and the sum of all others."""
+    at = list(positions)
+    if isinstance(values, tuple):
+        picked = tuple(sp.csr_matrix(v[:, at]) for v in values)
+        rest = [np.asarray(v.sum(axis=1)).ravel() - np.asarray(p.sum(axis=1)).ravel() for v, p in zip(values, picked, strict=True)]
+        return picked, np.array(rest)
+    others = np.setdiff1d(np.arange(values.shape[-1]), at)
+    return np.ascontiguousarray(values[..., at]), values[..., others].sum(axis=-1)
+
+
+def _join(parts: list[Any]) -> Any:
+    if len(parts) == 1:
+        return parts[0]
+    if isinstance(parts[0], tuple):
+        return tuple(sp.vstack([p[k] for p in parts], format="csr") for k in range(len(parts[0])))
+    return np.concatenate(parts, axis=1)
+
+
+def _n_bytes(values: Any) -> int:
+    if isinstance(values, tuple):
+        return int(sum(v.data.nbytes + v.indices.nbytes for v in values))
+    return int(values.nbytes)
+
+
+def _content_key(encoded: Any) -> bytes:
+    digest = hashlib.blake2b(repr(encoded.shape).encode(), digest_size=16)
+    arrays = (encoded.data, encoded.indices, encoded.indptr) if sp.issparse(encoded) else (encoded,)
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.digest()

@@ -1,0 +1,297 @@
+"""MimicWrapper: engineered and raw explanations of a model, in the Azure SDK's vocabulary."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from automl_explain.exceptions import (
+    ConflictingTransformationsError,
+    ExplanationWarning,
+    InitDatasetMissingError,
+    InputError,
+    MissingEvalDataError,
+    MissingExplanationTypesError,
+    MissingRawTransformationsError,
+)
+from automl_explain.explainers._mimic_explainer import MimicExplainer
+from automl_explain.explanation import Explanation
+from automl_explain.feature_map import FeatureMap
+
+if TYPE_CHECKING:
+    from automl_explain.explainer_setup import AutoMLExplainerSetup
+
+EXPLANATION_TYPES = ("local", "global")
+_OWN_ARGUMENTS = {"model", "initialization_examples", "explainable_model", "features", "classes", "transformations"}
+
+
+class MimicWrapper:
+    """Trains a surrogate of a model and explains rows with it, engineered and raw.
+
+    Parameters
+    ----------
+    workspace : ExplanationStore or None
+        Where explanations are kept; None keeps them nowhere.
+    model : object
+        Teacher: the model to be explained, reading engineered rows.
+    explainable_model : type
+        Surrogate class, such as `LGBMExplainableModel`.
+    explainer_kwargs : dict, optional
+        More arguments of `MimicExplainer`. It is not changed.
+    init_dataset : DataFrame, ndarray or scipy sparse of shape (n_rows, n_engineered)
+        Rows the surrogate learns from.
+    run : ExplanationStore or None, default None
+        A run that keeps explanations; goes before ``workspace``.
+    features : sequence of str, optional
+        Engineered names.
+    classes : sequence, optional
+        Labels in the order of the model's probability columns.
+    model_task : {"unknown", "classification", "regression"}, default "unknown"
+    explain_subset : sequence of int, optional
+        Positions of the engineered features to show.
+    transformations : ColumnTransformer or list of (columns, transformer), optional
+        Fitted featurization; rows are raw then, and so are explanations.
+    feature_maps : list of FeatureMap, ndarray or scipy sparse, optional
+        Maps raw x engineered, raw first, to be chained; one map may come without a list.
+    allow_all_transformations : bool, optional
+        Accepted for compatibility.
+
+    Attributes
+    ----------
+    explainer : MimicExplainer
+        The explainer underneath, for `TreeScoringExplainer`.
+
+    Raises
+    ------
+    ConflictingTransformationsError
+        If both ``transformations`` and ``feature_maps`` are given.
+    InitDatasetMissingError
+        If ``init_dataset`` is None.
+    InputError
+        If a map does not fit the features, or an argument is wrong.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from automl_explain import LGBMExplainableModel, MimicWrapper
+    >>> X, y = load_iris(return_X_y=True, as_frame=True)
+    >>> teacher = LogisticRegression(max_iter=1000).fit(X, y)
+    >>> wrapper = MimicWrapper(None, teacher, LGBMExplainableModel, init_dataset=X)
+    >>> explanation = wrapper.explain(["local", "global"], eval_dataset=X)
+    >>> explanation.get_ranked_global_names(top_k=1)
+    ['petal length (cm)']
+    """
+
+    def __init__(
+        self,
+        workspace: Any,
+        model: Any,
+        explainable_model: Any,
+        explainer_kwargs: Mapping[str, Any] | None = None,
+        init_dataset: Any = None,
+        run: Any = None,
+        features: Sequence[str | int] | None = None,
+        classes: Sequence[Any] | None = None,
+        model_task: str = "unknown",
+        explain_subset: Sequence[int] | None = None,
+        transformations: Any = None,
+        feature_maps: Any = None,
+        allow_all_transformations: bool | None = None,
+    ) -> None:
+        if transformations is not None and feature_maps is not None:
+            raise ConflictingTransformationsError(
+                "Both `transformations` and `feature_maps` were given; pass one of them: both say how raw columns "
+                "become engineered ones."
+            )
+        if init_dataset is None:
+            raise InitDatasetMissingError(
+                "`init_dataset` is None; the surrogate needs rows to learn from. Pass `setup.X_transform`."
+            )
+        self.workspace, self.run = workspace, run
+        self._store = _store(run, workspace)
+        self.feature_map = None if feature_maps is None else FeatureMap.chain(feature_maps)
+        extra = {k: v for k, v in (explainer_kwargs or {}).items()}
+        twice = sorted(_OWN_ARGUMENTS & set(extra))
+        if twice:
+            raise InputError(f"`explainer_kwargs` holds {', '.join(map(repr, twice))}, which MimicWrapper takes itself.")
+        if explain_subset is not None and feature_maps is not None:
+            raise ConflictingTransformationsError("`explain_subset` and `feature_maps` cannot be combined.")
+        if self.feature_map is not None:
+            _check_width(self.feature_map, init_dataset)
+            extra.setdefault("feature_groups", self.feature_map.groups())
+            if features is None and isinstance(self.feature_map.engineered_names[0], str):
+                features = self.feature_map.engineered_names
+        extra.setdefault("allow_all_transformations", bool(allow_all_transformations))
+        try:
+            self.explainer = MimicExplainer(
+                model,
+                init_dataset,
+                explainable_model,
+                features=features,
+                classes=classes,
+                model_task=extra.pop("model_task", model_task),
+                explain_subset=explain_subset,
+                transformations=transformations,
+                **extra,
+            )
+        except TypeError as error:
+            if "keyword argument" in str(error):
+                raise InputError(f"`explainer_kwargs` do not fit MimicExplainer: {error}.") from error
+            raise
+
+    @classmethod
+    def from_setup(
+        cls, setup: AutoMLExplainerSetup, explainable_model: Any = None, *, workspace: Any = None, **explainer_kwargs: Any
+    ) -> MimicWrapper:
+        """Wrapper of a model that `automl_setup_model_explanations` took apart.
+
+        Parameters
+        ----------
+        setup : AutoMLExplainerSetup
+            Made with ``X``, so that there are rows to learn from.
+        explainable_model : type, optional
+            Surrogate class; ``setup.surrogate_model`` where left out.
+        workspace : ExplanationStore, optional
+        **explainer_kwargs
+            More arguments of `MimicExplainer`, over those of ``setup.surrogate_model_params``.
+        """
+        if setup.X_transform is None:
+            raise InitDatasetMissingError(
+                "The setup was made without `X`, so there are no rows to train a surrogate on. Call "
+                "automl_setup_model_explanations(model, X=X_train, ...) first."
+            )
+        return cls(
+            workspace,
+            setup.automl_estimator,
+            explainable_model or setup.surrogate_model,
+            explainer_kwargs={**setup.surrogate_model_params, **explainer_kwargs},
+            init_dataset=setup.X_transform,
+            run=setup.automl_run,
+            features=setup.engineered_feature_names,
+            classes=setup.classes,
+            model_task=setup.task,
+            feature_maps=[setup.feature_map],
+        )
+
+    def explain(
+        self,
+        explanation_types: Sequence[str] | str,
+        eval_dataset: Any = None,
+        top_k: int | None = None,
+        upload: bool = True,
+        upload_datasets: bool = False,
+        tag: str = "",
+        get_raw: bool = False,
+        raw_feature_names: Sequence[str | int] | None = None,
+        experiment_name: str = "explain_model",
+        raw_eval_dataset: Any = None,
+        true_ys: Any = None,
+    ) -> Explanation:
+        """Explain rows.
+
+        Parameters
+        ----------
+        explanation_types : sequence of {"local", "global"}
+            ``["local", "global"]`` gives both; ``["global"]`` works through the rows in blocks and
+            keeps no local values.
+        eval_dataset : DataFrame, ndarray or scipy sparse of shape (n_rows, n_engineered), optional
+            Engineered rows (raw rows with ``transformations``). Global values may go without: they
+            are those of a sample of the init dataset.
+        top_k : int, optional
+            Features that a store keeps; the explanation returned has all.
+        upload : bool, default True
+            Whether to hand the explanation to the store, if there is one.
+        upload_datasets : bool, default False
+            Accepted for compatibility; a store that keeps rows decides by itself.
+        tag : str, default ""
+            Comment kept with an uploaded explanation.
+        get_raw : bool, default False
+            Whether to fold the values to raw columns.
+        raw_feature_names : sequence of str, optional
+            Raw names; those of the feature map where left out.
+        experiment_name : str, default "explain_model"
+            Accepted for compatibility.
+        raw_eval_dataset : DataFrame, ndarray or scipy sparse of shape (n_rows, n_raw), optional
+            Raw rows to show with a raw explanation.
+        true_ys : array-like of shape (n_rows,), optional
+            True labels or targets, for the store.
+
+        Returns
+        -------
+        Explanation
+            In the space asked for. Engineered and raw explanations of the same rows share one
+            computation.
+
+        Raises
+        ------
+        MissingExplanationTypesError, MissingEvalDataError, MissingRawTransformationsError
+            If the types are not legal, local values have no rows, or raw values no feature map.
+        """
+        types = _types(explanation_types)
+        if "local" in types and eval_dataset is None:
+            raise MissingEvalDataError("Local values need rows: pass `eval_dataset` (such as `setup.X_test_transform`).")
+        fold = self._fold(raw_feature_names) if get_raw else None
+        _check_same_rows(eval_dataset, raw_eval_dataset, "raw_eval_dataset")
+        _check_same_rows(eval_dataset, true_ys, "true_ys")
+        explanation = self.explainer.explain_rows(
+            eval_dataset, include_local="local" in types, feature_map=fold, raw_rows=raw_eval_dataset
+        )
+        if upload and self._store is not None:
+            self._upload(explanation, top_k=top_k, comment=tag, true_ys=true_ys)
+        return explanation
+
+    def _fold(self, raw_feature_names: Sequence[str | int] | None) -> FeatureMap | None:
+        if self.explainer.feature_map is not None:
+            return None  # made with transformations: raw already
+        if self.feature_map is None:
+            raise MissingRawTransformationsError(
+                "`get_raw=True` needs to know which raw column feeds which engineered feature: pass "
+                "`feature_maps=[setup.feature_map]` (or `transformations`) to MimicWrapper."
+            )
+        return self.feature_map if raw_feature_names is None else self.feature_map.with_names(raw_feature_names)
+
+    def _upload(self, explanation: Explanation, **how: Any) -> None:
+        try:
+            self._store.upload_model_explanation(explanation, **how)
+        except Exception as error:  # whatever a store raises, the explanation must not be lost with it
+            warnings.warn(f"The explanation was made but not uploaded: {error}", ExplanationWarning, stacklevel=3)
+
+
+def _types(explanation_types: Sequence[str] | str) -> set[str]:
+    given = [explanation_types] if isinstance(explanation_types, str) else list(explanation_types or ())
+    wrong = [t for t in given if t not in EXPLANATION_TYPES]
+    if wrong or not given:
+        seen = f"got {', '.join(map(repr, wrong))}" if wrong else "got an empty list"
+        raise MissingExplanationTypesError(f"`explanation_types` must hold 'local', 'global' or both; {seen}.")
+    return set(given)
+
+
+def _store(run: Any, workspace: Any) -> Any:
+    for place in (run, workspace):
+        if place is not None and hasattr(place, "upload_model_explanation"):
+            return place
+    if workspace is not None:
+        raise InputError(
+            f"`workspace` must keep explanations (an object with `upload_model_explanation`) or be None; got "
+            f"{type(workspace).__name__}."
+        )
+    return None
+
+
+def _check_width(feature_map: FeatureMap, init_dataset: Any) -> None:
+    width = getattr(init_dataset, "shape", (0, feature_map.n_engineered))[-1]
+    if width != feature_map.n_engineered:
+        raise InputError(
+            f"The feature map has {feature_map.n_engineered} engineered features, `init_dataset` has {width} columns. "
+            "Pass `feature_maps=[setup.feature_map]` and `init_dataset=setup.X_transform` of one setup."
+        )
+
+
+def _check_same_rows(rows: Any, others: Any, argument: str) -> None:
+    if rows is None or others is None:
+        return
+    n_rows, n_others = getattr(rows, "shape", (0,))[0], others.shape[0] if hasattr(others, "shape") else len(others)
+    if n_rows != n_others:
+        raise InputError(f"`{argument}` has {n_others} rows, `eval_dataset` has {n_rows}; they must be the same rows.")

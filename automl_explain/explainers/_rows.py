@@ -1,0 +1,68 @@
+"""Rows of a DataFrame, an ndarray or a csr_matrix: taking, mixing and stacking them alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+
+def take(rows: Any, positions: Any) -> Any:
+    """Rows at these positions, in this order."""
+    return rows.iloc[positions] if isinstance(rows, pd.DataFrame) else rows[positions]
+
+
+def stack(first: Any, second: Any) -> Any:
+    """Rows of both, first ones first, with the types of ``first``."""
+    if isinstance(first, pd.DataFrame):
+        return pd.concat([first, second], ignore_index=True)
+    return sp.vstack([first, second], format="csr") if sp.issparse(first) else np.concatenate([first, second])
+
+
+def chunks(n_rows: int, rows_each: int) -> Iterator[slice]:
+    """Slices that cover ``n_rows`` rows."""
+    for start in range(0, n_rows, rows_each):
+        yield slice(start, min(start + rows_each, n_rows))
+
+
+def mix(rows: Any, groups: np.ndarray, n_new: int, rng: np.random.Generator) -> Any:
+    """New rows, each a row in which some columns come from one other row.
+
+    Columns of one group come together, so that the one-hot columns of a raw feature stay one-hot
+    and every cell of a new row is a cell of its column that exists.
+
+    Parameters
+    ----------
+    rows : DataFrame, ndarray or csr_matrix of shape (n_rows, n_features)
+    groups : ndarray of shape (n_features,), int
+        Group number of each column.
+    n_new : int
+        Number of rows to make.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    Same type as ``rows``, of shape (n_new, n_features)
+    """
+    n_rows = rows.shape[0]
+    base, other = rng.integers(0, n_rows, n_new), rng.integers(0, n_rows, n_new)
+    # Between none and 60 % of the groups change: rows near the data, and rows further away.
+    swapped = rng.random((n_new, int(groups.max()) + 1)) < rng.random((n_new, 1)) * 0.6
+    if isinstance(rows, pd.DataFrame):
+        picked = {j: np.where(swapped[:, g], other, base) for j, g in enumerate(groups)}
+        columns = [pd.Series(rows.iloc[:, j].array.take(at)) for j, at in picked.items()]
+        result = pd.concat(columns, axis=1)
+        result.columns = rows.columns
+        return result
+    if not sp.issparse(rows):
+        return np.where(swapped[:, groups], rows[other], rows[base])
+    return _keep(rows[base], ~swapped, groups) + _keep(rows[other], swapped, groups)
+
+
+def _keep(rows: sp.csr_matrix, wanted: np.ndarray, groups: np.ndarray) -> sp.csr_matrix:
+    coo = rows.tocoo()
+    kept = wanted[coo.row, groups[coo.col]]
+    return sp.csr_matrix((coo.data[kept], (coo.row[kept], coo.col[kept])), shape=rows.shape)

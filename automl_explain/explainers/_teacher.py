@@ -1,0 +1,159 @@
+"""Teacher: the model to be explained, asked only for its soft output."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from automl_explain.exceptions import InputError, UnsupportedModelError
+from automl_explain.surrogates import log_odds, soft_targets
+
+TASKS = ("classification", "regression", "unknown")
+
+
+@dataclasses.dataclass(frozen=True)
+class Teacher:
+    """A model's soft output on engineered rows.
+
+    Parameters
+    ----------
+    call : callable
+        Rows -> probabilities of shape (n_rows, n_classes), or target values of shape (n_rows,).
+    task : {"classification", "regression"}
+    classes : list or None
+        Labels in the order of the probability columns.
+    model_type : str
+        Type of the model, for the reader.
+    """
+
+    call: Callable[[Any], np.ndarray]
+    task: str
+    classes: list[Any] | None
+    model_type: str
+
+    @classmethod
+    def of(cls, model: Any, sample: Any, *, task: str, classes: Sequence[Any] | None, is_function: bool) -> Teacher:
+        """Teacher from a model (or function) and one row for a first call.
+
+        Raises
+        ------
+        InputError
+            If the classes given differ from the model's in number or order, or the task is unknown.
+        UnsupportedModelError
+            If the model cannot give a soft output.
+        """
+        if task not in TASKS:
+            raise InputError(f"`model_task` must be one of {', '.join(map(repr, TASKS))}; got {task!r}.")
+        kind = f"{type(model).__module__}.{type(model).__qualname__}"
+        if isinstance(model, str):
+            raise InputError(f"`model` must be a fitted model, not the id {model!r}. Load the model first and pass it.")
+        call, classifies = _soft_call(model, task, is_function)
+        shown = np.asarray(call(sample))
+        if classifies is None:
+            classifies = shown.ndim == 2 and shown.shape[1] > 1
+            if task == "classification" and shown.ndim == 1:
+                function, call = call, lambda rows: _two_columns(function(rows))
+                classifies, shown = True, call(sample)
+        if not classifies:
+            return cls(lambda rows: np.asarray(call(rows), dtype=np.float64).reshape(-1), "regression", None, kind)
+        if shown.ndim != 2 or shown.shape[1] < 2:
+            raise UnsupportedModelError(
+                f"{type(model).__name__} gives probabilities of shape {shown.shape} for one row; expected one column for "
+                "each of at least two classes. A model that knows a single class has nothing to explain."
+            )
+        labels = _labels(model, classes, shown.shape[1])
+        return cls(lambda rows: np.asarray(call(rows), dtype=np.float64), "classification", labels, kind)
+
+    @property
+    def n_outputs(self) -> int:
+        """One for regression and two classes, else one per class."""
+        return 1 if self.classes is None or len(self.classes) == 2 else len(self.classes)
+
+    def soft_output(self, rows: Any) -> np.ndarray:
+        """Probabilities (n_rows, n_classes) or target values (n_rows,).
+
+        Raises
+        ------
+        UnsupportedModelError
+            If the model gives NaN or infinite outputs.
+        """
+        output = self.call(rows)
+        if not np.isfinite(output).all():
+            n = int((~np.isfinite(output)).reshape(len(output), -1).any(axis=1).sum())
+            raise UnsupportedModelError(
+                f"The model gives NaN or infinite predictions on {n} of {len(output)} rows, which nothing can learn "
+                "from. Look at `model.predict` on these rows."
+            )
+        return output
+
+    def targets(self, output: np.ndarray) -> np.ndarray:
+        """What the surrogate learns: (n_rows, n_outputs) soft labels or target values."""
+        return output.reshape(-1, 1) if self.task == "regression" else soft_targets(output)
+
+    def in_unit(self, targets: np.ndarray) -> np.ndarray:
+        """Targets in the output unit: log-odds, or the target itself."""
+        return targets if self.task == "regression" else log_odds(targets)
+
+    def predictions(self, output: np.ndarray) -> np.ndarray:
+        """Predicted labels, or target values, of shape (n_rows,)."""
+        if self.classes is None:
+            return output
+        labels = np.empty(len(self.classes), dtype=object)
+        labels[:] = self.classes
+        chosen = labels[output.argmax(axis=1)]
+        return np.asarray(chosen.tolist()) if len({type(c) for c in self.classes}) == 1 else chosen
+
+
+def _soft_call(model: Any, task: str, is_function: bool) -> tuple[Callable[[Any], Any], bool | None]:
+    """How to ask the model, and whether the answer is probabilities (None: the answer shows it)."""
+    name = type(model).__name__
+    if is_function:
+        if not callable(model):
+            raise InputError(f"`is_function=True` needs a function; got {name}.")
+        return model, None if task != "regression" else False
+    if not hasattr(model, "predict"):
+        raise UnsupportedModelError(f"{name} has no `predict`. Pass a fitted model, or a function with `is_function=True`.")
+    if task == "regression":
+        return model.predict, False
+    if hasattr(model, "predict_proba"):
+        return model.predict_proba, True
+    if task == "classification" or _is_classifier(model):
+        raise UnsupportedModelError(
+            f"{name} is a classifier without `predict_proba`; its labels are no numbers to explain. Fit it with "
+            "probabilities (`probability=True`), or wrap it in sklearn.calibration.CalibratedClassifierCV."
+        )
+    return model.predict, False
+
+
+def _is_classifier(model: Any) -> bool:
+    from sklearn.base import is_classifier
+
+    try:
+        return bool(is_classifier(model))
+    except Exception:  # objects without scikit-learn tags
+        return hasattr(model, "classes_") and getattr(model, "_estimator_type", None) != "regressor"
+
+
+def _labels(model: Any, classes: Sequence[Any] | None, n_classes: int) -> list[Any]:
+    own = getattr(model, "classes_", None)
+    known = None if own is None or np.ndim(own) != 1 else [_plain(c) for c in own]
+    if classes is None:
+        return known if known is not None and len(known) == n_classes else list(range(n_classes))
+    given = [_plain(c) for c in classes]
+    if len(given) != n_classes:
+        raise InputError(f"`classes` has {len(given)} labels; the model gives probabilities of {n_classes} classes.")
+    if known is not None and known != given and set(map(str, known)) == set(map(str, given)) and list(map(str, known)) != list(map(str, given)):
+        raise InputError(f"`classes` is {given}, but the model's columns are {known}. Pass them in the model's order.")
+    return given
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _two_columns(second: Any) -> np.ndarray:
+    second = np.asarray(second, dtype=np.float64).reshape(-1)
+    return np.column_stack([1.0 - second, second])

@@ -1,0 +1,137 @@
+"""Training a surrogate: split, label with the teacher, augment where rows are few, fit, measure."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from typing import Any
+
+import numpy as np
+
+from automl_explain._encoding import EngineeredEncoder
+from automl_explain.exceptions import DataError, LowFidelityWarning
+from automl_explain.explainers._rows import chunks, mix, stack, take
+from automl_explain.explainers._teacher import Teacher
+from automl_explain.explanation import Fidelity
+from automl_explain.surrogates import probabilities
+
+MIN_ROWS = 10
+_MAX_HELD_OUT = 5000
+_FEW_ROWS = 5000  # below, the teacher labels mixed rows as well
+_AUGMENT_TO = 20_000
+_MAX_CELLS = 40_000_000  # of augmented rows: 320 MB as float64
+FIDELITY_BOUND = 0.95
+_AMPLE = 0.98  # many rows are mixed only while the fidelity stays below
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """Positions of the rows that train, size and judge the surrogate."""
+
+    train: np.ndarray
+    stopping: np.ndarray
+    held_out: np.ndarray
+
+    @classmethod
+    def of(cls, n_rows: int, rng: np.random.Generator) -> Split:
+        """Seeded split: a fifth is held out and a tenth stops the fit, at most 5,000 rows each."""
+        order = rng.permutation(n_rows)
+        n_held = min(max(2, n_rows // 5), _MAX_HELD_OUT)
+        n_stopping = min(max(2, n_rows // 10), _MAX_HELD_OUT)
+        parts = np.split(order, [n_held, n_held + n_stopping])
+        return cls(np.sort(parts[2]), np.sort(parts[1]), np.sort(parts[0]))
+
+
+def train(
+    surrogate: Any,
+    teacher: Teacher,
+    rows: Any,
+    encoder: EngineeredEncoder,
+    *,
+    groups: np.ndarray,
+    augment: bool,
+    max_augmentations: int,
+    random_state: int,
+) -> Fidelity:
+    """Fit the surrogate to the teacher and measure its fidelity on rows it did not see.
+
+    Parameters
+    ----------
+    surrogate : SurrogateModel
+        Fitted in place.
+    teacher : Teacher
+    rows : DataFrame, ndarray or csr_matrix of shape (n_rows, n_engineered)
+        Init dataset.
+    encoder : EngineeredEncoder
+    groups : ndarray of shape (n_engineered,), int
+        Columns that belong together when rows are mixed.
+    augment : bool
+        Whether the teacher may label mixed rows.
+    max_augmentations : int
+        Mixed rows at most, per init row (counted as 1,000 init rows where there are fewer).
+    random_state : int
+
+    Returns
+    -------
+    Fidelity
+        On held-out rows.
+
+    Raises
+    ------
+    DataError
+        If there are fewer than 10 rows.
+    """
+    n_rows = rows.shape[0]
+    if n_rows < MIN_ROWS:
+        raise DataError(f"`init_dataset` has {n_rows} rows; a surrogate and its held-out check need at least {MIN_ROWS}.")
+    rng = np.random.default_rng(random_state)
+    split = Split.of(n_rows, rng)
+    output = _label(teacher, rows)
+    targets = teacher.targets(output)
+    stopping = encoder.encode(take(rows, split.stopping)), targets[split.stopping]
+
+    def fit(more: int) -> None:
+        learn_rows, learn_targets = take(rows, split.train), targets[split.train]
+        if more:
+            # One call labels all rows together, so that soft targets share one bound at 0 and 1.
+            mixed = mix(learn_rows, groups, more, rng)
+            learn_rows = stack(learn_rows, mixed)
+            learn_targets = teacher.targets(np.concatenate([output[split.train], _label(teacher, mixed)]))
+        encoded = encoder.encode(learn_rows)
+        surrogate.fit(encoded, learn_targets, task=teacher.task, stopping=stopping, categories=encoder.categories)
+
+    room = _MAX_CELLS // max(1, rows.shape[1])
+    few = n_rows < _FEW_ROWS
+    fit(min(max_augmentations * max(1000, n_rows), _AUGMENT_TO, room) if augment and few else 0)
+    if augment and not few and surrogate.stopping_score_ < _AMPLE:
+        fit(min(max_augmentations * n_rows, n_rows, room))
+    held = take(rows, split.held_out)
+    fidelity = measure(surrogate, teacher, encoder.encode(held), output[split.held_out], rows="held-out")
+    _warn_if_low(fidelity)
+    return fidelity
+
+
+def measure(surrogate: Any, teacher: Teacher, encoded: Any, output: np.ndarray, *, rows: str) -> Fidelity:
+    """Fidelity of the surrogate to the teacher's output on encoded rows."""
+    margins = surrogate.predict_output(encoded)
+    wanted = teacher.in_unit(teacher.targets(output))
+    if teacher.task == "regression":
+        return Fidelity.measure(wanted, margins, rows=rows)
+    return Fidelity.measure(wanted, margins, teacher_proba=output, surrogate_proba=probabilities(margins), rows=rows)
+
+
+def _label(teacher: Teacher, rows: Any) -> np.ndarray:
+    parts = [teacher.soft_output(take(rows, part)) for part in chunks(rows.shape[0], 50_000)]
+    return np.concatenate(parts)
+
+
+def _warn_if_low(fidelity: Fidelity) -> None:
+    score = fidelity.r2 if fidelity.r2_probability is None else fidelity.r2_probability
+    if score is not None and score < FIDELITY_BOUND:
+        warnings.warn(
+            f"The surrogate reproduces the teacher with R2 {score:.3f} on {fidelity.n_rows} held-out rows, below "
+            f"{FIDELITY_BOUND}: read its explanations with care. More init rows help most; `augment_data=True` and a "
+            "larger surrogate (`explainable_model_args={'n_estimators': 800, 'num_leaves': 255}`) may.",
+            LowFidelityWarning,
+            stacklevel=5,
+        )
