@@ -1,0 +1,83 @@
+"""Explanations for AutoML models: contributions that add up to each prediction.
+
+For the columns the model sees (engineered) and the columns you know (raw), with a stated fidelity.
+Public names are loaded on first use, so that importing the package costs next to nothing.
+
+Examples
+--------
+>>> import automl_explain
+>>> "MimicWrapper" in dir(automl_explain)
+True
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from automl_explain import datasets, exceptions
+    from automl_explain.explain import explain_automl
+    from automl_explain.explainer_setup import (
+        AutoMLExplainerSetup,
+        automl_check_model_if_explainable,
+        automl_setup_model_explanations,
+    )
+    from automl_explain.explainers import MimicExplainer, MimicWrapper
+    from automl_explain.explanation import Explanation, Fidelity
+    from automl_explain.feature_map import FeatureMap
+    from automl_explain.scoring import TreeScoringExplainer, load, save
+    from automl_explain.surrogates import LGBMExplainableModel
+
+__version__ = "0.1.0"
+
+# Name -> module that holds it. A new public name is one line here and one in the block above.
+_PUBLIC = {
+    "AutoMLExplainerSetup": "explainer_setup",
+    "Explanation": "explanation",
+    "FeatureMap": "feature_map",
+    "Fidelity": "explanation",
+    "LGBMExplainableModel": "surrogates",
+    "MimicExplainer": "explainers",
+    "MimicWrapper": "explainers",
+    "TreeScoringExplainer": "scoring",
+    "automl_check_model_if_explainable": "explainer_setup",
+    "automl_setup_model_explanations": "explainer_setup",
+    "explain_automl": "explain",
+    "load": "scoring",
+    "save": "scoring",
+}
+_SUBMODULES = frozenset({"datasets", "exceptions"})
+
+__all__ = [
+    "AutoMLExplainerSetup",
+    "Explanation",
+    "FeatureMap",
+    "Fidelity",
+    "LGBMExplainableModel",
+    "MimicExplainer",
+    "MimicWrapper",
+    "TreeScoringExplainer",
+    "__version__",
+    "automl_check_model_if_explainable",
+    "automl_setup_model_explanations",
+    "datasets",
+    "exceptions",
+    "explain_automl",
+    "load",
+    "save",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SUBMODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
