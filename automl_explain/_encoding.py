@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from automl_explain._validation import as_table, listed
 from automl_explain.exceptions import DataError, InputError
 
 
@@ -131,7 +132,7 @@ class EngineeredEncoder:
         close = difflib.get_close_matches(str(missing[0]), [str(c) for c in given], n=1)
         raise InputError(
             f"`{argument}` has {len(given)} columns; the surrogate was trained on {self.n_features} engineered "
-            f"features (missing: {_listed(missing)}{f', did you mean {close[0]!r}?' if close else ''}). "
+            f"features (missing: {listed(missing)}{f', did you mean {close[0]!r}?' if close else ''}). "
             "Pass `setup.X_test_transform`, or transform the rows with the same pipeline."
         )
 
@@ -155,33 +156,6 @@ class EngineeredEncoder:
         """Read back what `to_json` wrote."""
         categories = {int(j): tuple(c) for j, c in data["categories"]}
         return cls(tuple(data["names"]), tuple(data["labels"]), categories)
-
-
-def as_table(rows: Any, argument: str, *, width: int | None = None) -> Any:
-    """Rows as DataFrame, 2-D ndarray or csr_matrix; one row may come as a vector of ``width`` cells.
-
-    Raises
-    ------
-    InputError
-        If the rows are something else or have no rows.
-    """
-    if sp.issparse(rows):
-        rows = rows if isinstance(rows, sp.csr_matrix) else sp.csr_matrix(rows)
-    elif isinstance(rows, pd.Series):
-        rows = rows.to_frame().T.infer_objects() if width not in (None, 1) else rows.to_frame()
-    elif isinstance(rows, np.ndarray):
-        if rows.ndim == 1 and rows.shape[0] == width:
-            rows = rows.reshape(1, -1)
-    elif not isinstance(rows, pd.DataFrame):
-        raise InputError(
-            f"`{argument}` must be a pandas DataFrame, a numpy ndarray or a scipy sparse matrix; got "
-            f"{type(rows).__name__}. Wrap a list with numpy.asarray or pandas.DataFrame."
-        )
-    if rows.ndim != 2:
-        raise InputError(f"`{argument}` must have two dimensions (rows by features); got {rows.ndim}.")
-    if rows.shape[0] == 0:
-        raise InputError(f"`{argument}` has no rows; pass at least one.")
-    return rows
 
 
 def _numbers(column: pd.Series, name: str | int) -> np.ndarray:
@@ -211,13 +185,8 @@ def _position(column: str | int, names: Sequence[str | int], labels: Sequence[st
             return list(known).index(column)
     if isinstance(column, (int, np.integer)) and -len(names) <= column < len(names):
         return int(column) % len(names)
-    raise InputError(f"`categorical_features` names {column!r}, which is not an engineered feature. Known: {_listed(names)}.")
+    raise InputError(f"`categorical_features` names {column!r}, which is not an engineered feature. Known: {listed(names)}.")
 
 
 def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
-
-
-def _listed(names: Sequence[Any], most: int = 8) -> str:
-    shown = ", ".join(repr(n) for n in names[:most])
-    return shown + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -11,7 +11,8 @@ import pandas as pd
 import scipy.sparse as sp
 from tqdm import tqdm
 
-from automl_explain._encoding import EngineeredEncoder, as_table
+from automl_explain._encoding import EngineeredEncoder
+from automl_explain._validation import as_table
 from automl_explain.exceptions import ConflictingTransformationsError, InitDatasetMissingError, InputError
 from automl_explain.explainers._rows import chunks, take
 from automl_explain.explainers._teacher import Teacher

@@ -1,0 +1,165 @@
+"""Checks at the door: the one place that looks at what a user passed, and words what was wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from automl_explain.exceptions import DataError, InputError
+
+TASKS = ("classification", "regression", "forecasting")
+
+
+def check_task(task: Any) -> str:
+    """Task as given, if it is one of the three.
+
+    Raises
+    ------
+    InputError
+        If it is not.
+    """
+    if task not in TASKS:
+        raise InputError(f"`task` must be one of {', '.join(map(repr, TASKS))}; got {task!r}.")
+    return str(task)
+
+
+def as_table(rows: Any, argument: str, *, width: int | None = None) -> Any:
+    """Rows as DataFrame, 2-D ndarray or csr_matrix; one row may come as a vector of ``width`` cells.
+
+    Raises
+    ------
+    InputError
+        If the rows are something else or have no rows.
+    """
+    if sp.issparse(rows):
+        rows = rows if isinstance(rows, sp.csr_matrix) else sp.csr_matrix(rows)
+    elif isinstance(rows, pd.Series):
+        rows = rows.to_frame().T.infer_objects() if width not in (None, 1) else rows.to_frame()
+    elif isinstance(rows, np.ndarray):
+        if rows.ndim == 1 and rows.shape[0] == width:
+            rows = rows.reshape(1, -1)
+    elif not isinstance(rows, pd.DataFrame):
+        raise InputError(
+            f"`{argument}` must be a pandas DataFrame, a numpy ndarray or a scipy sparse matrix; got "
+            f"{type(rows).__name__}. Wrap a list with numpy.asarray or pandas.DataFrame."
+        )
+    if rows.ndim != 2:
+        raise InputError(f"`{argument}` must have two dimensions (rows by features); got {rows.ndim}.")
+    if rows.shape[0] == 0:
+        raise InputError(f"`{argument}` has no rows; pass at least one.")
+    return rows
+
+
+def raw_table(rows: Any, argument: str) -> Any:
+    """Raw rows as DataFrame, ndarray or csr_matrix; no copy where they are one already.
+
+    Raises
+    ------
+    InputError
+        If they are something else, have no rows, or two columns share a name.
+    """
+    rows = as_table(rows, argument)
+    if isinstance(rows, pd.DataFrame):
+        names = list(rows.columns)
+        twice = sorted({str(n) for n in names if names.count(n) > 1}) if len(set(names)) < len(names) else []
+        if twice:
+            raise InputError(f"`{argument}` has several columns named {listed(twice)}; give every column its own name.")
+        if isinstance(rows.columns, pd.MultiIndex):
+            raise InputError(f"`{argument}` has column names of several levels; flatten them to one name per column.")
+    return rows
+
+
+def same_columns(X: Any, X_test: Any) -> Any:
+    """``X_test`` with its columns in the order of ``X``.
+
+    Raises
+    ------
+    InputError
+        If the number or the names of the columns differ.
+    """
+    if X.shape[1] != X_test.shape[1]:
+        raise InputError(
+            f"`X` has {X.shape[1]} columns and `X_test` has {X_test.shape[1]}; both must hold the raw columns that the "
+            "model was trained on."
+        )
+    if not (isinstance(X, pd.DataFrame) and isinstance(X_test, pd.DataFrame)):
+        return X_test
+    if list(X.columns) == list(X_test.columns):
+        return X_test
+    missing = [c for c in X.columns if c not in set(X_test.columns)]
+    if missing:
+        raise InputError(f"`X_test` lacks columns of `X`: {listed(missing)}. Pass the same raw columns in both.")
+    return X_test[list(X.columns)]
+
+
+def labels(y: Any, argument: str, n_rows: int | None = None) -> np.ndarray:
+    """Labels or targets as an array of shape (n_rows,).
+
+    Raises
+    ------
+    InputError
+        If they are not one column, or not one per row.
+    """
+    values = y.to_numpy() if isinstance(y, (pd.Series, pd.DataFrame, pd.Index)) else np.asarray(y)
+    if isinstance(y, pd.Series) and isinstance(y.dtype, pd.CategoricalDtype):
+        values = y.astype(object).to_numpy()
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim != 1:
+        raise InputError(f"`{argument}` must be one column of labels or targets; got shape {values.shape}.")
+    if n_rows is not None and len(values) != n_rows:
+        rows = argument.replace("y", "X", 1)
+        raise InputError(f"`{argument}` has {len(values)} values, `{rows}` has {n_rows} rows; they must be the same rows.")
+    return values
+
+
+def present_targets(values: np.ndarray, argument: str) -> np.ndarray:
+    """Mask of the rows whose target is there: not NaN, None, NA, "" or "nan".
+
+    Raises
+    ------
+    DataError
+        If no row has one.
+    """
+    missing = np.asarray(pd.isna(values))
+    if values.dtype.kind in "OUST":
+        missing |= np.array([isinstance(v, str) and v in ("", "nan") for v in values])
+    if missing.all():
+        raise DataError(f"All {len(values)} targets in `{argument}` are missing; pass labels or target values.")
+    return ~missing
+
+
+def raw_names(features: Iterable[Any] | None, tables: Sequence[Any]) -> tuple[str | int, ...] | None:
+    """Raw names: ``features`` if given, else the columns of the first DataFrame, else None.
+
+    Raises
+    ------
+    InputError
+        If ``features`` has another length than the tables have columns.
+    """
+    width = tables[0].shape[1] if tables else None
+    if features is None:
+        frame = next((t for t in tables if isinstance(t, pd.DataFrame)), None)
+        return None if frame is None else tuple(_plain_name(c) for c in frame.columns)
+    names = tuple(_plain_name(f) for f in features)
+    if width is not None and len(names) != width:
+        raise InputError(f"`features` has {len(names)} names for {width} raw columns; pass one name per column, in order.")
+    if len(set(map(str, names))) < len(names):
+        raise InputError("`features` holds the same name twice; give every raw column its own name.")
+    return names
+
+
+def listed(names: Sequence[Any], most: int = 8) -> str:
+    """Names for a message, the first few."""
+    shown = ", ".join(repr(n) for n in names[:most])
+    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _plain_name(name: Any) -> str | int:
+    if isinstance(name, np.generic):
+        name = name.item()
+    return name if isinstance(name, (str, int)) else str(name)

@@ -1,0 +1,58 @@
+"""Models that no row-wise explanation can be honest about, and how they are found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+# They forecast from the history of the target or the place in the batch, not from a row's columns.
+_TIME_SERIES = {
+    "arima": "ARIMA",
+    "arimax": "Arimax",
+    "autoarima": "AutoArima",
+    "average": "Average",
+    "exponentialsmoothing": "ExponentialSmoothing",
+    "holtwinters": "HoltWinters",
+    "naive": "Naive",
+    "prophet": "Prophet",
+    "prophetmodel": "Prophet",
+    "sarimax": "SARIMAX",
+    "seasonalaverage": "SeasonalAverage",
+    "seasonalnaive": "SeasonalNaive",
+    "tcnforecaster": "TCNForecaster",
+}
+
+
+def refusal(model: Any) -> str | None:
+    """Why a model cannot be explained, or None if nothing speaks against it."""
+    for name, part in _parts("", model, seen=set()):
+        for spelled in (type(part).__name__, name if hasattr(part, "predict") or isinstance(part, str) else ""):
+            known = _TIME_SERIES.get(_plain(spelled))
+            if known is not None:
+                return (
+                    f"{known} forecasts from the history of the target, not from the columns of a row, so a row has no "
+                    "feature contributions. Explain a regression-like candidate instead."
+                )
+    return None
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "").replace(" ", "")
+
+
+def _parts(name: str, model: Any, seen: set[int]) -> Iterator[tuple[str, Any]]:
+    """The model and every model inside it, with the names they have there."""
+    if id(model) in seen:
+        return
+    seen.add(id(model))
+    yield name, model
+    for attribute in ("steps", "estimators", "estimators_", "named_estimators_", "best_estimator_"):
+        inner = getattr(model, attribute, None)
+        if isinstance(inner, dict):
+            inner = list(inner.items())
+        if isinstance(inner, (list, tuple)):
+            for item in inner:
+                pair = item if isinstance(item, tuple) and len(item) >= 2 else ("", item)
+                yield from _parts(str(pair[0]), pair[1], seen)
+        elif hasattr(inner, "predict"):
+            yield from _parts("", inner, seen)

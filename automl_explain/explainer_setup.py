@@ -1,0 +1,356 @@
+"""automl_setup_model_explanations: a fitted model and raw rows -> everything an explanation needs."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+from collections.abc import Sequence
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from sklearn.model_selection import train_test_split
+
+from automl_explain._schema import TableSchema
+from automl_explain._validation import check_task, labels, listed, present_targets, raw_names, raw_table, same_columns
+from automl_explain.adapters import adapter_for, refusal
+from automl_explain.exceptions import AutoMLExplainError, InputError, SelfCheckError, UnsupportedModelError
+from automl_explain.feature_map import FeatureMap
+from automl_explain.protocols import PipelineAdapter
+from automl_explain.surrogates import LGBMExplainableModel
+
+_CHECKED_ROWS = 256
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class AutoMLExplainerSetup:
+    """A fitted model taken apart, with the rows to train a surrogate on and the rows to explain.
+
+    Attributes
+    ----------
+    automl_pipeline : object
+        The fitted model as given; reads raw rows.
+    automl_estimator : object
+        Its estimator; reads engineered rows, gives original labels.
+    automl_featurizer : object or None
+        Its featurization.
+    X_transform : DataFrame, ndarray or csr_matrix of shape (n_rows, n_engineered), or None
+        Engineered training rows; None without ``X``.
+    X_test_transform : DataFrame, ndarray or csr_matrix of shape (n_eval, n_engineered), or None
+        Engineered rows to explain.
+    X_test_raw : DataFrame, ndarray or csr_matrix of shape (n_eval, n_raw), or None
+        The same rows before featurization.
+    y, y_test : ndarray of shape (n_rows,) or (n_eval,), or None
+        Targets of those rows.
+    engineered_feature_names, raw_feature_names : list
+        Names, in the order of the columns.
+    feature_map : FeatureMap of shape (n_raw, n_engineered)
+        Which raw column feeds which engineered feature.
+    classes : list or None
+        Original labels in the order of the estimator's outputs; None for regression and without
+        ``X`` and ``y``.
+    surrogate_model : type
+        Surrogate class to use.
+    surrogate_model_params : dict
+        Its arguments, for ``explainer_kwargs`` of `MimicWrapper`.
+    automl_run : object or None
+        As given.
+    task : {"classification", "regression"}
+        What the model does.
+    """
+
+    automl_pipeline: Any
+    automl_estimator: Any
+    automl_featurizer: Any
+    X_transform: Any
+    X_test_transform: Any
+    X_test_raw: Any
+    y: np.ndarray | None
+    y_test: np.ndarray | None
+    engineered_feature_names: list[str | int]
+    raw_feature_names: list[str | int]
+    feature_map: FeatureMap
+    classes: list[Any] | None
+    surrogate_model: type
+    surrogate_model_params: dict[str, Any]
+    automl_run: Any
+    task: str
+
+    def _lines(self) -> list[tuple[str, str]]:
+        model = type(self.automl_pipeline).__name__
+        estimator = repr(self.automl_estimator) if "Flaml" in type(self.automl_estimator).__name__ else type(self.automl_estimator).__name__
+        lines = [
+            ("model", f"{model} ({self.task}), estimator {estimator}"),
+            ("features", f"{len(self.raw_feature_names)} raw -> {len(self.engineered_feature_names)} engineered"),
+            ("training rows", _shape(self.X_transform)),
+            ("rows to explain", _shape(self.X_test_transform)),
+        ]
+        if self.classes is not None:
+            lines.append(("classes", listed(self.classes)))
+        if self.feature_map.unused_raw:
+            lines.append(("unused raw columns", listed(self.feature_map.unused_raw)))
+        if self.feature_map.unmapped:
+            names = [self.engineered_feature_names[j] for j in self.feature_map.unmapped]
+            lines.append(("unmapped engineered", listed(names)))
+        return lines
+
+    def __repr__(self) -> str:
+        width = max(len(k) for k, _ in self._lines())
+        return "AutoMLExplainerSetup\n" + "\n".join(f"  {k:<{width}}  {v}" for k, v in self._lines())
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th scope='row' style='text-align:left'>{html.escape(k)}</th><td style='text-align:left'>{html.escape(v)}</td></tr>"
+            for k, v in self._lines()
+        )
+        return f"<table><caption style='text-align:left'><b>AutoMLExplainerSetup</b></caption>{rows}</table>"
+
+
+def automl_setup_model_explanations(
+    fitted_model: Any,
+    task: str,
+    X: Any = None,
+    X_test: Any = None,
+    y: Any = None,
+    y_test: Any = None,
+    features: Sequence[str] | None = None,
+    automl_run: Any = None,
+    downsample: bool = True,
+    *,
+    max_eval_rows: int = 5000,
+    random_state: int = 0,
+) -> AutoMLExplainerSetup:
+    """Take a fitted AutoML model apart for explanation.
+
+    Parameters
+    ----------
+    fitted_model : flaml.AutoML, sklearn Pipeline or estimator
+        Fitted.
+    task : {"classification", "regression", "forecasting"}
+        What the model does. ``"forecasting"`` needs ``y`` and a model that regresses on the columns of
+        a row.
+    X, X_test : DataFrame, ndarray or scipy sparse of shape (n_rows, n_raw), optional
+        Raw training rows and raw rows to explain. With ``X_test`` alone (scoring) the rows are only
+        featurized; the check of the model's predictions is left to the call that had ``X``.
+    y, y_test : array-like of shape (n_rows,), optional
+        Their targets. Rows whose target is missing (NaN, None, NA, ``""``, ``"nan"``) are left out.
+    features : sequence of str, optional
+        Raw names; needed for arrays without featurization.
+    automl_run : object, optional
+        Handed through to `MimicWrapper`.
+    downsample : bool, default True
+        Whether at most ``max_eval_rows`` rows of ``X_test`` are explained: a seeded sample,
+        stratified by ``y_test`` for classification, in the order of the rows.
+    max_eval_rows : int, default 5000
+    random_state : int, default 0
+
+    Returns
+    -------
+    AutoMLExplainerSetup
+
+    Raises
+    ------
+    InputError
+        If an argument does not fit the others.
+    DataError
+        If all targets are missing.
+    UnsupportedModelError
+        If the model cannot be explained; `UnknownTransformerError` names a featurization step whose
+        lineage is unknown.
+    SelfCheckError
+        If predicting on the transformed rows differs from the model's own predictions.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from automl_explain import automl_setup_model_explanations
+    >>> X, y = load_iris(return_X_y=True, as_frame=True)
+    >>> model = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y)
+    >>> setup = automl_setup_model_explanations(model, "classification", X=X, X_test=X, y=y)
+    >>> setup.feature_map.shape, setup.classes
+    ((4, 4), [0, 1, 2])
+    """
+    check_task(task)
+    if X is None and X_test is None and y is None:
+        raise InputError("`X`, `X_test` and `y` are all None; pass training rows, rows to explain, or both.")
+    if X is None and X_test is None:
+        raise InputError("`X` and `X_test` are both None; `y` alone gives nothing to explain.")
+    if max_eval_rows < 1:
+        raise InputError(f"`max_eval_rows` must be at least 1; got {max_eval_rows}.")
+    X = None if X is None else raw_table(X, "X")
+    X_test = None if X_test is None else raw_table(X_test, "X_test")
+    if X is not None and X_test is not None:
+        X_test = same_columns(X, X_test)
+    tables = [t for t in (X, X_test) if t is not None]
+    names = raw_names(features, tables)
+    if task == "forecasting" and y is None:
+        raise InputError("`task='forecasting'` needs the target history: pass `y`.")
+    adapter = adapter_for(fitted_model)
+    _check_model_task(adapter, task)
+    names = names if names is not None else _default_names(adapter, tables[0].shape[1])
+    X, y = _with_targets(X, y, "y")
+    X_test, y_test = _with_targets(X_test, y_test, "y_test")
+    if downsample and X_test is not None and X_test.shape[0] > max_eval_rows:
+        kept = _sample(X_test.shape[0], y_test if adapter.task == "classification" else None, max_eval_rows, random_state)
+        X_test, y_test = _take(X_test, kept), None if y_test is None else y_test[kept]
+    first = X if X is not None else X_test
+    feature_map = dataclasses.replace(
+        adapter.feature_map(first, names), raw_schema=TableSchema.of(first, None if isinstance(first, pd.DataFrame) else names)
+    )
+    Z = None if X is None else _floating(adapter.transform(X))
+    Z_test = None if X_test is None else _floating(adapter.transform(X_test))
+    for made in (Z, Z_test):
+        if made is not None and made.shape[1] != feature_map.n_engineered:
+            raise UnsupportedModelError(
+                f"The featurization makes {made.shape[1]} columns, but its feature map has {feature_map.n_engineered}; a wrong "
+                "map would explain the wrong columns."
+            )
+    if X is not None:
+        _self_check(adapter, X, Z)
+    return AutoMLExplainerSetup(
+        automl_pipeline=fitted_model,
+        automl_estimator=adapter.estimator,
+        automl_featurizer=adapter.featurizer,
+        X_transform=Z,
+        X_test_transform=Z_test,
+        X_test_raw=X_test,
+        y=y,
+        y_test=y_test,
+        engineered_feature_names=list(feature_map.engineered_names),
+        raw_feature_names=list(feature_map.raw_names),
+        feature_map=feature_map,
+        classes=_classes(adapter, y) if X is not None or y is not None else None,
+        surrogate_model=LGBMExplainableModel,
+        surrogate_model_params=_surrogate_params(Z if Z is not None else Z_test, feature_map),
+        automl_run=automl_run,
+        task=adapter.task,
+    )
+
+
+def automl_check_model_if_explainable(run: Any, need_refresh_run: bool = True) -> bool:
+    """Whether a model, or the model of a run, can be explained.
+
+    Parameters
+    ----------
+    run : object
+        A fitted model, or a run with properties (``model_exp_support`` is ``"True"`` where the model of
+        the run can be explained).
+    need_refresh_run : bool, default True
+        Whether to ask the run for its properties anew.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LinearRegression
+    >>> from automl_explain import automl_check_model_if_explainable
+    >>> automl_check_model_if_explainable(LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0]))
+    True
+    """
+    if hasattr(run, "get_properties") or hasattr(run, "properties"):
+        fresh = need_refresh_run and hasattr(run, "get_properties")
+        properties = run.get_properties() if fresh else run.properties
+        return bool(properties.get("model_exp_support") == "True")
+    if refusal(run) is not None:
+        return False
+    try:
+        adapter_for(run)
+    except AutoMLExplainError:
+        return False
+    return True
+
+
+def _check_model_task(adapter: PipelineAdapter, task: str) -> None:
+    wanted = "regression" if task == "forecasting" else task
+    if adapter.task != wanted:
+        raise InputError(f"`task` is {task!r}, but the model does {adapter.task}. Pass task={adapter.task!r}.")
+
+
+def _default_names(adapter: PipelineAdapter, width: int) -> tuple[str | int, ...]:
+    known = getattr(adapter.estimator, "feature_names_in_", None) if adapter.featurizer is None else None
+    if known is not None and len(known) == width:
+        return tuple(str(n) for n in known)
+    if adapter.featurizer is None:
+        raise InputError("The rows have no column names and the model has no featurization that knows them; pass `features`.")
+    return tuple(f"x{i}" for i in range(width))
+
+
+def _with_targets(X: Any, y: Any, argument: str) -> tuple[Any, np.ndarray | None]:
+    """Rows that have a target, with their targets."""
+    if y is None:
+        return X, None
+    values = labels(y, argument, None if X is None else X.shape[0])
+    present = present_targets(values, argument)
+    if present.all():
+        return X, values
+    return (None if X is None else _take(X, np.flatnonzero(present))), values[present]
+
+
+def _sample(n_rows: int, strata: np.ndarray | None, n_kept: int, random_state: int) -> np.ndarray:
+    everything = np.arange(n_rows)
+    try:
+        kept = train_test_split(everything, train_size=n_kept, stratify=strata, random_state=random_state)[0]
+    except ValueError:  # a class with a single row, or more classes than rows kept
+        kept = train_test_split(everything, train_size=n_kept, random_state=random_state)[0]
+    return np.sort(kept)
+
+
+def _take(rows: Any, positions: np.ndarray) -> Any:
+    return rows.iloc[positions] if isinstance(rows, pd.DataFrame) else rows[positions]
+
+
+def _floating(rows: Any) -> Any:
+    """Engineered rows; sparse whole numbers become float64, every other sparse format csr."""
+    if sp.issparse(rows):
+        rows = sp.csr_matrix(rows)
+        return rows if rows.dtype.kind == "f" else rows.astype(np.float64)
+    if hasattr(rows, "to_pandas") and not isinstance(rows, pd.DataFrame):
+        return rows.to_pandas()
+    return rows if isinstance(rows, (pd.DataFrame, np.ndarray)) else np.asarray(rows)
+
+
+def _self_check(adapter: PipelineAdapter, X: Any, Z: Any) -> None:
+    """Predicting on engineered rows must give what the model itself gives on the raw rows."""
+    n_rows = X.shape[0]
+    at = np.unique(np.linspace(0, n_rows - 1, min(n_rows, _CHECKED_ROWS)).astype(int))
+    own = np.asarray(adapter.predict_raw(_take(X, at)), dtype=np.float64)
+    ours = np.asarray(adapter.predict_engineered(_take(Z, at)), dtype=np.float64)
+    if own.shape == ours.shape and np.allclose(own, ours, rtol=1e-6, atol=1e-9, equal_nan=True):
+        return
+    apart = "their shapes differ" if own.shape != ours.shape else f"they differ by up to {np.nanmax(np.abs(own - ours)):.3g}"
+    raise SelfCheckError(
+        f"The model's predictions on {len(at)} raw rows are not those of its estimator on the transformed rows: {apart}. The "
+        "featurization depends on the batch, is random, or is not all of what the model does, so engineered explanations would "
+        "be wrong. Explain the model as a function: MimicExplainer(model.predict_proba, X, ..., is_function=True)."
+    )
+
+
+def _classes(adapter: PipelineAdapter, y: np.ndarray | None) -> list[Any] | None:
+    if adapter.task != "classification":
+        return None
+    if adapter.classes is not None:
+        return list(adapter.classes)
+    return None if y is None else [c.item() if isinstance(c, np.generic) else c for c in np.unique(y)]
+
+
+def _surrogate_params(Z: Any, feature_map: FeatureMap) -> dict[str, Any]:
+    params: dict[str, Any] = {"explainable_model_args": {"n_jobs": joblib.cpu_count(only_physical_cores=True)}}
+    words = [name for j, name in enumerate(feature_map.engineered_names) if _holds_words(Z, j)]
+    return {**params, "categorical_features": words} if words else params
+
+
+def _holds_words(Z: Any, j: int) -> bool:
+    """Whether an engineered column holds text, which the surrogate then takes as categories."""
+    if isinstance(Z, pd.DataFrame):
+        column = Z.iloc[:, j]
+        if pd.api.types.is_string_dtype(column.dtype) and not isinstance(column.dtype, pd.CategoricalDtype):
+            return True
+        return column.dtype == object and any(isinstance(c, str) for c in column)
+    return not sp.issparse(Z) and Z.dtype == object and any(isinstance(c, str) for c in Z[:, j])

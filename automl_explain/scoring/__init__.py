@@ -1,0 +1,92 @@
+"""Scoring explainers, and how they are saved without pickle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from automl_explain.exceptions import AlreadyExistsError, CorruptFileError, InputError
+from automl_explain.scoring._archive import FILE_NAME, read, write
+from automl_explain.scoring._tree import TreeScoringExplainer
+
+__all__ = ["TreeScoringExplainer", "load", "save"]
+
+_KINDS = {"tree": TreeScoringExplainer}
+
+
+def save(scoring_explainer: Any, directory: str | Path = ".", exist_ok: bool = False) -> str:
+    """Write a scoring explainer to ``<directory>/scoring_explainer.aex``.
+
+    The file is a zip of JSON, text and ``.npy`` with a manifest; it holds no pickle. It appears whole
+    or not at all.
+
+    Parameters
+    ----------
+    scoring_explainer : TreeScoringExplainer
+    directory : str or Path, default "."
+        Made if it is not there.
+    exist_ok : bool, default False
+        Whether an existing directory (for the current directory, an existing file) may be written to.
+
+    Returns
+    -------
+    str
+        Path of the file.
+
+    Raises
+    ------
+    AlreadyExistsError
+        If the directory is there and ``exist_ok`` is False.
+    StorageError
+        If the explainer carries fitted transformations, which only a pickle could hold.
+
+    Examples
+    --------
+    >>> import automl_explain
+    >>> automl_explain.save(scoring, directory="model/", exist_ok=True)  # doctest: +SKIP
+    'model/scoring_explainer.aex'
+    """
+    kind = next((k for k, cls in _KINDS.items() if isinstance(scoring_explainer, cls)), None)
+    if kind is None:
+        raise InputError(f"`scoring_explainer` must be a TreeScoringExplainer; got {type(scoring_explainer).__name__}.")
+    folder = Path(directory)
+    path = folder / FILE_NAME
+    if folder.exists() and not folder.is_dir():
+        raise AlreadyExistsError(f"{folder} is a file; pass a directory.")
+    # The current directory is always there; only the file in it can be in the way.
+    in_the_way = path.exists() if folder == Path(".") else folder.exists()
+    if in_the_way and not exist_ok:
+        raise AlreadyExistsError(f"{path if folder == Path('.') else folder} exists; pass exist_ok=True to write to it.")
+    members = scoring_explainer._to_members()
+    folder.mkdir(parents=True, exist_ok=True)
+    write(path, kind, members)
+    return str(path)
+
+
+def load(directory: str | Path = ".") -> Any:
+    """Read a scoring explainer; no code of the file is run.
+
+    Parameters
+    ----------
+    directory : str or Path, default "."
+        Directory given to `save`, or the file itself.
+
+    Returns
+    -------
+    TreeScoringExplainer
+        Its `explain` gives the same bits as before saving.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none.
+    CorruptFileError
+        If the file is damaged, was changed, is not ours, or comes from a newer version.
+    """
+    place = Path(directory)
+    path = place if place.is_file() else place / FILE_NAME
+    manifest, members = read(path)
+    kind = manifest.get("kind")
+    if kind not in _KINDS:
+        raise CorruptFileError(f"{path} holds a scoring explainer of kind {kind!r}; known: {', '.join(_KINDS)}.")
+    return _KINDS[kind]._from_members(members)

@@ -1,0 +1,365 @@
+"""TreeScoringExplainer: the light object that explains single rows and large tables in production."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from automl_explain._encoding import EngineeredEncoder
+from automl_explain._schema import TableSchema
+from automl_explain.exceptions import (
+    ConflictingTransformationsError,
+    CorruptFileError,
+    InputError,
+    MissingRawTransformationsError,
+    StorageError,
+    UnsupportedModelError,
+)
+from automl_explain.explanation import Explanation, Fidelity
+from automl_explain.feature_map import FeatureMap
+from automl_explain.scoring._archive import from_npy, to_npy
+from automl_explain.treeshap import TreeModel
+
+
+class TreeScoringExplainer:
+    """Explains rows with a tree surrogate; holds neither the teacher nor any training row.
+
+    Parameters
+    ----------
+    original_explainer : MimicWrapper or MimicExplainer
+        With a tree surrogate.
+    feature_maps : list of FeatureMap, ndarray or scipy sparse, optional
+        Maps raw x engineered, raw first; rows given to `explain` are engineered then, and
+        ``get_raw=True`` folds their values. A `MimicWrapper` brings its own.
+    raw_features, engineered_features : sequence of str, optional
+        Names; those of the map and of the explainer where left out.
+
+    Attributes
+    ----------
+    features, raw_features, engineered_features : list or None
+        Names: of the default output, of raw values, of engineered values.
+    expected_values : ndarray of shape (1,), (2,) for two classes, or (n_classes,)
+        Output where all contributions are zero.
+    classes : list or None
+        Labels in the order of the outputs.
+    output_unit : {"log-odds", "target"}
+    fidelity : Fidelity or None
+        Of the surrogate on held-out rows.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If the surrogate is no tree ensemble.
+    InputError
+        If the map or the names do not fit.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from automl_explain import FeatureMap, LGBMExplainableModel, MimicExplainer, TreeScoringExplainer
+    >>> X, y = load_iris(return_X_y=True)
+    >>> explainer = MimicExplainer(LogisticRegression(max_iter=1000).fit(X, y), X, LGBMExplainableModel)
+    >>> scoring = TreeScoringExplainer(explainer, feature_maps=[[[1, 1, 0, 0], [0, 0, 1, 1]]],
+    ...                                raw_features=["sepal", "petal"])
+    >>> scoring.explain(X[:1], get_raw=True).shape
+    (3, 1, 2)
+    """
+
+    def __init__(
+        self,
+        original_explainer: Any,
+        feature_maps: Any = None,
+        raw_features: Sequence[str | int] | None = None,
+        engineered_features: Sequence[str | int] | None = None,
+    ) -> None:
+        explainer = getattr(original_explainer, "explainer", original_explainer)
+        trees = getattr(getattr(explainer, "surrogate_model", None), "trees", None)
+        if not isinstance(trees, TreeModel):
+            raise UnsupportedModelError(
+                f"TreeScoringExplainer needs an explainer with a tree surrogate (LGBMExplainableModel); got "
+                f"{type(original_explainer).__name__}."
+            )
+        self._featurizer = explainer.featurizer
+        if self._featurizer is not None and feature_maps is not None:
+            raise ConflictingTransformationsError("The explainer has `transformations`, so its rows are raw; leave out `feature_maps`.")
+        own = explainer.feature_map or getattr(original_explainer, "feature_map", None)
+        chain = own if feature_maps is None else FeatureMap.chain(feature_maps)
+        encoder = explainer.encoder
+        if engineered_features is not None:
+            encoder = dataclasses.replace(encoder, names=_named(engineered_features, encoder.n_features, "engineered_features"))
+        if chain is not None and chain.n_engineered != encoder.n_features:
+            raise InputError(
+                f"The feature map has {chain.n_engineered} engineered features; the explainer was trained on "
+                f"{encoder.n_features}. Pass `feature_maps=[setup.feature_map]` of the same setup."
+            )
+        if chain is not None and raw_features is not None:
+            chain = chain.with_names(_named(raw_features, chain.n_raw, "raw_features"))
+        self._set(
+            trees=trees,
+            encoder=encoder,
+            feature_map=chain,
+            classes=explainer.classes,
+            output_unit=explainer.output_unit,
+            link=explainer.link,
+            fidelity=explainer.fidelity,
+            method=explainer.method,
+        )
+
+    def _set(
+        self,
+        *,
+        trees: TreeModel,
+        encoder: EngineeredEncoder,
+        feature_map: FeatureMap | None,
+        classes: list[Any] | None,
+        output_unit: str,
+        link: str,
+        fidelity: Fidelity | None,
+        method: str,
+    ) -> None:
+        self._trees, self._encoder, self.feature_map = trees, encoder, feature_map
+        self.classes, self.output_unit, self.link = classes, output_unit, link
+        self.fidelity, self.method = fidelity, method
+
+    @property
+    def features(self) -> list[str | int]:
+        """Names of the default output: raw with ``transformations``, else engineered."""
+        if self._featurizer is not None and self.raw_features is not None:
+            return self.raw_features
+        return self.engineered_features
+
+    @property
+    def raw_features(self) -> list[str | int] | None:
+        """Names of raw values; None without a feature map."""
+        return None if self.feature_map is None else list(self.feature_map.raw_names)
+
+    @property
+    def engineered_features(self) -> list[str | int]:
+        """Names of engineered values."""
+        return list(self._encoder.names)
+
+    @property
+    def expected_values(self) -> np.ndarray:
+        """Output where all contributions are zero."""
+        base = self._trees.expected_values
+        return np.concatenate([-base, base]) if self._binary else base.copy()
+
+    @property
+    def input_schema(self) -> TableSchema | None:
+        """Names and types of the raw columns, if the feature map knows them."""
+        return None if self.feature_map is None else self.feature_map.raw_schema
+
+    @property
+    def _binary(self) -> bool:
+        return self.classes is not None and len(self.classes) == 2
+
+    def explain(self, X: Any, get_raw: bool | None = None, *, as_list: bool = False) -> Any:
+        """Contributions of every feature to the surrogate's output.
+
+        Parameters
+        ----------
+        X : DataFrame, ndarray or scipy sparse of shape (n_rows, n_engineered)
+            Engineered rows (raw rows with ``transformations``); one row may come as a vector.
+        get_raw : bool, optional
+            Whether values are raw; False without ``transformations``, True with them.
+        as_list : bool, default False
+            Whether to give nested lists, ready for JSON.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_features) for regression, else (n_classes, n_rows, n_features)
+            In ``output_unit``. Binary values are mirrored, ``[-v, v]``. Engineered values of sparse
+            rows (and raw values, beyond 1,000 raw columns) are csr_matrix, a list of them for
+            classes. With ``as_list`` nested lists of the same shape.
+
+        Raises
+        ------
+        MissingRawTransformationsError
+            If raw values are asked for without a feature map.
+        InputError, DataError
+            If columns are missing or cells cannot be read.
+        """
+        values, _ = self._values(X, get_raw)
+        if isinstance(values, tuple):
+            blocks = [-values[0], values[0]] if self._binary else list(values)
+            shown = blocks if self.classes is not None else blocks[0]
+            return _listed(shown) if as_list else shown
+        if self.classes is None:
+            shown = values[0]
+        elif self._binary:
+            shown = np.concatenate([-values, values])
+        else:
+            shown = values
+        return shown.tolist() if as_list else shown
+
+    def predict(self, X: Any) -> Any:
+        """Same as `explain`, so that the explainer stands where a model is expected."""
+        return self.explain(X)
+
+    def fit(self, X: Any = None, y: Any = None) -> TreeScoringExplainer:
+        """Nothing to learn; gives itself."""
+        return self
+
+    def predict_output(self, X: Any) -> np.ndarray:
+        """The surrogate's output that the values and `expected_values` add up to.
+
+        Parameters
+        ----------
+        X : DataFrame, ndarray or scipy sparse of shape (n_rows, n_engineered)
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_outputs)
+            In ``output_unit``; one output for two classes (the second).
+        """
+        return self._trees.predict_output(self._encode(X))
+
+    def explanation(self, X: Any, get_raw: bool | None = None) -> Explanation:
+        """Contributions as an `Explanation`, to be shown, sliced or saved.
+
+        Parameters
+        ----------
+        X, get_raw
+            As in `explain`.
+        """
+        values, unmapped = self._values(X, get_raw)
+        raw = self._is_raw(get_raw)
+        return Explanation(
+            values=values,
+            base=self._trees.expected_values,
+            features=tuple(self.raw_features or ()) if raw else tuple(self.engineered_features),
+            task="regression" if self.classes is None else "classification",
+            classes=self.classes,
+            space="raw" if raw else "engineered",
+            output_unit=self.output_unit,
+            link=self.link,
+            fidelity=self.fidelity,
+            method=self.method,
+            unmapped=unmapped,
+            unmapped_features=tuple(self._encoder.names[j] for j in self.feature_map.unmapped) if raw and self.feature_map else (),
+        )
+
+    def read_records(self, rows: Sequence[Mapping[str, Any]] | Any) -> Any:
+        """Raw rows that arrived as JSON, as the table the pipeline was trained on.
+
+        Column order, whole numbers, booleans, categories and dates are restored.
+
+        Parameters
+        ----------
+        rows : list of dict, or DataFrame
+            One record per row. Columns in excess are left out; None and NaN are missing cells.
+
+        Returns
+        -------
+        DataFrame, ndarray or csr_matrix of shape (n_rows, n_raw)
+
+        Raises
+        ------
+        InputError
+            If there are no rows, or a column is missing.
+        DataError
+            If a cell cannot be read; names the column, the row and the cell.
+        """
+        if self.input_schema is None:
+            raise MissingRawTransformationsError(
+                "The raw columns are not known: make the scoring explainer with `feature_maps=[setup.feature_map]`."
+            )
+        return self.input_schema.read(rows)
+
+    def _is_raw(self, get_raw: bool | None) -> bool:
+        raw = self._featurizer is not None if get_raw is None else bool(get_raw)
+        if raw and self.feature_map is None:
+            raise MissingRawTransformationsError(
+                "`get_raw=True` needs a feature map: make the scoring explainer with `feature_maps=[setup.feature_map]`."
+            )
+        return raw
+
+    def _encode(self, X: Any) -> Any:
+        return self._encoder.encode(X if self._featurizer is None else self._featurizer.transform(X), "X")
+
+    def _values(self, X: Any, get_raw: bool | None) -> tuple[Any, np.ndarray | None]:
+        raw = self._is_raw(get_raw)
+        values = self._trees.shapley_values(self._encode(X))
+        if not raw or self.feature_map is None:
+            return values, None
+        if not isinstance(values, tuple):
+            return self.feature_map.fold(values)
+        folded, unmapped = zip(*(self.feature_map.fold(v) for v in values), strict=True)
+        joined = tuple(folded) if sp.issparse(folded[0]) else np.stack(folded)
+        return joined, np.stack(unmapped)
+
+    def __repr__(self) -> str:
+        raw = "" if self.feature_map is None else f"{self.feature_map.n_raw} raw, "
+        kind = "regression" if self.classes is None else f"{len(self.classes)} classes"
+        return f"TreeScoringExplainer({raw}{self._encoder.n_features} engineered features, {kind}, {self.output_unit}; {self.fidelity})"
+
+    def _to_members(self) -> dict[str, bytes]:
+        """Everything as files of an archive."""
+        if self._featurizer is not None:
+            raise StorageError(
+                "This explainer carries fitted `transformations`, which only a pickle could hold. Make it with `feature_maps` and "
+                "ship the transformations with the model."
+            )
+        described = {
+            "encoder": self._encoder.to_json(),
+            "classes": self.classes,
+            "output_unit": self.output_unit,
+            "link": self.link,
+            "method": self.method,
+            "fidelity": None if self.fidelity is None else self.fidelity.to_json(),
+            "n_models": len(self._trees.texts),
+            "feature_map": None,
+        }
+        members = {f"trees_{k}.txt": text.encode() for k, text in enumerate(self._trees.texts)}
+        if self.feature_map is not None:
+            names = self.feature_map.to_json()
+            for part in ("weights", "support"):
+                for i, array in enumerate(names.pop(part)):
+                    kind = np.float64 if (part, i) == ("weights", 2) else np.int64
+                    members[f"{part}_{i}.npy"] = to_npy(np.asarray(array, dtype=kind))
+            described["feature_map"] = names
+        return {"explainer.json": json.dumps(described).encode(), **members}
+
+    @classmethod
+    def _from_members(cls, members: Mapping[str, bytes]) -> TreeScoringExplainer:
+        """Build from the checked files of an archive."""
+        try:
+            described = json.loads(members["explainer.json"])
+            texts = [members[f"trees_{k}.txt"].decode() for k in range(described["n_models"])]
+            feature_map = described["feature_map"]
+            if feature_map is not None:
+                feature_map["weights"] = [from_npy(members[f"weights_{i}.npy"]) for i in range(3)]
+                feature_map["support"] = [from_npy(members[f"support_{i}.npy"]) for i in range(2)]
+            made = cls.__new__(cls)
+            made._featurizer = None
+            made._set(
+                trees=TreeModel(texts),
+                encoder=EngineeredEncoder.from_json(described["encoder"]),
+                feature_map=None if feature_map is None else FeatureMap.from_json(feature_map),
+                classes=described["classes"],
+                output_unit=described["output_unit"],
+                link=described["link"],
+                fidelity=None if described["fidelity"] is None else Fidelity.from_json(described["fidelity"]),
+                method=described["method"],
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise CorruptFileError(f"The scoring explainer file does not hold what it should: {error!r}.") from error
+        return made
+
+
+def _named(names: Sequence[str | int], n: int, argument: str) -> tuple[str | int, ...]:
+    if len(names) != n:
+        raise InputError(f"`{argument}` has {len(names)} names for {n} features; pass one name per feature, in order.")
+    return tuple(names)
+
+
+def _listed(values: Any) -> Any:
+    return [v.toarray().tolist() for v in values] if isinstance(values, list) else values.toarray().tolist()
+
+
