@@ -1,0 +1,82 @@
+"""TransformationsFeaturizer: what the Azure SDK calls ``transformations``, as one featurizer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from automl_explain.exceptions import InputError
+from automl_explain.feature_map import FeatureMap
+from automl_explain.lineage._trace import trace
+from automl_explain.lineage._tuples import FORM, is_pairs, read_pairs, require_fitted, stack
+
+
+class TransformationsFeaturizer:
+    """Fitted transformations as one featurizer that knows its feature map.
+
+    Parameters
+    ----------
+    transformations : ColumnTransformer, DataFrameMapper, transformer or list of tuple
+        A fitted ColumnTransformer, a fitted DataFrameMapper of sklearn-pandas, any other fitted
+        transformer of scikit-learn, or pairs ``(columns, transformer)``: ``columns`` is a name, a
+        position or a list of them, ``transformer`` a fitted transformer, a list of them to apply
+        one after the other, or None to pass the columns through. The engineered columns stand in
+        the order of the pairs.
+
+    Raises
+    ------
+    InputError
+        If the form is another one, or a transformer cannot transform or is not fitted.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn.preprocessing import OneHotEncoder
+    >>> from automl_explain.lineage import TransformationsFeaturizer
+    >>> X = pd.DataFrame({"age": [20.0, 30.0], "city": ["Oslo", "Rome"]})
+    >>> featurizer = TransformationsFeaturizer([("age", None), (["city"], OneHotEncoder().fit(X[["city"]]))])
+    >>> featurizer.transform(X).toarray()
+    array([[20.,  1.,  0.],
+           [30.,  0.,  1.]])
+    >>> featurizer.feature_map(X).engineered_names
+    ('age', 'city_Oslo', 'city_Rome')
+    """
+
+    def __init__(self, transformations: Any) -> None:
+        if isinstance(transformations, (str, dict)) or transformations is None:
+            raise InputError(
+                f"`transformations` is {transformations!r}. Expected a fitted ColumnTransformer, a fitted DataFrameMapper "
+                f"or {FORM}. Leave it out if the model reads the raw columns."
+            )
+        if is_pairs(transformations):
+            read_pairs(transformations)
+        else:
+            require_fitted(transformations, "transformations")
+        self.transformations = transformations
+
+    def transform(self, X: Any) -> Any:
+        """Engineered rows.
+
+        Parameters
+        ----------
+        X : DataFrame, ndarray or scipy sparse of shape (n_rows, n_raw)
+            Raw rows.
+
+        Returns
+        -------
+        ndarray, DataFrame or csr_matrix of shape (n_rows, n_engineered)
+            For pairs: csr_matrix if any block is sparse, else ndarray; for the others what their
+            own ``transform`` gives.
+        """
+        if is_pairs(self.transformations):
+            return stack([block.transform(X) for block in read_pairs(self.transformations)])
+        return self.transformations.transform(X)
+
+    def feature_map(self, X: Any, raw_names: Sequence[str | int] | None = None) -> FeatureMap:
+        """Which raw column feeds which column of `transform`; see `trace`."""
+        return trace(self.transformations, X, raw_names)
+
+    def __repr__(self) -> str:
+        if not is_pairs(self.transformations):
+            return f"TransformationsFeaturizer({type(self.transformations).__name__})"
+        return f"TransformationsFeaturizer({len(self.transformations)} pairs)"

@@ -1,0 +1,229 @@
+"""What is known about the transformers of scikit-learn: one small function each, in one table.
+
+A rule gets the fitted transformer, a sample of its input and the output made of it, and gives the
+`Links` between their columns, or None where its knowledge does not apply. To add one, write the
+function and put it into `RULES` under the name of the class. The caller checks that the links are
+as wide as the real output, and applies a rule to a subclass only if the subclass leaves alone
+what the rule relies on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from automl_explain.lineage._links import Links, one_to_one, pick, shared
+from automl_explain.lineage._mixes import MIXES
+from automl_explain.lineage._tables import as_blocks, n_columns, n_rows
+
+Rule: TypeAlias = Callable[[Any, Any, Any], Links | None]
+
+# What a subclass may define without changing which inputs feed which outputs.
+HARMLESS = frozenset(
+    {
+        "fit",
+        "fit_transform",
+        "partial_fit",
+        "inverse_transform",
+        "get_feature_names_out",
+        "get_params",
+        "set_params",
+        "score",
+    }
+)
+
+
+def rule_for(transformer: Any) -> Rule | None:
+    """The rule for a transformer, found by the names of its classes and never by the name of its step."""
+    for base in type(transformer).__mro__:
+        if _root(base) == "sklearn" and base.__name__ in RULES:
+            return RULES[base.__name__] if _keeps_transform(type(transformer), base) else None
+    return None
+
+
+def _root(cls: type) -> str:
+    return cls.__module__.partition(".")[0]
+
+
+def _keeps_transform(cls: type, base: type) -> bool:
+    """Whether everything between a class and the base with the rule leaves the transformation alone."""
+    for middle in cls.__mro__[: cls.__mro__.index(base)]:
+        own = {name for name, member in vars(middle).items() if callable(member) or isinstance(member, property)}
+        if "transform" in own:
+            return False
+        changed = {name for name in own - HARMLESS if not name.startswith(("__", "set_"))}
+        if base.__name__ == "SelectorMixin":  # its transform asks for the mask and nothing else
+            changed &= {"_transform", "get_support"}
+        if changed and _root(middle) != "sklearn":
+            return False
+    return True
+
+
+def _each(transformer: Any, X: Any, out: Any) -> Links | None:
+    return one_to_one(n_columns(X))
+
+
+def _row_coupled(transformer: Any, X: Any, out: Any) -> Links | None:
+    """Outputs keep their column but are divided by something made of the whole row."""
+    n = n_columns(X)
+    if getattr(transformer, "norm", None) is None:
+        return one_to_one(n)
+    return pick(np.arange(n), n, n_coupled=n)
+
+
+def _function(transformer: Any, X: Any, out: Any) -> Links | None:
+    if transformer.func is None:
+        return one_to_one(n_columns(X))
+    if transformer.feature_names_out != "one-to-one" or n_columns(out) != n_columns(X):
+        return None
+    return one_to_one(n_columns(X)) if _works_by_column(transformer, X, out) else None
+
+
+def _works_by_column(transformer: Any, X: Any, out: Any) -> bool:
+    """Whether outputs stay as they are while other columns are shuffled: names are only a claim.
+
+    Columns are shuffled in groups, one per binary digit of their position, so that any two
+    columns are told apart by some group at the price of 2 log2(n_columns) transformations.
+    """
+    n, order = n_columns(X), np.random.default_rng(0).permutation(n_rows(X))
+    before = as_blocks(out)
+    if sp.issparse(before) or n == 1:
+        return n == 1
+    for bit in range((n - 1).bit_length()):
+        for value in (0, 1):
+            moved = (np.arange(n) >> bit) & 1 == value
+            after = as_blocks(transformer.transform(_shuffled(X, np.flatnonzero(moved), order)))
+            if after.shape != before.shape or not _same(after[:, ~moved], before[:, ~moved]):
+                return False
+    return True
+
+
+def _shuffled(X: Any, columns: np.ndarray, order: np.ndarray) -> Any:
+    result = X.copy()
+    if isinstance(X, pd.DataFrame):
+        for i in columns:
+            result.isetitem(int(i), X.iloc[order, int(i)].set_axis(X.index))
+    else:
+        result[:, columns] = X[order][:, columns]
+    return result
+
+
+def _same(left: Any, right: Any) -> bool:
+    return bool(((left == right) | (pd.isna(left) & pd.isna(right))).all())
+
+
+def _additive_chi2(transformer: Any, X: Any, out: Any) -> Links | None:
+    n = n_columns(X)
+    return pick(np.tile(np.arange(n), n_columns(out) // n), n)
+
+
+def _selector(transformer: Any, X: Any, out: Any) -> Links | None:
+    return pick(np.flatnonzero(transformer.get_support()), n_columns(X))
+
+
+def _indicator(transformer: Any) -> np.ndarray:
+    """Parents of the columns that ``add_indicator`` appends."""
+    added = getattr(transformer, "indicator_", None)
+    return np.zeros(0, dtype=np.int64) if added is None else np.asarray(added.features_, dtype=np.int64)
+
+
+def _kept_by_simple(transformer: Any) -> np.ndarray:
+    empty = np.asarray(pd.isna(transformer.statistics_))
+    return np.flatnonzero(~empty | transformer.keep_empty_features)
+
+
+def _simple_imputer(transformer: Any, X: Any, out: Any) -> Links | None:
+    return pick(np.concatenate([_kept_by_simple(transformer), _indicator(transformer)]), n_columns(X))
+
+
+def _column_coupled(transformer: Any, X: Any, kept: np.ndarray) -> Links:
+    """A missing cell is filled from all columns; the indicators depend on their own column alone."""
+    return pick(np.concatenate([kept, _indicator(transformer)]), n_columns(X), n_coupled=len(kept))
+
+
+def _knn_imputer(transformer: Any, X: Any, out: Any) -> Links | None:
+    return _column_coupled(transformer, X, np.flatnonzero(transformer._valid_mask | transformer.keep_empty_features))
+
+
+def _iterative_imputer(transformer: Any, X: Any, out: Any) -> Links | None:
+    kept = _kept_by_simple(transformer.initial_imputer_)
+    if transformer.keep_empty_features:
+        kept = np.arange(n_columns(X))
+    return _column_coupled(transformer, X, kept)
+
+
+def _missing_indicator(transformer: Any, X: Any, out: Any) -> Links | None:
+    return pick(transformer.features_, n_columns(X))
+
+
+def _blocks(counts: Any, X: Any) -> Links:
+    """Every input makes a run of outputs."""
+    return pick(np.repeat(np.arange(len(counts)), np.asarray(counts, dtype=np.int64)), n_columns(X))
+
+
+def _one_hot(transformer: Any, X: Any, out: Any) -> Links | None:
+    # len(categories_) would be wrong under `drop`, `min_frequency` and `max_categories`.
+    counts = getattr(transformer, "_n_features_outs", None)
+    return None if counts is None else _blocks(counts, X)
+
+
+def _k_bins(transformer: Any, X: Any, out: Any) -> Links | None:
+    return one_to_one(n_columns(X)) if transformer.encode == "ordinal" else _blocks(transformer.n_bins_, X)
+
+
+def _target_encoder(transformer: Any, X: Any, out: Any) -> Links | None:
+    per_column = len(transformer.classes_) if transformer.target_type_ == "multiclass" else 1
+    return _blocks([per_column] * n_columns(X), X)
+
+
+def _spline(transformer: Any, X: Any, out: Any) -> Links | None:
+    per_column, rest = divmod(transformer.n_features_out_, n_columns(X))
+    return None if rest else _blocks([per_column] * n_columns(X), X)
+
+
+def _polynomial(transformer: Any, X: Any, out: Any) -> Links | None:
+    """A product is shared equally among its factors, as Shapley values share a pure interaction."""
+    return shared(sp.csr_matrix((transformer.powers_ > 0).T, dtype=np.float64), loose=False)
+
+
+def _agglomeration(transformer: Any, X: Any, out: Any) -> Links | None:
+    labels = transformer.labels_
+    member = sp.csr_matrix((np.ones(len(labels)), (np.arange(len(labels)), labels)))
+    return shared(member, loose=False)
+
+
+RULES: dict[str, Rule] = {
+    **dict.fromkeys(
+        (
+            "Binarizer",
+            "MaxAbsScaler",
+            "MinMaxScaler",
+            "OrdinalEncoder",
+            "PowerTransformer",
+            "QuantileTransformer",
+            "RobustScaler",
+            "StandardScaler",
+        ),
+        _each,
+    ),
+    "AdditiveChi2Sampler": _additive_chi2,
+    "FeatureAgglomeration": _agglomeration,
+    "FunctionTransformer": _function,
+    "IterativeImputer": _iterative_imputer,
+    "KBinsDiscretizer": _k_bins,
+    "KNNImputer": _knn_imputer,
+    "MissingIndicator": _missing_indicator,
+    "Normalizer": _row_coupled,
+    "OneHotEncoder": _one_hot,
+    "PolynomialFeatures": _polynomial,
+    "SelectorMixin": _selector,
+    "SimpleImputer": _simple_imputer,
+    "SplineTransformer": _spline,
+    "TargetEncoder": _target_encoder,
+    "TfidfTransformer": _row_coupled,
+    **MIXES,
+}

@@ -1,0 +1,224 @@
+"""Follows a sample of rows through a fitted pipeline and notes at every step what became of each column."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeAlias
+
+from sklearn.exceptions import NotFittedError
+
+from automl_explain.exceptions import AutoMLExplainError, DataError, InputError, UnknownTransformerError
+from automl_explain.lineage._links import Columns, Links, evenly
+from automl_explain.lineage._names import leaf_names, prefixed, with_source
+from automl_explain.lineage._rules import rule_for
+from automl_explain.lineage._tables import labels_of, n_columns, n_rows, positions_of, take_columns
+from automl_explain.lineage._tuples import is_pairs, read_pairs, stack
+
+Path: TypeAlias = tuple[str, ...]
+Walked: TypeAlias = tuple[Any, Columns]
+
+
+def walk(transformer: Any, X: Any, columns: Columns, path: Path = ()) -> Walked:
+    """Output of a fitted transformer for the sample ``X``, and where its columns come from.
+
+    Parameters
+    ----------
+    transformer : object
+        A transformer, a container of transformers, None, ``"passthrough"`` or ``"drop"``.
+    X : table
+        Sample of its input.
+    columns : Columns
+        Where the columns of ``X`` come from.
+    path : tuple of str
+        Names of the steps that lead here.
+    """
+    if transformer is None or isinstance(transformer, str):
+        if transformer == "drop":
+            return take_columns(X, []), columns.take([])
+        return X, columns
+    if is_pairs(transformer):
+        return _pairs(transformer, X, columns, path)
+    container = _container_of(type(transformer))
+    out, made = (container or _leaf)(transformer, X, columns, path)
+    if made.n != n_columns(out):
+        _refuse(
+            transformer, columns, path, f"its parts make {made.n} columns, but its `transform` makes {n_columns(out)}"
+        )
+    return out, made
+
+
+def _container_of(cls: type) -> Callable[[Any, Any, Columns, Path], Walked] | None:
+    for base in cls.__mro__:
+        found = CONTAINERS.get((base.__module__.partition(".")[0], base.__name__))
+        if found is not None:
+            return found
+        if "transform" in vars(base):  # a subclass that transforms in its own way is no container we know
+            return None
+    return None
+
+
+def _pipeline(pipeline: Any, X: Any, columns: Columns, path: Path) -> Walked:
+    for name, step in pipeline.steps:
+        if not hasattr(step, "fit_resample"):  # samplers of imbalanced-learn act in fit only
+            X, columns = walk(step, X, columns, (*path, name))
+    return X, columns
+
+
+def _column_transformer(transformer: Any, X: Any, columns: Columns, path: Path) -> Walked:
+    out = _transform(transformer, X, columns, path)
+    here = labels_of(X)
+    fitted = (
+        list(transformer.feature_names_in_) if here is not None and hasattr(transformer, "feature_names_in_") else None
+    )
+    # Rows may hold their columns in another order, or more of them, than the rows of the fit.
+    place = None if fitted is None or here is None else {label: i for i, label in enumerate(here)}
+    parts: list[tuple[int, Columns]] = []
+    for name, child, selector in transformer.transformers_:
+        at, scalar = positions_of(selector, X, fitted)
+        if not at or (isinstance(child, str) and child == "drop"):
+            continue
+        if place is not None and fitted is not None:
+            at = [place[fitted[i]] for i in at]
+        value = take_columns(X, at, scalar=scalar)
+        _, made = walk(child, value, columns.take(at), (*path, name))
+        where = transformer.output_indices_[name]
+        if made.n != where.stop - where.start:
+            width = where.stop - where.start
+            _refuse(child, columns.take(at), (*path, name), f"{made.n} columns come out, {width} were expected")
+        parts.append((where.start, made.renamed(prefixed(transformer.verbose_feature_names_out, name, made.names))))
+    parts.sort(key=lambda part: part[0])
+    return out, Columns.side_by_side([part for _, part in parts], columns.weights.shape[0])
+
+
+def _feature_union(union: Any, X: Any, columns: Columns, path: Path) -> Walked:
+    out = _transform(union, X, columns, path)
+    verbose = getattr(union, "verbose_feature_names_out", True)
+    parts = []
+    for name, child in union.transformer_list:
+        _, made = walk(child, X, columns, (*path, name))
+        parts.append(made.renamed(prefixed(verbose, name, made.names)))
+    return out, Columns.side_by_side(parts, columns.weights.shape[0])
+
+
+def _pairs(pairs: Any, X: Any, columns: Columns, path: Path) -> Walked:
+    blocks, parts = [], []
+    for i, block in enumerate(read_pairs(pairs)):
+        at, _ = block.positions(X)
+        value, mine = block.input(X), columns.take(at)
+        made = mine
+        for transformer in block.chain:
+            value, made = walk(transformer, value, made, (*path, f"transformations[{i}]", type(transformer).__name__))
+        blocks.append(block.transform(X))
+        parts.append(made.renamed(with_source(made.names, mine.names)))
+    return stack(blocks), Columns.side_by_side(parts, columns.weights.shape[0])
+
+
+def _mapper(mapper: Any, X: Any, columns: Columns, path: Path) -> Walked:
+    """DataFrameMapper of sklearn-pandas, which is never imported."""
+    if labels_of(X) is None:
+        raise DataError(
+            f"{_place(mapper, path)} selects columns by name; got {type(X).__name__}. Pass the rows as a DataFrame."
+        )
+    own = copy.copy(mapper)  # its transform overwrites `transformed_names_`
+    out = _transform(own, X, columns, path)
+    blocks = [*own.built_features]
+    if own.built_default is not False:
+        blocks.append((own._unselected_columns(X), own.built_default, {}))
+    parts: list[Columns] = []
+    for selector, child, options in blocks:
+        at, scalar = positions_of(selector, X, labels_of(X), labels_first=True)
+        value = take_columns(X, at, scalar=scalar)
+        value = value if options.get("input_df", own.input_df) else value.to_numpy()
+        _, made = walk(child, value, columns.take(at), (*path, str(selector)))
+        start = sum(part.n for part in parts)
+        renames = own.df_out or any(options.get(key) for key in ("alias", "prefix", "suffix"))
+        theirs = own.transformed_names_[start : start + made.n]
+        good = renames and len(theirs) == made.n
+        parts.append(made.renamed(theirs if good else with_source(made.names, columns.take(at).names)))
+    return out, Columns.side_by_side(parts, columns.weights.shape[0])
+
+
+def _search(search: Any, X: Any, columns: Columns, path: Path) -> Walked:
+    return walk(search.best_estimator_, X, columns, path)
+
+
+def _frozen(frozen: Any, X: Any, columns: Columns, path: Path) -> Walked:
+    return walk(frozen.estimator, X, columns, path)
+
+
+def _featurizer(featurizer: Any, X: Any, columns: Columns, path: Path) -> Walked:
+    return walk(featurizer.transformations, X, columns, path)
+
+
+CONTAINERS: dict[tuple[str, str], Callable[[Any, Any, Columns, Path], Walked]] = {
+    ("sklearn", "Pipeline"): _pipeline,
+    ("imblearn", "Pipeline"): _pipeline,
+    ("sklearn", "ColumnTransformer"): _column_transformer,
+    ("sklearn", "FeatureUnion"): _feature_union,
+    ("sklearn", "BaseSearchCV"): _search,
+    ("sklearn", "FrozenEstimator"): _frozen,
+    ("sklearn_pandas", "DataFrameMapper"): _mapper,
+    ("automl_explain", "TransformationsFeaturizer"): _featurizer,
+}
+
+
+def _leaf(transformer: Any, X: Any, columns: Columns, path: Path) -> Walked:
+    out = _transform(transformer, X, columns, path)
+    if n_rows(out) != n_rows(X):
+        _refuse(transformer, columns, path, f"it makes {n_rows(out)} rows of {n_rows(X)}, so it is not row-wise")
+    links, doubt = _links(transformer, X, out)
+    if links is None:
+        if columns.n > 1 and len(columns.ancestors()) > 1:
+            _refuse(transformer, columns, path, doubt)
+        # All columns come from one raw column, so whatever is made of them does too.
+        links = evenly(columns.n, n_columns(out))
+    own = links.n_out == columns.n and bool((links.weights.diagonal() > 0).all()) and links.weights.nnz == columns.n
+    step = path[-1] if path else type(transformer).__name__.lower()
+    return out, columns.through(links, leaf_names(transformer, out, columns.names, own=own, step=step))
+
+
+def _links(transformer: Any, X: Any, out: Any) -> tuple[Links | None, str]:
+    rule = rule_for(transformer)
+    if rule is None:
+        return None, "no rule knows this class"
+    try:
+        links = rule(transformer, X, out)
+    except AttributeError as error:  # a fitted attribute of another release
+        return None, f"the rule for its class does not fit this release ({error})"
+    if links is None:
+        return None, "the rule for its class does not cover these settings"
+    if links.n_out != n_columns(out):
+        return None, f"the rule for its class expects {links.n_out} outputs, its `transform` makes {n_columns(out)}"
+    return links, ""
+
+
+def _transform(transformer: Any, X: Any, columns: Columns, path: Path) -> Any:
+    if not callable(getattr(transformer, "transform", None)):
+        _refuse(transformer, columns, path, "it has no `transform` (leave the predictor out: `pipeline[:-1]`)")
+    try:
+        return transformer.transform(X)
+    except AutoMLExplainError:
+        raise
+    except NotFittedError as error:
+        raise InputError(f"{_place(transformer, path)} is not fitted ({error}). Pass the fitted pipeline.") from error
+    except Exception as error:
+        raise DataError(
+            f"{_place(transformer, path)} cannot transform the sample: {type(error).__name__}: {error}. "
+            "Expected rows like those it was fitted on. Pass raw rows with the same columns and types."
+        ) from error
+
+
+def _place(transformer: Any, path: Path) -> str:
+    return f"{type(transformer).__name__} (step {' -> '.join(path)!r})" if path else type(transformer).__name__
+
+
+def _refuse(transformer: Any, columns: Columns, path: Path, reason: str) -> NoReturn:
+    shown = ", ".join(repr(name) for name in columns.names[:5])
+    more = f", ... ({columns.n} in all)" if columns.n > 5 else ""
+    raise UnknownTransformerError(
+        f"{_place(transformer, path)}: which of its columns {shown}{more} feed which of its outputs is unknown: "
+        f"{reason}. Expected a scikit-learn transformer with known lineage, or one that takes a single column. "
+        "Apply it to each column by itself (one entry per column in a ColumnTransformer), or pass a feature map "
+        "by hand: `FeatureMap.from_matrix(weights, raw_names=..., engineered_names=...)`."
+    )
