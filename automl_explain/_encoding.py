@@ -185,7 +185,9 @@ def _position(column: str | int, names: Sequence[str | int], labels: Sequence[st
             return list(known).index(column)
     if isinstance(column, (int, np.integer)) and -len(names) <= column < len(names):
         return int(column) % len(names)
-    raise InputError(f"`categorical_features` names {column!r}, which is not an engineered feature. Known: {listed(names)}.")
+    raise InputError(
+        f"`categorical_features` names {column!r}, which is not an engineered feature. Known: {listed(names)}."
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -29,6 +29,11 @@ def find(model: Any, table: Iterable[tuple[str, str, str]], kind: str) -> Any | 
         for prefix, name, target in rows:
             inside = base.__module__ == prefix or base.__module__.startswith(prefix + ".")
             if inside and name in ("*", base.__name__):
-                module, _, attribute = target.partition(":")
-                return getattr(importlib.import_module(module), attribute)
+                return load(target)
     return None
+
+
+def load(target: str) -> Any:
+    """The part named ``"package.module:Name"``, imported now."""
+    module, _, attribute = target.partition(":")
+    return getattr(importlib.import_module(module), attribute)

@@ -88,7 +88,9 @@ class ColumnSchema:
 
     def _read_boolean(self, column: pd.Series) -> pd.Series:
         known = {True: True, False: False, "true": True, "false": False, "True": True, "False": False}
-        cells = column.astype(object).map(lambda c: known.get(c) if isinstance(c, (bool, np.bool_, int, float, str)) else None)
+        cells = column.astype(object).map(
+            lambda c: known.get(c) if isinstance(c, (bool, np.bool_, int, float, str)) else None
+        )
         self._refuse(column, cells.isna() & ~column.isna(), "true or false")
         if cells.isna().any():
             return cells.astype("boolean") if self.dtype == "boolean" else cells.astype(object)
@@ -206,13 +208,17 @@ class TableSchema:
     def _frame(rows: Any) -> pd.DataFrame:
         if isinstance(rows, pd.DataFrame):
             frame = rows
-        elif isinstance(rows, Mapping) or isinstance(rows, (str, bytes)) or not isinstance(rows, Iterable):
-            raise InputError(f"Rows must be a list of records (one dict per row) or a DataFrame; got {type(rows).__name__}.")
+        elif isinstance(rows, (Mapping, str, bytes)) or not isinstance(rows, Iterable):
+            raise InputError(
+                f"Rows must be a list of records (one dict per row) or a DataFrame; got {type(rows).__name__}."
+            )
         else:
             records = list(rows)
             wrong = next((r for r in records if not isinstance(r, Mapping)), None)
             if wrong is not None:
-                raise InputError(f"Every row must be a record (a dict of column names and cells); got {type(wrong).__name__}.")
+                raise InputError(
+                    f"Every row must be a record (a dict of column names and cells); got {type(wrong).__name__}."
+                )
             frame = pd.DataFrame.from_records([dict(r) for r in records])
         if len(frame) == 0:
             raise InputError("There are no rows to read; pass at least one record.")

@@ -113,7 +113,9 @@ def labels(y: Any, argument: str, n_rows: int | None = None) -> np.ndarray:
         raise InputError(f"`{argument}` must be one column of labels or targets; got shape {values.shape}.")
     if n_rows is not None and len(values) != n_rows:
         rows = argument.replace("y", "X", 1)
-        raise InputError(f"`{argument}` has {len(values)} values, `{rows}` has {n_rows} rows; they must be the same rows.")
+        raise InputError(
+            f"`{argument}` has {len(values)} values, `{rows}` has {n_rows} rows; they must be the same rows."
+        )
     return values
 
 
@@ -147,7 +149,9 @@ def raw_names(features: Iterable[Any] | None, tables: Sequence[Any]) -> tuple[st
         return None if frame is None else tuple(_plain_name(c) for c in frame.columns)
     names = tuple(_plain_name(f) for f in features)
     if width is not None and len(names) != width:
-        raise InputError(f"`features` has {len(names)} names for {width} raw columns; pass one name per column, in order.")
+        raise InputError(
+            f"`features` has {len(names)} names for {width} raw columns; pass one name per column, in order."
+        )
     if len(set(map(str, names))) < len(names):
         raise InputError("`features` holds the same name twice; give every raw column its own name.")
     return names

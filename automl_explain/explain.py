@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-
 from automl_explain.adapters import adapter_for
 from automl_explain.explainer_setup import AutoMLExplainerSetup, automl_setup_model_explanations
 from automl_explain.explainers import MimicWrapper

@@ -13,15 +13,16 @@ import pandas as pd
 import scipy.sparse as sp
 from sklearn.model_selection import train_test_split
 
+from automl_explain._registry import load
 from automl_explain._schema import TableSchema
 from automl_explain._validation import check_task, labels, listed, present_targets, raw_names, raw_table, same_columns
 from automl_explain.adapters import adapter_for, refusal
 from automl_explain.exceptions import AutoMLExplainError, InputError, SelfCheckError, UnsupportedModelError
 from automl_explain.feature_map import FeatureMap
 from automl_explain.protocols import PipelineAdapter
-from automl_explain.surrogates import LGBMExplainableModel
 
 _CHECKED_ROWS = 256
+_DEFAULT_SURROGATE = "automl_explain.surrogates:LGBMExplainableModel"
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -80,7 +81,11 @@ class AutoMLExplainerSetup:
 
     def _lines(self) -> list[tuple[str, str]]:
         model = type(self.automl_pipeline).__name__
-        estimator = repr(self.automl_estimator) if "Flaml" in type(self.automl_estimator).__name__ else type(self.automl_estimator).__name__
+        estimator = (
+            repr(self.automl_estimator)
+            if "Flaml" in type(self.automl_estimator).__name__
+            else type(self.automl_estimator).__name__
+        )
         lines = [
             ("model", f"{model} ({self.task}), estimator {estimator}"),
             ("features", f"{len(self.raw_feature_names)} raw -> {len(self.engineered_feature_names)} engineered"),
@@ -102,7 +107,8 @@ class AutoMLExplainerSetup:
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<tr><th scope='row' style='text-align:left'>{html.escape(k)}</th><td style='text-align:left'>{html.escape(v)}</td></tr>"
+            f"<tr><th scope='row' style='text-align:left'>{html.escape(k)}</th><td "
+            f"style='text-align:left'>{html.escape(v)}</td></tr>"
             for k, v in self._lines()
         )
         return f"<table><caption style='text-align:left'><b>AutoMLExplainerSetup</b></caption>{rows}</table>"
@@ -196,18 +202,22 @@ def automl_setup_model_explanations(
     X, y = _with_targets(X, y, "y")
     X_test, y_test = _with_targets(X_test, y_test, "y_test")
     if downsample and X_test is not None and X_test.shape[0] > max_eval_rows:
-        kept = _sample(X_test.shape[0], y_test if adapter.task == "classification" else None, max_eval_rows, random_state)
+        kept = _sample(
+            X_test.shape[0], y_test if adapter.task == "classification" else None, max_eval_rows, random_state
+        )
         X_test, y_test = _take(X_test, kept), None if y_test is None else y_test[kept]
     first = X if X is not None else X_test
     feature_map = dataclasses.replace(
-        adapter.feature_map(first, names), raw_schema=TableSchema.of(first, None if isinstance(first, pd.DataFrame) else names)
+        adapter.feature_map(first, names),
+        raw_schema=TableSchema.of(first, None if isinstance(first, pd.DataFrame) else names),
     )
     Z = None if X is None else _floating(adapter.transform(X))
     Z_test = None if X_test is None else _floating(adapter.transform(X_test))
     for made in (Z, Z_test):
         if made is not None and made.shape[1] != feature_map.n_engineered:
             raise UnsupportedModelError(
-                f"The featurization makes {made.shape[1]} columns, but its feature map has {feature_map.n_engineered}; a wrong "
+                f"The featurization makes {made.shape[1]} columns, but its feature map has "
+                f"{feature_map.n_engineered}; a wrong "
                 "map would explain the wrong columns."
             )
     if X is not None:
@@ -225,7 +235,7 @@ def automl_setup_model_explanations(
         raw_feature_names=list(feature_map.raw_names),
         feature_map=feature_map,
         classes=_classes(adapter, y) if X is not None or y is not None else None,
-        surrogate_model=LGBMExplainableModel,
+        surrogate_model=load(_DEFAULT_SURROGATE),
         surrogate_model_params=_surrogate_params(Z if Z is not None else Z_test, feature_map),
         automl_run=automl_run,
         task=adapter.task,
@@ -278,7 +288,9 @@ def _default_names(adapter: PipelineAdapter, width: int) -> tuple[str | int, ...
     if known is not None and len(known) == width:
         return tuple(str(n) for n in known)
     if adapter.featurizer is None:
-        raise InputError("The rows have no column names and the model has no featurization that knows them; pass `features`.")
+        raise InputError(
+            "The rows have no column names and the model has no featurization that knows them; pass `features`."
+        )
     return tuple(f"x{i}" for i in range(width))
 
 
@@ -324,10 +336,16 @@ def _self_check(adapter: PipelineAdapter, X: Any, Z: Any) -> None:
     ours = np.asarray(adapter.predict_engineered(_take(Z, at)), dtype=np.float64)
     if own.shape == ours.shape and np.allclose(own, ours, rtol=1e-6, atol=1e-9, equal_nan=True):
         return
-    apart = "their shapes differ" if own.shape != ours.shape else f"they differ by up to {np.nanmax(np.abs(own - ours)):.3g}"
+    apart = (
+        "their shapes differ"
+        if own.shape != ours.shape
+        else f"they differ by up to {np.nanmax(np.abs(own - ours)):.3g}"
+    )
     raise SelfCheckError(
-        f"The model's predictions on {len(at)} raw rows are not those of its estimator on the transformed rows: {apart}. The "
-        "featurization depends on the batch, is random, or is not all of what the model does, so engineered explanations would "
+        f"The model's predictions on {len(at)} raw rows are not those of its estimator on the transformed rows: "
+        f"{apart}. The "
+        "featurization depends on the batch, is random, or is not all of what the model does, so engineered "
+        "explanations would "
         "be wrong. Explain the model as a function: MimicExplainer(model.predict_proba, X, ..., is_function=True)."
     )
 
@@ -354,3 +372,9 @@ def _holds_words(Z: Any, j: int) -> bool:
             return True
         return column.dtype == object and any(isinstance(c, str) for c in column)
     return not sp.issparse(Z) and Z.dtype == object and any(isinstance(c, str) for c in Z[:, j])
+
+
+def _shape(rows: Any) -> str:
+    if rows is None:
+        return "none"
+    return f"{rows.shape[0]:,} x {rows.shape[1]:,}" + (" (sparse)" if sp.issparse(rows) else "")

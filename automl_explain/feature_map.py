@@ -157,7 +157,8 @@ class FeatureMap:
         if not items:
             raise InputError("`feature_maps` is an empty list; pass a list with at least one map, or None.")
         if all(isinstance(item, FeatureMap) for item in items):
-            return functools.reduce(FeatureMap.compose, items)
+            maps_only: list[FeatureMap] = items
+            return functools.reduce(lambda first, later: first.compose(later), maps_only)
         # Bare matrices are multiplied as they are and scaled at the end, as the Azure SDK does.
         product = functools.reduce(_multiply, [_as_csr(item) for item in items])
         first, last = items[0], items[-1]
@@ -285,11 +286,12 @@ class FeatureMap:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """Dense weights of shape (n_raw, n_engineered)."""
-        return self.matrix.toarray().astype(np.float64 if dtype is None else dtype, copy=False)
+        return np.asarray(self.matrix.toarray(), dtype=np.float64 if dtype is None else dtype)
 
     def __repr__(self) -> str:
         found = ", ".join(f"{self.how.count(h)} by {h}" for h in HOW[:-1] if h in self.how)
-        return f"FeatureMap({self.n_raw} raw x {self.n_engineered} engineered: {found or 'no links'}; {len(self.unmapped)} unmapped)"
+        size = f"{self.n_raw} raw x {self.n_engineered} engineered"
+        return f"FeatureMap({size}: {found or 'no links'}; {len(self.unmapped)} unmapped)"
 
     def to_json(self) -> dict[str, Any]:
         """Everything as JSON-ready values; `FeatureMap.from_json` reads it back."""

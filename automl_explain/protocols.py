@@ -93,5 +93,7 @@ class Explainer(Protocol):
 class ExplanationStore(Protocol):
     """Keeps explanations; ``MimicWrapper`` hands them to one when it is given one."""
 
-    def upload_model_explanation(self, explanation: Any, *, top_k: int | None = None, comment: str | None = None, true_ys: Any = None) -> Any:
+    def upload_model_explanation(
+        self, explanation: Any, *, top_k: int | None = None, comment: str | None = None, true_ys: Any = None
+    ) -> Any:
         """Keep an explanation."""

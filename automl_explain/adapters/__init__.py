@@ -10,6 +10,7 @@ from typing import Any
 
 from automl_explain._registry import find
 from automl_explain.adapters._refusals import refusal
+from automl_explain.adapters._sklearn import EstimatorAdapter
 from automl_explain.exceptions import UnsupportedModelError
 from automl_explain.protocols import PipelineAdapter
 
@@ -34,12 +35,11 @@ def adapter_for(model: Any) -> PipelineAdapter:
     if reason is not None:
         raise UnsupportedModelError(reason)
     adapter = find(model, _ADAPTERS, "adapters")
-    if adapter is None and hasattr(model, "predict"):
-        from automl_explain.adapters._sklearn import EstimatorAdapter as adapter  # any object that predicts
-    if adapter is None:
+    if adapter is None and not hasattr(model, "predict"):
         raise UnsupportedModelError(
-            f"{type(model).__module__}.{type(model).__qualname__} is no model that can be explained: it has no `predict`. "
+            f"{type(model).__module__}.{type(model).__qualname__} is no model that can be explained: it has no "
+            "`predict`. "
             "Pass a fitted FLAML AutoML, a fitted scikit-learn Pipeline or estimator."
         )
-    made: PipelineAdapter = adapter(model)
+    made: PipelineAdapter = (adapter or EstimatorAdapter)(model)
     return made

@@ -70,25 +70,36 @@ class FlamlAdapter:
 
     def __init__(self, automl: Any) -> None:
         if getattr(automl, "model", None) is None:
-            raise UnsupportedModelError("This FLAML AutoML holds no fitted model; call `fit` with a larger budget first.")
+            raise UnsupportedModelError(
+                "This FLAML AutoML holds no fitted model; call `fit` with a larger budget first."
+            )
         flaml_task = automl._state.task
         if flaml_task.is_ts_forecast():
             raise UnsupportedModelError(
-                f"FLAML's {automl.best_estimator} for {flaml_task.name} forecasts step k after training whatever the row "
+                f"FLAML's {automl.best_estimator} for {flaml_task.name} forecasts step k after training whatever "
+                "the row "
                 "holds, so a row has no contributions of its own. Forecasts are refused rather than made up."
             )
         if not (flaml_task.is_classification() or flaml_task.is_regression()) or flaml_task.is_nlp():
-            raise UnsupportedModelError(f"FLAML's task {flaml_task.name!r} is not on a table; classification and regression are.")
+            raise UnsupportedModelError(
+                f"FLAML's task {flaml_task.name!r} is not on a table; classification and regression are."
+            )
         self.automl = automl
         self.task = "classification" if flaml_task.is_classification() else "regression"
         if self.task == "regression" and automl.label_transformer:
-            raise UnsupportedModelError("FLAML learnt a regression on text targets, as if they were numbers; fit it on numbers.")
+            raise UnsupportedModelError(
+                "FLAML learnt a regression on text targets, as if they were numbers; fit it on numbers."
+            )
         self.estimator = FlamlClassifier(automl) if self.task == "classification" else FlamlRegressor(automl)
         # False for sparse rows and skip_transform; arrays pass DataTransformer unchanged.
         self._transformer = automl.feature_transformer or None
         framed = self._transformer is not None and hasattr(self._transformer, "_num_columns")
         self.featurizer = self._transformer if framed else None
-        self.classes = [c.item() if isinstance(c, np.generic) else c for c in automl.classes_] if self.task == "classification" else None
+        self.classes = (
+            [c.item() if isinstance(c, np.generic) else c for c in automl.classes_]
+            if self.task == "classification"
+            else None
+        )
 
     def transform(self, X: Any) -> Any:
         """FLAML's engineered rows: categories first, then numbers."""
@@ -110,22 +121,28 @@ class FlamlAdapter:
 
     def feature_map(self, X: Any, raw_names: Sequence[str | int]) -> FeatureMap:
         """Exact map: a column to itself, the parts of a date to the date."""
+        self._check(X)
         if self.featurizer is None:
             return FeatureMap.identity(raw_names)
         labels = list(X.columns)
         position = {label: i for i, label in enumerate(labels)}
         dates = set(self.featurizer._datetime_columns)
         # FLAML lets a raw column that has the name of a date part stand, so raw names come first.
-        parents = {f"{part}_{date}": date for date in self.featurizer._datetime_columns for part in _DATE_PARTS} | {n: n for n in labels}
+        parents = {f"{part}_{date}": date for date in self.featurizer._datetime_columns for part in _DATE_PARTS} | {
+            n: n for n in labels
+        }
         columns = [*self.featurizer._cat_columns, *self.featurizer._num_columns]
         shown = dict(zip(labels, raw_names, strict=True))
         names = [f"{shown[c]} (ordinal day)" if c in dates else shown.get(c, c) for c in columns]
-        return FeatureMap.from_parents([[position[parents[c]]] for c in columns], raw_names=raw_names, engineered_names=names)
+        return FeatureMap.from_parents(
+            [[position[parents[c]]] for c in columns], raw_names=raw_names, engineered_names=names
+        )
 
     def _check(self, X: Any) -> None:
         if not sp.issparse(X) and not isinstance(X, pd.DataFrame) and X.dtype == object:
             raise DataError(
-                "FLAML codes the text of an object array anew for every batch, so its predictions depend on the other rows. "
+                "FLAML codes the text of an object array anew for every batch, so its predictions depend on the "
+                "other rows. "
                 "Fit and explain with a DataFrame, or an array of numbers."
             )
         if self.featurizer is None:
@@ -133,7 +150,11 @@ class FlamlAdapter:
         if not isinstance(X, pd.DataFrame):
             raise InputError("FLAML was fitted on a DataFrame; pass a DataFrame with the same columns.")
         needed = [*self.featurizer._cat_columns, *self.featurizer._datetime_columns]
-        needed += [c for c in self.featurizer._num_columns if c in X.columns or not _is_date_part(c, self.featurizer._datetime_columns)]
+        needed += [
+            c
+            for c in self.featurizer._num_columns
+            if c in X.columns or not _is_date_part(c, self.featurizer._datetime_columns)
+        ]
         missing = [c for c in needed if c not in X.columns]
         if missing:
             raise InputError(f"The rows lack columns that FLAML was fitted on: {', '.join(map(repr, missing))}.")

@@ -80,7 +80,9 @@ class PipelineModelAdapter:
 
         steps = _flat_steps(pipeline)
         if not steps or not hasattr(steps[-1][1], "predict"):
-            raise UnsupportedModelError("The Pipeline ends in a transformer; pass one whose last step is a fitted model.")
+            raise UnsupportedModelError(
+                "The Pipeline ends in a transformer; pass one whose last step is a fitted model."
+            )
         self.pipeline = pipeline
         self._inner = adapter_for(steps[-1][1])
         self._before = Pipeline(steps[:-1]) if steps[:-1] else None
@@ -119,7 +121,9 @@ class PipelineModelAdapter:
 
 def _flat_steps(pipeline: Pipeline) -> list[tuple[str, Any]]:
     """Steps with pipelines at the end opened up, ``passthrough`` and training-only steps left out."""
-    steps = [(n, s) for n, s in pipeline.steps if s is not None and s != "passthrough" and not hasattr(s, "fit_resample")]
+    steps = [
+        (n, s) for n, s in pipeline.steps if s is not None and s != "passthrough" and not hasattr(s, "fit_resample")
+    ]
     if steps and isinstance(steps[-1][1], Pipeline):
         inner = _flat_steps(steps[-1][1])
         taken = {name for name, _ in steps[:-1]}
@@ -131,7 +135,8 @@ def _refuse(model: Any) -> None:
     name = type(model).__name__
     if type(model).__module__.startswith("flaml."):
         raise UnsupportedModelError(
-            f"{name} is a learner from inside FLAML, which may be unfitted or fitted on a part of the rows. Pass the fitted "
+            f"{name} is a learner from inside FLAML, which may be unfitted or fitted on a part of the rows. Pass "
+            "the fitted "
             "AutoML object itself."
         )
     try:
@@ -148,6 +153,7 @@ def _refuse(model: Any) -> None:
         regresses = not hasattr(model, "classes_")
     if not regresses and hasattr(model, "classes_"):
         raise UnsupportedModelError(
-            f"{name} is a classifier without `predict_proba`; its labels are no numbers to explain. Fit it with probabilities, "
+            f"{name} is a classifier without `predict_proba`; its labels are no numbers to explain. Fit it with "
+            "probabilities, "
             "or wrap it in sklearn.calibration.CalibratedClassifierCV."
         )

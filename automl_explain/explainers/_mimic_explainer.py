@@ -148,7 +148,9 @@ class MimicExplainer:
             rows = self._featurizer.transform(rows)
         self.encoder = EngineeredEncoder.of(rows, features, categorical_features)
         self._subset = _subset(explain_subset, self.encoder.n_features)
-        self.teacher = Teacher.of(model, take(rows, slice(0, 1)), task=model_task, classes=classes, is_function=is_function)
+        self.teacher = Teacher.of(
+            model, take(rows, slice(0, 1)), task=model_task, classes=classes, is_function=is_function
+        )
         self.classes = self.teacher.classes
         self.model = model
         self.surrogate_model = _make(explainable_model, explainable_model_args)
@@ -285,13 +287,20 @@ class MimicExplainer:
 
     def _explanation(self, *, values: Any, eval_data: Any, described: dict[str, Any]) -> Explanation:
         names: tuple[str | int, ...] = self.encoder.names
-        unmapped, rest = None, ()
+        unmapped: np.ndarray | None = None
+        rest: tuple[str | int, ...] = ()
         if self._subset is not None:
             values, unmapped = _select(values, self._subset)
             rest = tuple(n for j, n in enumerate(names) if j not in set(self._subset))
             names = tuple(names[j] for j in self._subset)
         return Explanation(
-            values=values, features=names, unmapped=unmapped, unmapped_features=rest, eval_data=eval_data, **self._common(), **described
+            values=values,
+            features=names,
+            unmapped=unmapped,
+            unmapped_features=rest,
+            eval_data=eval_data,
+            **self._common(),
+            **described,
         )
 
     def _common(self) -> dict[str, Any]:
@@ -317,7 +326,9 @@ class MimicExplainer:
             "row_labels": list(rows.index) if isinstance(rows, pd.DataFrame) else None,
         }
 
-    def _stream(self, encoded: Any, fold: FeatureMap | None, batch_size: int | None, described: dict[str, Any]) -> Explanation:
+    def _stream(
+        self, encoded: Any, fold: FeatureMap | None, batch_size: int | None, described: dict[str, Any]
+    ) -> Explanation:
         total = GlobalAccumulator()
         for block in self._blocks(encoded, batch_size):
             values = self.surrogate_model.shapley_values(encoded[block])
@@ -372,7 +383,9 @@ def _make(explainable_model: Any, arguments: Mapping[str, Any] | None) -> Any:
     try:
         return explainable_model(**given)
     except TypeError as error:
-        raise InputError(f"`explainable_model_args` {given} do not fit {explainable_model.__name__}: {error}.") from error
+        raise InputError(
+            f"`explainable_model_args` {given} do not fit {explainable_model.__name__}: {error}."
+        ) from error
 
 
 def _only(argument: str, value: str, legal: str) -> None:
@@ -386,7 +399,9 @@ def _subset(positions: Sequence[int] | None, n_features: int) -> tuple[int, ...]
     chosen = tuple(int(p) for p in positions)
     wrong = [p for p in chosen if not 0 <= p < n_features]
     if wrong or not chosen or len(set(chosen)) < len(chosen):
-        raise InputError(f"`explain_subset` must hold different positions from 0 to {n_features - 1}; got {list(positions)}.")
+        raise InputError(
+            f"`explain_subset` must hold different positions from 0 to {n_features - 1}; got {list(positions)}."
+        )
     return chosen
 
 
@@ -395,7 +410,10 @@ def _select(values: Any, positions: tuple[int, ...]) -> tuple[Any, np.ndarray]:
     at = list(positions)
     if isinstance(values, tuple):
         picked = tuple(sp.csr_matrix(v[:, at]) for v in values)
-        rest = [np.asarray(v.sum(axis=1)).ravel() - np.asarray(p.sum(axis=1)).ravel() for v, p in zip(values, picked, strict=True)]
+        rest = [
+            np.asarray(v.sum(axis=1)).ravel() - np.asarray(p.sum(axis=1)).ravel()
+            for v, p in zip(values, picked, strict=True)
+        ]
         return picked, np.array(rest)
     others = np.setdiff1d(np.arange(values.shape[-1]), at)
     return np.ascontiguousarray(values[..., at]), values[..., others].sum(axis=-1)

@@ -112,10 +112,12 @@ class MimicWrapper:
         self.workspace, self.run = workspace, run
         self._store = _store(run, workspace)
         self.feature_map = None if feature_maps is None else FeatureMap.chain(feature_maps)
-        extra = {k: v for k, v in (explainer_kwargs or {}).items()}
+        extra = dict(explainer_kwargs or {})
         twice = sorted(_OWN_ARGUMENTS & set(extra))
         if twice:
-            raise InputError(f"`explainer_kwargs` holds {', '.join(map(repr, twice))}, which MimicWrapper takes itself.")
+            raise InputError(
+                f"`explainer_kwargs` holds {', '.join(map(repr, twice))}, which MimicWrapper takes itself."
+            )
         if explain_subset is not None and feature_maps is not None:
             raise ConflictingTransformationsError("`explain_subset` and `feature_maps` cannot be combined.")
         if self.feature_map is not None:
@@ -143,7 +145,12 @@ class MimicWrapper:
 
     @classmethod
     def from_setup(
-        cls, setup: AutoMLExplainerSetup, explainable_model: Any = None, *, workspace: Any = None, **explainer_kwargs: Any
+        cls,
+        setup: AutoMLExplainerSetup,
+        explainable_model: Any = None,
+        *,
+        workspace: Any = None,
+        **explainer_kwargs: Any,
     ) -> MimicWrapper:
         """Wrapper of a model that `automl_setup_model_explanations` took apart.
 
@@ -231,7 +238,9 @@ class MimicWrapper:
         """
         types = _types(explanation_types)
         if "local" in types and eval_dataset is None:
-            raise MissingEvalDataError("Local values need rows: pass `eval_dataset` (such as `setup.X_test_transform`).")
+            raise MissingEvalDataError(
+                "Local values need rows: pass `eval_dataset` (such as `setup.X_test_transform`)."
+            )
         fold = self._fold(raw_feature_names) if get_raw else None
         _check_same_rows(eval_dataset, raw_eval_dataset, "raw_eval_dataset")
         _check_same_rows(eval_dataset, true_ys, "true_ys")

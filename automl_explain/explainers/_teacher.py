@@ -55,13 +55,14 @@ class Teacher:
         if classifies is None:
             classifies = shown.ndim == 2 and shown.shape[1] > 1
             if task == "classification" and shown.ndim == 1:
-                function, call = call, lambda rows: _two_columns(function(rows))
+                call = _two_columns(call)
                 classifies, shown = True, call(sample)
         if not classifies:
             return cls(lambda rows: np.asarray(call(rows), dtype=np.float64).reshape(-1), "regression", None, kind)
         if shown.ndim != 2 or shown.shape[1] < 2:
             raise UnsupportedModelError(
-                f"{type(model).__name__} gives probabilities of shape {shown.shape} for one row; expected one column for "
+                f"{type(model).__name__} gives probabilities of shape {shown.shape} for one row; expected one "
+                "column for "
                 "each of at least two classes. A model that knows a single class has nothing to explain."
             )
         labels = _labels(model, classes, shown.shape[1])
@@ -115,7 +116,9 @@ def _soft_call(model: Any, task: str, is_function: bool) -> tuple[Callable[[Any]
             raise InputError(f"`is_function=True` needs a function; got {name}.")
         return model, None if task != "regression" else False
     if not hasattr(model, "predict"):
-        raise UnsupportedModelError(f"{name} has no `predict`. Pass a fitted model, or a function with `is_function=True`.")
+        raise UnsupportedModelError(
+            f"{name} has no `predict`. Pass a fitted model, or a function with `is_function=True`."
+        )
     if task == "regression":
         return model.predict, False
     if hasattr(model, "predict_proba"):
@@ -138,14 +141,17 @@ def _is_classifier(model: Any) -> bool:
 
 
 def _labels(model: Any, classes: Sequence[Any] | None, n_classes: int) -> list[Any]:
+    """Labels in the order of the probability columns, checked against the model's own where it has some."""
     own = getattr(model, "classes_", None)
-    known = None if own is None or np.ndim(own) != 1 else [_plain(c) for c in own]
+    known = [_plain(c) for c in own] if own is not None and np.ndim(own) == 1 and len(own) == n_classes else None
     if classes is None:
-        return known if known is not None and len(known) == n_classes else list(range(n_classes))
+        return known or list(range(n_classes))
     given = [_plain(c) for c in classes]
     if len(given) != n_classes:
         raise InputError(f"`classes` has {len(given)} labels; the model gives probabilities of {n_classes} classes.")
-    if known is not None and known != given and set(map(str, known)) == set(map(str, given)) and list(map(str, known)) != list(map(str, given)):
+    # A model fitted on codes may be given the labels behind them; the same labels in another order are a mistake.
+    texts, known_texts = [str(c) for c in given], [str(c) for c in known or given]
+    if texts != known_texts and sorted(texts) == sorted(known_texts):
         raise InputError(f"`classes` is {given}, but the model's columns are {known}. Pass them in the model's order.")
     return given
 
@@ -154,6 +160,11 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _two_columns(second: Any) -> np.ndarray:
-    second = np.asarray(second, dtype=np.float64).reshape(-1)
-    return np.column_stack([1.0 - second, second])
+def _two_columns(function: Callable[[Any], Any]) -> Callable[[Any], np.ndarray]:
+    """A function of the second class's probability as one of both."""
+
+    def both(rows: Any) -> np.ndarray:
+        second = np.asarray(function(rows), dtype=np.float64).reshape(-1)
+        return np.column_stack([1.0 - second, second])
+
+    return both

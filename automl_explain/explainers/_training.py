@@ -83,7 +83,9 @@ def train(
     """
     n_rows = rows.shape[0]
     if n_rows < MIN_ROWS:
-        raise DataError(f"`init_dataset` has {n_rows} rows; a surrogate and its held-out check need at least {MIN_ROWS}.")
+        raise DataError(
+            f"`init_dataset` has {n_rows} rows; a surrogate and its held-out check need at least {MIN_ROWS}."
+        )
     rng = np.random.default_rng(random_state)
     split = Split.of(n_rows, rng)
     output = _label(teacher, rows)

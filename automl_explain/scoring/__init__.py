@@ -56,7 +56,9 @@ def save(scoring_explainer: Any, directory: str | Path = ".", exist_ok: bool = F
     # The current directory is always there; only the file in it can be in the way.
     in_the_way = path.exists() if folder == Path(".") else folder.exists()
     if in_the_way and not exist_ok:
-        raise AlreadyExistsError(f"{path if folder == Path('.') else folder} exists; pass exist_ok=True to write to it.")
+        raise AlreadyExistsError(
+            f"{path if folder == Path('.') else folder} exists; pass exist_ok=True to write to it."
+        )
     members = scoring_explainer._to_members()
     folder.mkdir(parents=True, exist_ok=True)
     write(path, kind, members)

@@ -65,7 +65,9 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
         If it is no such file, damaged, changed, too large, or from a newer version.
     """
     if not path.is_file():
-        raise NotFoundError(f"There is no scoring explainer at {path}; save one with automl_explain.save(scoring, directory).")
+        raise NotFoundError(
+            f"There is no scoring explainer at {path}; save one with automl_explain.save(scoring, directory)."
+        )
     try:
         with zipfile.ZipFile(path) as archive:
             _check_members(path, archive.infolist())
@@ -97,7 +99,9 @@ def _check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:
             raise CorruptFileError(f"{path}: member {name!r} points outside the file; refused.")
     size = sum(m.file_size for m in members)
     if size > _MAX_BYTES:
-        raise CorruptFileError(f"{path} unpacks to {size / 2**30:.1f} GiB; more than {_MAX_BYTES / 2**30:.0f} GiB is refused.")
+        raise CorruptFileError(
+            f"{path} unpacks to {size / 2**30:.1f} GiB; more than {_MAX_BYTES / 2**30:.0f} GiB is refused."
+        )
 
 
 def _manifest(path: Path, data: bytes) -> dict[str, Any]:
@@ -108,7 +112,8 @@ def _manifest(path: Path, data: bytes) -> dict[str, Any]:
         raise CorruptFileError(f"{path}: {_MANIFEST} cannot be read: {error!r}.") from error
     if not isinstance(format_version, int) or not 1 <= format_version <= FORMAT_VERSION:
         raise CorruptFileError(
-            f"{path} has format version {format_version!r}; this version of automl_explain reads 1 to {FORMAT_VERSION}. "
+            f"{path} has format version {format_version!r}; this version of automl_explain reads 1 to "
+            f"{FORMAT_VERSION}. "
             "Install a newer automl_explain."
         )
     result: dict[str, Any] = manifest

@@ -87,12 +87,16 @@ class TreeScoringExplainer:
             )
         self._featurizer = explainer.featurizer
         if self._featurizer is not None and feature_maps is not None:
-            raise ConflictingTransformationsError("The explainer has `transformations`, so its rows are raw; leave out `feature_maps`.")
+            raise ConflictingTransformationsError(
+                "The explainer has `transformations`, so its rows are raw; leave out `feature_maps`."
+            )
         own = explainer.feature_map or getattr(original_explainer, "feature_map", None)
         chain = own if feature_maps is None else FeatureMap.chain(feature_maps)
         encoder = explainer.encoder
         if engineered_features is not None:
-            encoder = dataclasses.replace(encoder, names=_named(engineered_features, encoder.n_features, "engineered_features"))
+            encoder = dataclasses.replace(
+                encoder, names=_named(engineered_features, encoder.n_features, "engineered_features")
+            )
         if chain is not None and chain.n_engineered != encoder.n_features:
             raise InputError(
                 f"The feature map has {chain.n_engineered} engineered features; the explainer was trained on "
@@ -242,7 +246,9 @@ class TreeScoringExplainer:
             fidelity=self.fidelity,
             method=self.method,
             unmapped=unmapped,
-            unmapped_features=tuple(self._encoder.names[j] for j in self.feature_map.unmapped) if raw and self.feature_map else (),
+            unmapped_features=tuple(self._encoder.names[j] for j in self.feature_map.unmapped)
+            if raw and self.feature_map
+            else (),
         )
 
     def read_records(self, rows: Sequence[Mapping[str, Any]] | Any) -> Any:
@@ -276,7 +282,8 @@ class TreeScoringExplainer:
         raw = self._featurizer is not None if get_raw is None else bool(get_raw)
         if raw and self.feature_map is None:
             raise MissingRawTransformationsError(
-                "`get_raw=True` needs a feature map: make the scoring explainer with `feature_maps=[setup.feature_map]`."
+                "`get_raw=True` needs a feature map: make the scoring explainer with "
+                "`feature_maps=[setup.feature_map]`."
             )
         return raw
 
@@ -297,13 +304,15 @@ class TreeScoringExplainer:
     def __repr__(self) -> str:
         raw = "" if self.feature_map is None else f"{self.feature_map.n_raw} raw, "
         kind = "regression" if self.classes is None else f"{len(self.classes)} classes"
-        return f"TreeScoringExplainer({raw}{self._encoder.n_features} engineered features, {kind}, {self.output_unit}; {self.fidelity})"
+        size = f"{raw}{self._encoder.n_features} engineered features"
+        return f"TreeScoringExplainer({size}, {kind}, {self.output_unit}; {self.fidelity})"
 
     def _to_members(self) -> dict[str, bytes]:
         """Everything as files of an archive."""
         if self._featurizer is not None:
             raise StorageError(
-                "This explainer carries fitted `transformations`, which only a pickle could hold. Make it with `feature_maps` and "
+                "This explainer carries fitted `transformations`, which only a pickle could hold. Make it with "
+                "`feature_maps` and "
                 "ship the transformations with the model."
             )
         described = {
@@ -361,5 +370,3 @@ def _named(names: Sequence[str | int], n: int, argument: str) -> tuple[str | int
 
 def _listed(values: Any) -> Any:
     return [v.toarray().tolist() for v in values] if isinstance(values, list) else values.toarray().tolist()
-
-

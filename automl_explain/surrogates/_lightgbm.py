@@ -124,7 +124,9 @@ class LGBMExplainableModel:
             Itself.
         """
         if targets.ndim != 2 or targets.shape[0] != X.shape[0]:
-            raise InputError(f"`targets` has shape {targets.shape}; expected ({X.shape[0]}, n_outputs), one row per row of `X`.")
+            raise InputError(
+                f"`targets` has shape {targets.shape}; expected ({X.shape[0]}, n_outputs), one row per row of `X`."
+            )
         levels = dict(categories or {})
         trial = _Trial(X, targets, task, stopping or (X, targets), self.params)
         ways = [tuple(sorted(levels)), ()] if levels else [()]
@@ -215,4 +217,4 @@ class _Trial:
 def _text(booster: lgb.Booster, n_trees: int, categories: Mapping[int, Sequence[Any]]) -> str:
     # With its categories the booster also reads a DataFrame with the same category columns.
     booster.pandas_categorical = [list(categories[j]) for j in sorted(categories)] or None
-    return booster.model_to_string(num_iteration=n_trees)
+    return str(booster.model_to_string(num_iteration=n_trees))

@@ -27,7 +27,7 @@ def soft_targets(proba: np.ndarray) -> np.ndarray:
     inside = distance[distance > _LEAST]
     least = max(_LEAST, float(inside.min()) / 2) if inside.size else _LEAST
     columns = proba[:, 1:] if proba.shape[1] == 2 else proba
-    return np.clip(columns, least, 1 - least)
+    return np.asarray(np.clip(columns, least, 1 - least))
 
 
 def log_odds(targets: np.ndarray) -> np.ndarray:
