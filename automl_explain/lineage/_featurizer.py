@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from sklearn.base import BaseEstimator, TransformerMixin
+
 from automl_explain.exceptions import InputError
 from automl_explain.feature_map import FeatureMap
 from automl_explain.lineage._trace import trace
 from automl_explain.lineage._tuples import FORM, is_pairs, read_pairs, require_fitted, stack
 
 
-class TransformationsFeaturizer:
+class TransformationsFeaturizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Fitted transformations as one featurizer that knows its feature map.
+
+    It may stand in a Pipeline: ``fit`` and ``clone`` leave its transformers as they are.
 
     Parameters
     ----------
@@ -45,14 +49,24 @@ class TransformationsFeaturizer:
     def __init__(self, transformations: Any) -> None:
         if isinstance(transformations, (str, dict)) or transformations is None:
             raise InputError(
-                f"`transformations` is {transformations!r}. Expected a fitted ColumnTransformer, a fitted DataFrameMapper "
-                f"or {FORM}. Leave it out if the model reads the raw columns."
+                f"`transformations` is {transformations!r}. Expected a fitted ColumnTransformer, a fitted "
+                f"DataFrameMapper or {FORM}. Leave it out if the model reads the raw columns."
             )
         if is_pairs(transformations):
             read_pairs(transformations)
         else:
             require_fitted(transformations, "transformations")
         self.transformations = transformations
+
+    def fit(self, X: Any, y: Any = None) -> TransformationsFeaturizer:
+        """Change nothing: the transformations are fitted."""
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def __sklearn_clone__(self) -> TransformationsFeaturizer:
+        return self
 
     def transform(self, X: Any) -> Any:
         """Engineered rows.

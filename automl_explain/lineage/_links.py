@@ -134,9 +134,14 @@ class Columns:
         support = _ones(sp.csc_matrix(self.support @ _ones(local)))
         if links.n_coupled:
             support = self._with_coupled(support, links.n_coupled)
-        loose = (self.loose.astype(np.float64) @ _ones(local)) > 0
-        weights = _scaled(sp.csc_matrix(self.weights @ links.weights))
-        return Columns(sp.csc_matrix(weights), support, loose | np.asarray(links.loose), tuple(names))
+        loose = ((self.loose.astype(np.float64) @ _ones(local)) > 0) | np.asarray(links.loose)
+        weights = sp.csc_matrix(self.weights @ links.weights)
+        weights.eliminate_zeros()
+        # A constant divided by the norm of its row has parents, but none by its own column.
+        adopted = (np.diff(weights.indptr) == 0) & (np.diff(support.indptr) > 0)
+        if adopted.any():
+            weights = weights + support @ sp.diags(adopted.astype(np.float64))
+        return Columns(sp.csc_matrix(_scaled(weights)), support, loose | adopted, tuple(names))
 
     def _with_coupled(self, support: sp.csc_matrix, n_coupled: int) -> sp.csc_matrix:
         roots = self.ancestors()

@@ -50,13 +50,11 @@ def take_columns(table: Any, positions: Sequence[int], *, scalar: bool = False) 
 
 
 def sample_rows(table: Any, n: int = N_SAMPLE) -> Any:
-    """At most ``n`` rows spread evenly over the table."""
+    """Copy of at most ``n`` rows spread evenly over the table; ``copy=False`` transformers write into it."""
     total = n_rows(table)
     if sp.issparse(table):
         table = table.tocsr()
-    if total <= n:
-        return table
-    at = np.linspace(0, total - 1, n).astype(int)
+    at = np.arange(total) if total <= n else np.linspace(0, total - 1, n).astype(int)
     return table.iloc[at] if hasattr(table, "iloc") else table[at]
 
 

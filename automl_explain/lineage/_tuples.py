@@ -36,11 +36,8 @@ class Block:
         flat = self._plain(take_columns(X, at, scalar=True))
         if not self.chain or sp.issparse(flat):
             return flat
-        try:
-            self.chain[0].transform(flat)
-        except ValueError:  # scikit-learn: "Expected 2D array, got 1D array instead"
-            return self._plain(take_columns(X, at))
-        return flat
+        takes_frames = hasattr(self.chain[0], "feature_names_in_")
+        return self._plain(take_columns(X, at)) if takes_frames or not self._takes_1d(flat) else flat
 
     def transform(self, X: Any) -> Any:
         """The block's columns of the result, 2-D ndarray or sparse."""
@@ -48,6 +45,13 @@ class Block:
         for transformer in self.chain:
             value = transformer.transform(value)
         return as_blocks(value)
+
+    def _takes_1d(self, flat: Any) -> bool:
+        try:
+            self.chain[0].transform(flat[:2])
+        except ValueError:  # scikit-learn: "Expected 2D array, got 1D array instead"
+            return False
+        return True
 
     def _plain(self, value: Any) -> Any:
         """Values without names for a transformer that was fitted without names; it would warn otherwise."""

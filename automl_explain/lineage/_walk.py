@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeAlias
 
@@ -120,7 +119,9 @@ def _mapper(mapper: Any, X: Any, columns: Columns, path: Path) -> Walked:
         raise DataError(
             f"{_place(mapper, path)} selects columns by name; got {type(X).__name__}. Pass the rows as a DataFrame."
         )
-    own = copy.copy(mapper)  # its transform overwrites `transformed_names_`
+    # Its transform overwrites `transformed_names_`; `copy.copy` would lose what it has built.
+    own = object.__new__(type(mapper))
+    vars(own).update(vars(mapper))
     out = _transform(own, X, columns, path)
     blocks = [*own.built_features]
     if own.built_default is not False:
@@ -130,7 +131,9 @@ def _mapper(mapper: Any, X: Any, columns: Columns, path: Path) -> Walked:
         at, scalar = positions_of(selector, X, labels_of(X), labels_first=True)
         value = take_columns(X, at, scalar=scalar)
         value = value if options.get("input_df", own.input_df) else value.to_numpy()
-        _, made = walk(child, value, columns.take(at), (*path, str(selector)))
+        made = columns.take(at)
+        for step in child if isinstance(child, list) else [child]:
+            value, made = walk(step, value, made, (*path, str(selector)))
         start = sum(part.n for part in parts)
         renames = own.df_out or any(options.get(key) for key in ("alias", "prefix", "suffix"))
         theirs = own.transformed_names_[start : start + made.n]

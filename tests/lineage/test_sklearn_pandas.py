@@ -1,0 +1,60 @@
+"""The real DataFrameMapper, where it can be imported (scikit-learn < 1.7)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import LabelBinarizer, MinMaxScaler, OneHotEncoder, PolynomialFeatures, StandardScaler
+from truth import dependence, frame
+
+from automl_explain.lineage import TransformationsFeaturizer, trace
+
+sklearn_pandas = pytest.importorskip("sklearn_pandas", exc_type=ImportError)
+
+# Its last release builds every chain with a function that scikit-learn 1.7 removed.
+pytestmark = pytest.mark.filterwarnings("ignore:Function tosequence is deprecated:FutureWarning")
+
+X = frame().drop(columns="day")
+NUMBERS = frame()[["a", "c", "k"]]
+
+
+def blocks() -> list[Any]:
+    return [
+        ("city", LabelBinarizer()),
+        (["a", "b"], [SimpleImputer(add_indicator=True), StandardScaler()]),
+        (["city", "size"], OneHotEncoder(), {"alias": "place"}),
+        ("review", CountVectorizer()),
+        (["c"], None),
+        (["a"], [PolynomialFeatures(2)], {"input_df": True}),
+    ]
+
+
+@pytest.mark.parametrize("options", [{}, {"sparse": True}, {"df_out": True}, {"input_df": True}])
+def test_the_map_of_a_mapper_is_true(options: dict[str, Any]) -> None:
+    mapper = sklearn_pandas.DataFrameMapper(blocks(), **options).fit(X)
+    before = mapper.transformed_names_ if hasattr(mapper, "transformed_names_") else None
+    fm = trace(mapper, X)
+    assert getattr(mapper, "transformed_names_", None) == before
+    np.testing.assert_array_equal(fm.support.toarray(), dependence(mapper.transform, X))
+    if options.get("df_out"):
+        names = [str(name) for name in mapper.transform(X).columns]
+        assert [str(name).split("#")[0] for name in fm.engineered_names] == names
+
+
+@pytest.mark.parametrize("default", [False, None, MinMaxScaler()])
+def test_the_rest_is_dropped_passed_or_transformed(default: Any) -> None:
+    mapper = sklearn_pandas.DataFrameMapper([(["c"], StandardScaler())], default=default).fit(NUMBERS)
+    fm = TransformationsFeaturizer(mapper).feature_map(NUMBERS)
+    np.testing.assert_array_equal(fm.support.toarray(), dependence(mapper.transform, NUMBERS))
+
+
+def test_a_mapper_may_be_the_first_step_of_a_pipeline() -> None:
+    mapper = sklearn_pandas.DataFrameMapper([(["c", "a"], None), ("k", None)])
+    pipeline = make_pipeline(mapper, StandardScaler()).fit(NUMBERS)
+    fm = trace(pipeline, NUMBERS)
+    np.testing.assert_array_equal(np.asarray(fm), [[0, 1, 0], [1, 0, 0], [0, 0, 1]])
