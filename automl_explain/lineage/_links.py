@@ -23,20 +23,18 @@ class Links:
 
     Parameters
     ----------
-    weights : csr_matrix of shape (n_in, n_out)
+    weights : csr_matrix or csc_matrix of shape (n_in, n_out)
         Weights >= 0; every column sums to 1, or to 0 where the output is constant.
     support : csr_matrix of shape (n_in, n_out) or None, default None
         Where an input can matter; where the weight is not 0 if None.
     loose : ndarray of shape (n_out,) or bool, default False
         Whether the weights are a convention rather than a fact.
-    coupled : bool, default False
-        Whether the first ``n_coupled`` outputs depend on all inputs.
     n_coupled : int, default 0
-        Number of outputs that depend on all inputs; they come first. Kept as a number because
-        the dense support of a wide table would not fit in memory.
+        That many outputs, the first ones, depend on all inputs. Kept as a number because the dense
+        support of a wide table would not fit in memory.
     """
 
-    weights: sp.csr_matrix
+    weights: Any
     support: sp.csr_matrix | None = None
     loose: Any = False
     n_coupled: int = 0
@@ -63,7 +61,7 @@ def one_to_one(n: int) -> Links:
 
 def shared(strength: Any, *, support: Any = None, loose: bool = True) -> Links:
     """Links from a matrix of strengths >= 0 of shape (n_in, n_out), scaled to columns that sum to 1."""
-    weights = _scaled(sp.csr_matrix(strength, dtype=np.float64))
+    weights = _scaled(strength)
     return Links(weights, None if support is None else sp.csr_matrix(support, dtype=np.float64), loose)
 
 
@@ -130,18 +128,18 @@ class Columns:
 
     def through(self, links: Links, names: Sequence[str | int]) -> Columns:
         """The columns that a transformer makes of these."""
-        local = links.weights if links.support is None else links.support + links.weights
-        support = _ones(sp.csc_matrix(self.support @ _ones(local)))
+        local = _ones(links.weights if links.support is None else links.support + links.weights)
+        support = _ones(sp.csc_matrix(self.support @ local))
         if links.n_coupled:
             support = self._with_coupled(support, links.n_coupled)
-        loose = ((self.loose.astype(np.float64) @ _ones(local)) > 0) | np.asarray(links.loose)
+        loose = ((self.loose.astype(np.float64) @ local) > 0) | np.asarray(links.loose)
         weights = sp.csc_matrix(self.weights @ links.weights)
         weights.eliminate_zeros()
         # A constant divided by the norm of its row has parents, but none by its own column.
         adopted = (np.diff(weights.indptr) == 0) & (np.diff(support.indptr) > 0)
         if adopted.any():
             weights = weights + support @ sp.diags(adopted.astype(np.float64))
-        return Columns(sp.csc_matrix(_scaled(weights)), support, loose | adopted, tuple(names))
+        return Columns(_scaled(weights), support, loose | adopted, tuple(names))
 
     def _with_coupled(self, support: sp.csc_matrix, n_coupled: int) -> sp.csc_matrix:
         roots = self.ancestors()
@@ -176,8 +174,11 @@ def _ones(matrix: Any) -> sp.csr_matrix:
     return result
 
 
-def _scaled(matrix: Any) -> Any:
+def _scaled(matrix: Any) -> sp.csc_matrix:
     """Columns that sum to 1, or to 0 where they were empty."""
-    totals = np.asarray(matrix.sum(axis=0)).ravel()
+    result = sp.csc_matrix(matrix, dtype=np.float64, copy=True)
+    counts = np.diff(result.indptr)
+    totals = np.bincount(np.repeat(np.arange(len(counts)), counts), result.data, len(counts))
     scale = np.divide(1.0, totals, out=np.zeros_like(totals), where=totals > 0)
-    return matrix @ sp.diags(scale)
+    result.data *= np.repeat(scale, counts)
+    return result

@@ -103,12 +103,12 @@ def _works_by_column(transformer: Any, X: Any, out: Any) -> bool:
 
 
 def _shuffled(X: Any, columns: np.ndarray, order: np.ndarray) -> Any:
-    result = X.copy()
     if isinstance(X, pd.DataFrame):
-        for i in columns:
-            result.isetitem(int(i), X.iloc[order, int(i)].set_axis(X.index))
-    else:
-        result[:, columns] = X[order][:, columns]
+        rest = np.setdiff1d(np.arange(n_columns(X)), columns)
+        parts = [X.iloc[:, rest], X.iloc[order, columns].set_axis(X.index)]
+        return pd.concat(parts, axis=1).iloc[:, np.argsort(np.concatenate([rest, columns]))]
+    result = X.copy()
+    result[:, columns] = X[order][:, columns]
     return result
 
 

@@ -215,6 +215,14 @@ def test_an_unknown_transformer_of_one_column_feeds_all_its_outputs() -> None:
     np.testing.assert_array_equal(np.asarray(fm), [[0, 1], [1, 0], [0, 0]])
 
 
+def test_a_transformer_of_a_later_scikit_learn_that_transforms_in_its_own_way_is_refused() -> None:
+    newer = type(
+        "NewScaler", (StandardScaler,), {"__module__": "sklearn.preprocessing._new", "transform": Mixer.transform}
+    )
+    with pytest.raises(UnknownTransformerError, match="NewScaler"):
+        trace(newer().fit(NUMBERS), NUMBERS)
+
+
 def test_a_subclass_that_keeps_the_transformation_keeps_the_rule() -> None:
     class Named(StandardScaler):
         def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
