@@ -184,7 +184,9 @@ def _satisfaction(column: pd.Series) -> pd.Series:
 
 
 def _payment_method(column: pd.Series) -> pd.Series:
-    return column.astype(object).map({"bank transfer": -0.35, "credit card": -0.2, "electronic check": 0.65, "cash": 1.6})
+    return column.astype(object).map(
+        {"bank transfer": -0.35, "credit card": -0.2, "electronic check": 0.65, "cash": 1.6}
+    )
 
 
 def _last_contact(column: pd.Series) -> pd.Series:
