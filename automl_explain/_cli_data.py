@@ -27,6 +27,7 @@ MAX_CLASSES = 100
 
 # Texts that cannot be anything but dates; 01/02/2024 can be two days, so it takes --date-column.
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?\s?(Z|[+-]\d{2}:?\d{2})?)?")
+_SLASHED_DATE = re.compile(r"\d{1,2}([./-])\d{1,2}\1\d{4}")
 _SEPARATORS = ",;\t|"
 _SHOWN = 8
 
@@ -174,7 +175,7 @@ def _features(frame: pd.DataFrame, date_columns: Sequence[str], notes: list[str]
             left_out.append(name)
             continue
         if name in date_columns:
-            column = _as_date(column)
+            column = _as_date(column, notes)
             dates.append(name)
         elif _is_text(column):
             iso = _as_iso_date(column)
@@ -232,16 +233,34 @@ def _as_iso_date(column: pd.Series) -> pd.Series | None:
     return None if parsed.isna().sum() > column.isna().sum() else parsed
 
 
-def _as_date(column: pd.Series) -> pd.Series:
+def _as_date(column: pd.Series, notes: list[str]) -> pd.Series:
     text = column.astype("Int64").astype(str).where(column.notna()) if _is_whole(column) else column
-    parsed = pd.to_datetime(text, errors="coerce", format="mixed", utc=True).dt.tz_localize(None)
+    parsed = _slashed(text, notes)
+    if parsed is None:
+        parsed = pd.to_datetime(text, errors="coerce", format="mixed", utc=True).dt.tz_localize(None)
     wrong = np.flatnonzero((parsed.isna() & column.notna()).to_numpy())
     if wrong.size:
         raise DataError(
-            f"Column {column.name!r} (--date-column) holds {column.iloc[wrong[0]]!r} in row "
-            f"{column.index[wrong[0]]}, which is no date ({_count(wrong.size, 'such cell')}). Write dates as 2024-01-31, or leave the option out."
+            f"Column {column.name!r} (--date-column) holds {column.iloc[wrong[0]]!r} in row {column.index[wrong[0]]}, "
+            f"which is no date ({_count(wrong.size, 'such cell')}). Write dates as 2024-01-31, or drop the option."
         )
     return parsed
+
+
+def _slashed(column: pd.Series, notes: list[str]) -> pd.Series | None:
+    """Dates such as 31/01/2024, all cells in the same order: read one by one, 01/02/2024 would turn."""
+    present = column.dropna()
+    marks = {m[1] if (m := _SLASHED_DATE.fullmatch(str(c).strip())) else None for c in present}
+    if len(marks) != 1 or None in marks:
+        return None
+    mark = marks.pop()
+    orders = {"day/month/year": f"%d{mark}%m{mark}%Y", "month/day/year": f"%m{mark}%d{mark}%Y"}
+    for order, form in orders.items() if mark == "." else reversed(orders.items()):
+        parsed = pd.to_datetime(column.astype(object), errors="coerce", format=form)
+        if parsed.notna().sum() == len(present):
+            notes.append(f"read dates such as {present.iloc[0]} in {column.name!r} as {order}")
+            return parsed
+    return None
 
 
 def _is_whole(column: pd.Series) -> bool:

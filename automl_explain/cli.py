@@ -190,12 +190,12 @@ def _add_common(parser: argparse.ArgumentParser, *, budget: float, out: str) -> 
 
 def _demo(arguments: argparse.Namespace) -> int:
     _write_any_text()
-    from automl_explain._cli_data import Table
+    from automl_explain._cli_data import Table, Task
     from automl_explain._cli_run import Phases, run
     from automl_explain.datasets import make_mixed_table
 
     made = make_mixed_table(arguments.rows, arguments.task, arguments.seed)
-    task = "regression" if arguments.task == "regression" else "classification"
+    task: Task = "regression" if arguments.task == "regression" else "classification"
     outcome = run(Table(made.X, made.y, task, (made.description,)), _options(arguments), Phases())
     from automl_explain._cli_report import report_demo
 

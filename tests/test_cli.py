@@ -307,6 +307,24 @@ def test_dates_in_other_forms_are_read_when_named(write_csv: WriteCsv) -> None:
         assert table.X[column].iloc[0] == pd.Timestamp("2024-01-31")
 
 
+@pytest.mark.parametrize(
+    ("cells", "order", "first"),
+    [
+        (["01/02/2024", "31/01/2024"], "day/month/year", "2024-02-01"),
+        (["01/02/2024", "01/31/2024"], "month/day/year", "2024-01-02"),
+        (["01/02/2024", "03/04/2024"], "month/day/year", "2024-01-02"),
+        (["01.02.2024", "03.04.2024"], "day/month/year", "2024-02-01"),
+    ],
+)
+def test_all_dates_of_a_column_are_read_in_one_order_and_it_is_said(
+    cells: list[str], order: str, first: str, write_csv: WriteCsv
+) -> None:
+    path = write_csv({"day": cells * 30, "y": classes()})
+    table = read_table(path, ReadOptions("y", date_columns=("day",)))
+    assert table.X["day"].iloc[0] == pd.Timestamp(first)
+    assert f"read dates such as {cells[0]} in 'day' as {order}" in table.notes
+
+
 def test_a_cell_that_is_no_date_is_named(write_csv: WriteCsv) -> None:
     path = write_csv({"day": ["2024-01-31"] * 58 + ["soon", "later"], "y": classes()})
     with pytest.raises(DataError, match=r"Column 'day' .* holds 'soon' in row 59, which is no date \(2 such cells\)"):
