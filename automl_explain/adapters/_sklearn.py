@@ -16,8 +16,6 @@ from automl_explain.exceptions import UnsupportedModelError
 from automl_explain.feature_map import FeatureMap
 from automl_explain.lineage import trace
 
-_SAMPLE_ROWS = 50
-
 
 class EstimatorAdapter:
     """A fitted estimator that reads the raw columns.
@@ -110,8 +108,8 @@ class PipelineModelAdapter:
         """Composed over the steps."""
         if self._before is None:
             return self._inner.feature_map(X, raw_names)
-        sample = X.iloc[:_SAMPLE_ROWS] if isinstance(X, pd.DataFrame) else X[:_SAMPLE_ROWS]
-        first = trace(self._before, sample, raw_names)
+        first = trace(self._before, X, raw_names)
+        sample = X.iloc[:1] if isinstance(X, pd.DataFrame) else X[:1]
         then = self._inner.feature_map(self._first(sample), first.engineered_names)
         return first.compose(then)
 

@@ -74,6 +74,10 @@ class MimicExplainer:
     feature_groups : ndarray of shape (n_features,), optional
         Number of the group of each feature; features of one group stay together when rows are
         mixed. Every feature by itself where left out.
+    fidelity_examples : DataFrame, ndarray or scipy sparse of shape (n_fresh, n_features), optional
+        Rows to measure the fidelity on, best such that the teacher was not trained on either. Those
+        that are init rows as well do not count; a fifth of the init rows is held out where fewer
+        than 100 remain.
     random_state : int, default 0
     show_progress : bool, optional
         Progress bar on long work; on a terminal only where left out.
@@ -128,6 +132,7 @@ class MimicExplainer:
         reset_index: str = "ignore",
         *,
         feature_groups: np.ndarray | None = None,
+        fidelity_examples: Any = None,
         random_state: int = 0,
         show_progress: bool | None = None,
     ) -> None:
@@ -166,11 +171,17 @@ class MimicExplainer:
             augment=augment_data,
             max_augmentations=max_num_of_augmentations,
             random_state=random_state,
+            fresh=self._engineered(fidelity_examples, "fidelity_examples"),
         )
         rng = np.random.default_rng(random_state)
         chosen = np.sort(rng.permutation(rows.shape[0])[:_DEFAULT_EVAL_ROWS])
         self._init_sample = self.encoder.encode(take(rows, chosen))
         self._kept: _Kept | None = None
+
+    def _engineered(self, rows: Any, argument: str) -> Any:
+        if rows is None or self._featurizer is None:
+            return None if rows is None else as_table(rows, argument, width=self.encoder.n_features)
+        return self._featurizer.transform(as_table(rows, argument))
 
     @property
     def features(self) -> list[str | int]:
@@ -270,8 +281,7 @@ class MimicExplainer:
         if rows is None:
             encoded, include_local = self._init_sample, False
         else:
-            if self._featurizer is not None:
-                rows = self._featurizer.transform(as_table(rows, "evaluation_examples"))
+            rows = self._engineered(rows, "evaluation_examples")
             encoded = self.encoder.encode(rows)
         fold = self._map if feature_map is None else feature_map
         described = {} if rows is None else self._describe(rows, encoded)

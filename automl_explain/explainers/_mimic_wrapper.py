@@ -173,7 +173,12 @@ class MimicWrapper:
             workspace,
             setup.automl_estimator,
             explainable_model or setup.surrogate_model,
-            explainer_kwargs={**setup.surrogate_model_params, **explainer_kwargs},
+            # Rows that the teacher has not seen either show best how the surrogate does on new ones.
+            explainer_kwargs={
+                "fidelity_examples": setup.X_test_transform,
+                **setup.surrogate_model_params,
+                **explainer_kwargs,
+            },
             init_dataset=setup.X_transform,
             run=setup.automl_run,
             features=setup.engineered_feature_names,

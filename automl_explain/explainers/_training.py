@@ -7,6 +7,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from automl_explain._encoding import EngineeredEncoder
 from automl_explain.exceptions import DataError, LowFidelityWarning
@@ -17,11 +18,10 @@ from automl_explain.surrogates import probabilities
 
 MIN_ROWS = 10
 _MAX_HELD_OUT = 5000
-_FEW_ROWS = 5000  # below, the teacher labels mixed rows as well
-_AUGMENT_TO = 20_000
+_FEWEST_MIXED, _MOST_MIXED = 20_000, 100_000  # rows the teacher labels besides the init rows
 _MAX_CELLS = 40_000_000  # of augmented rows: 320 MB as float64
+_FEWEST_FRESH = 100
 FIDELITY_BOUND = 0.95
-_AMPLE = 0.98  # many rows are mixed only while the fidelity stays below
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,10 +33,10 @@ class Split:
     held_out: np.ndarray
 
     @classmethod
-    def of(cls, n_rows: int, rng: np.random.Generator) -> Split:
+    def of(cls, n_rows: int, rng: np.random.Generator, *, hold_out: bool = True) -> Split:
         """Seeded split: a fifth is held out and a tenth stops the fit, at most 5,000 rows each."""
         order = rng.permutation(n_rows)
-        n_held = min(max(2, n_rows // 5), _MAX_HELD_OUT)
+        n_held = min(max(2, n_rows // 5), _MAX_HELD_OUT) if hold_out else 0
         n_stopping = min(max(2, n_rows // 10), _MAX_HELD_OUT)
         parts = np.split(order, [n_held, n_held + n_stopping])
         return cls(np.sort(parts[2]), np.sort(parts[1]), np.sort(parts[0]))
@@ -52,6 +52,7 @@ def train(
     augment: bool,
     max_augmentations: int,
     random_state: int,
+    fresh: Any = None,
 ) -> Fidelity:
     """Fit the surrogate to the teacher and measure its fidelity on rows it did not see.
 
@@ -70,6 +71,9 @@ def train(
     max_augmentations : int
         Mixed rows at most, per init row (counted as 1,000 init rows where there are fewer).
     random_state : int
+    fresh : DataFrame or ndarray of shape (n_fresh, n_engineered), optional
+        Rows to measure the fidelity on instead of held-out init rows; those that are init rows as
+        well do not count.
 
     Returns
     -------
@@ -87,30 +91,53 @@ def train(
             f"`init_dataset` has {n_rows} rows; a surrogate and its held-out check need at least {MIN_ROWS}."
         )
     rng = np.random.default_rng(random_state)
-    split = Split.of(n_rows, rng)
+    fresh = _unseen(fresh, rows, encoder, rng)
+    split = Split.of(n_rows, rng, hold_out=fresh is None)
     output = _label(teacher, rows)
     targets = teacher.targets(output)
     stopping = encoder.encode(take(rows, split.stopping)), targets[split.stopping]
 
-    def fit(more: int) -> None:
-        learn_rows, learn_targets = take(rows, split.train), targets[split.train]
-        if more:
-            # One call labels all rows together, so that soft targets share one bound at 0 and 1.
-            mixed = mix(learn_rows, groups, more, rng)
-            learn_rows = stack(learn_rows, mixed)
-            learn_targets = teacher.targets(np.concatenate([output[split.train], _label(teacher, mixed)]))
-        encoded = encoder.encode(learn_rows)
-        surrogate.fit(encoded, learn_targets, task=teacher.task, stopping=stopping, categories=encoder.categories)
-
-    room = _MAX_CELLS // max(1, rows.shape[1])
-    few = n_rows < _FEW_ROWS
-    fit(min(max_augmentations * max(1000, n_rows), _AUGMENT_TO, room) if augment and few else 0)
-    if augment and not few and surrogate.stopping_score_ < _AMPLE:
-        fit(min(max_augmentations * n_rows, n_rows, room))
-    held = take(rows, split.held_out)
-    fidelity = measure(surrogate, teacher, encoder.encode(held), output[split.held_out], rows="held-out")
+    learn_rows, learn_targets = take(rows, split.train), targets[split.train]
+    n_mixed = _n_mixed(rows, max_augmentations) if augment else 0
+    if n_mixed:
+        mixed = mix(learn_rows, groups, n_mixed, rng)
+        # Labelled together, so that the soft targets share one bound at 0 and 1.
+        learn_targets = teacher.targets(np.concatenate([output[split.train], _label(teacher, mixed)]))
+        learn_rows = stack(learn_rows, mixed)
+    surrogate.fit(
+        encoder.encode(learn_rows), learn_targets, task=teacher.task, stopping=stopping, categories=encoder.categories
+    )
+    held, held_output = (
+        (take(rows, split.held_out), output[split.held_out]) if fresh is None else (fresh, _label(teacher, fresh))
+    )
+    fidelity = measure(surrogate, teacher, encoder.encode(held), held_output, rows="held-out")
     _warn_if_low(fidelity)
     return fidelity
+
+
+def _unseen(fresh: Any, rows: Any, encoder: EngineeredEncoder, rng: np.random.Generator) -> Any:
+    """At most 5,000 of the fresh rows that are not among the init rows; None where they are too few."""
+    if fresh is None:
+        return None
+    seen, candidates = _row_hashes(encoder.encode(rows)), _row_hashes(encoder.encode(fresh))
+    unseen = np.flatnonzero(~np.isin(candidates, seen))
+    if len(unseen) < _FEWEST_FRESH:
+        return None
+    return take(fresh, np.sort(rng.permutation(unseen)[:_MAX_HELD_OUT]))
+
+
+def _row_hashes(encoded: Any) -> np.ndarray:
+    if sp.issparse(encoded):
+        encoded.sum_duplicates()
+        parts = np.split(np.arange(encoded.nnz), encoded.indptr[1:-1])
+        return np.array([hash((encoded.indices[p].tobytes(), encoded.data[p].tobytes())) for p in parts])
+    return np.array([hash(row.tobytes()) for row in encoded])
+
+
+def _n_mixed(rows: Any, max_augmentations: int) -> int:
+    n_rows, n_features = rows.shape
+    wanted = min(max(5 * n_rows // 2, _FEWEST_MIXED), _MOST_MIXED)
+    return int(min(wanted, max_augmentations * max(1000, n_rows), _MAX_CELLS // max(1, n_features)))
 
 
 def measure(surrogate: Any, teacher: Teacher, encoded: Any, output: np.ndarray, *, rows: str) -> Fidelity:

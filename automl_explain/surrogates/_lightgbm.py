@@ -18,8 +18,9 @@ from automl_explain.treeshap import TreeModel
 # (leaves, trees) tried in turn until the target fidelity is reached: cheap to score first.
 _LADDER = ((31, 200), (63, 400), (127, 600))
 _STEP = 25  # trees between two looks at the fidelity
-_TARGET = 0.99
-_ENOUGH = 5e-4  # a smaller ensemble this close to the best one is preferred
+_TARGET = 0.98
+_CLOSE = 2e-3  # the fewest trees this close to the best are kept
+_WORTH = 5e-3  # what the next, several times dearer size must add to be taken
 _SIZE_KEYS = {"n_estimators", "num_leaves", "max_depth"}
 _ALIASES = {"min_child_samples": "min_data_in_leaf", "reg_lambda": "lambda_l2", "reg_alpha": "lambda_l1"}
 
@@ -32,8 +33,8 @@ class LGBMExplainableModel:
     classes, one per class for more, so a class that never wins still has its own values.
 
     Unless a size is given, the ensemble sizes itself: more leaves and trees are tried until the
-    R2 on stopping rows reaches 0.99, and the smallest number of trees within 0.0005 of the best
-    is kept. Categories are split both natively and by their codes; the better way is kept.
+    R2 on stopping rows reaches 0.98 or stops growing by 0.005, and the smallest number of trees
+    within 0.002 of the best is kept. Categories are split both natively and by their codes; the better way is kept.
 
     Parameters
     ----------
@@ -134,8 +135,9 @@ class LGBMExplainableModel:
         for leaves, trees in self._ladder:
             fits = [trial.fit(leaves, trees, way, size=self._fixed) for way in ways]
             top = max(fits, key=lambda f: f.score)
-            if best is None or top.score > best.score + _ENOUGH:
-                best = top
+            if best is not None and top.score < best.score + _WORTH:
+                break
+            best = top
             if best.score >= _TARGET:
                 break
             ways = [top.categorical]
@@ -199,19 +201,21 @@ class _Trial:
         for target in self.targets.T:
             data = lgb.Dataset(self.X, target, categorical_feature=list(categorical), params={"verbose": -1})
             boosters.append(lgb.train(params, data, trees))
-        counts = [trees] if size else list(range(_STEP, trees + 1, _STEP))
-        scores = [self._score(boosters, n) for n in counts]
-        enough = _TARGET if max(scores) >= _TARGET else max(scores) - _ENOUGH
-        chosen = next(i for i, score in enumerate(scores) if score >= enough)
+        counts, scores = self._scores(boosters, trees, trees if size else _STEP)
+        chosen = next(i for i, score in enumerate(scores) if score >= max(scores) - _CLOSE)
         return _Fit(boosters, counts[chosen], leaves, categorical, scores[chosen])
 
-    def _score(self, boosters: list[lgb.Booster], n_trees: int) -> float:
+    def _scores(self, boosters: list[lgb.Booster], trees: int, step: int) -> tuple[list[int], list[float]]:
+        """R2 on the stopping rows after every ``step`` trees."""
         rows, targets = self.stopping
-        margins = [b.predict(rows, raw_score=True, num_iteration=n_trees) for b in boosters]
-        output = np.column_stack([np.asarray(m) for m in margins])
-        if self.task == "regression":
-            return r2(targets, output)
-        return r2(targets, probabilities(output)[:, -targets.shape[1] :])
+        output = np.zeros(targets.shape)
+        counts, scores = list(range(step, trees + 1, step)), []
+        for count in counts:
+            for k, booster in enumerate(boosters):
+                output[:, k] += booster.predict(rows, raw_score=True, start_iteration=count - step, num_iteration=step)
+            found = output if self.task == "regression" else probabilities(output)[:, -targets.shape[1] :]
+            scores.append(r2(targets, found))
+        return counts, scores
 
 
 def _text(booster: lgb.Booster, n_trees: int, categories: Mapping[int, Sequence[Any]]) -> str:
