@@ -114,9 +114,12 @@ class FeatureMap:
             bad = weights.data[~(weights.data >= 0) | ~np.isfinite(weights.data)][0]
             raise InputError(f"A feature map holds weights >= 0; got {bad}. Take the absolute value or 0.")
         weights.eliminate_zeros()
+        # By the largest weight first: sums of huge weights and reciprocals of tiny ones overflow.
+        largest = np.zeros(n_engineered)
+        np.maximum.at(largest, weights.indices, weights.data)
+        weights.data /= largest[weights.indices]
         totals = np.asarray(weights.sum(axis=0)).ravel()
-        scale = np.divide(1.0, totals, out=np.zeros_like(totals), where=totals > 0)
-        weights = sp.csr_matrix(weights.multiply(scale[None, :]))
+        weights.data /= totals[weights.indices]
         seen = weights.astype(bool) if support is None else sp.csr_matrix(_as_csr(support) + weights).astype(bool)
         each = [how] * n_engineered if isinstance(how, str) else list(how)
         each = [h if total > 0 else "none" for h, total in zip(each, totals, strict=True)]
