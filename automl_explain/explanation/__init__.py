@@ -1,0 +1,20 @@
+"""Explanations: contributions that add up to each prediction, with a stated fidelity.
+
+`Explanation` is what every explainer gives; its parts stand in modules of their own: fields and
+checks, importance accessors, tables, display, files.
+"""
+
+from automl_explain.explanation._display import bar_table
+from automl_explain.explanation._explanation import Explanation, load_explanation, save_explanation
+from automl_explain.explanation._fidelity import Fidelity
+from automl_explain.explanation._values import GlobalAccumulator, MirroredValues
+
+__all__ = [
+    "Explanation",
+    "Fidelity",
+    "GlobalAccumulator",
+    "MirroredValues",
+    "bar_table",
+    "load_explanation",
+    "save_explanation",
+]

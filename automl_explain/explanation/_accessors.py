@@ -1,0 +1,261 @@
+"""The importance accessors of `Explanation`, named as in interpret-community."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from automl_explain.exceptions import InputError, MissingLocalValuesError
+from automl_explain.explanation._fields import ExplanationFields
+from automl_explain.explanation._ranking import (
+    check_by,
+    check_top_k,
+    names_at,
+    rank,
+    rank_sparse,
+    ranked_rows,
+    ranked_rows_sparse,
+)
+from automl_explain.explanation._values import MirroredValues, Values, row_sums
+from automl_explain.feature_map import FeatureName
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class ImportanceAccessors(ExplanationFields):
+    """Local, global and per-class importance, in the shapes and orders of the Azure SDK."""
+
+    @property
+    def model_task(self) -> str:
+        """``"classification"`` or ``"regression"``."""
+        return self.task
+
+    @property
+    def num_features(self) -> int:
+        """Number of features."""
+        return int(self._global.shape[1])
+
+    @property
+    def num_examples(self) -> int:
+        """Number of rows explained."""
+        assert self.n_explained_rows is not None
+        return self.n_explained_rows
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether the features are the raw columns."""
+        return self.space == "raw"
+
+    @property
+    def is_engineered(self) -> bool:
+        """Whether the features are those the model sees."""
+        return self.space == "engineered"
+
+    @property
+    def is_local_sparse(self) -> bool:
+        """Whether the local values are sparse matrices."""
+        return isinstance(self.values, tuple)
+
+    @property
+    def init_data(self) -> None:
+        """None: training rows never travel with an explanation."""
+        return None
+
+    @property
+    def expected_values(self) -> np.ndarray:
+        """Output where all contributions are zero, in the output unit.
+
+        Returns
+        -------
+        ndarray of shape (1,) for regression, (2,) for two classes (``[-e, e]``), (K,) for more
+        """
+        if self.num_classes == 2:
+            return np.array([-self.base[0], self.base[0]])
+        return self.base
+
+    @property
+    def local_importance_values(self) -> Any:
+        """Contribution of each feature to the output of each row, in the output unit.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_features)
+            Regression.
+        MirroredValues of shape (2, n_rows, n_features)
+            Two classes: ``[-v, v]``, of which one half is held.
+        ndarray of shape (K, n_rows, n_features)
+            More classes.
+        csr_matrix or list of csr_matrix of shape (n_rows, n_features)
+            Sparse values: one matrix for regression, else one per class.
+
+        Raises
+        ------
+        MissingLocalValuesError
+            If the explanation holds global values only.
+        """
+        values = self._local
+        if isinstance(values, tuple):
+            if self.task == "regression":
+                return values[0]
+            return [-values[0], values[0]] if len(values) == 1 else list(values)
+        if self.task == "regression":
+            return values[0]
+        return MirroredValues(values[0]) if len(values) == 1 else values
+
+    def get_local_importance_rank(self, by: str = "signed") -> list[Any]:
+        """Positions of the features in each row, largest first; ties in the order of the columns.
+
+        Parameters
+        ----------
+        by : {"signed", "magnitude"}, default "signed"
+            Order by the value, most negative last, or by its absolute value.
+
+        Returns
+        -------
+        nested list of shape (n_rows, n_features), or (K, n_rows, n_features) for classification
+            Of sparse values only the entries other than 0, so that rows differ in length.
+        """
+        check_by(by)
+        return self._each_output(lambda v: rank(v, by).tolist(), lambda v: rank_sparse(v, by))
+
+    def get_ranked_local_names(self, top_k: int | None = None, by: str = "signed") -> list[Any]:
+        """Names of the features in each row, largest first.
+
+        Parameters
+        ----------
+        top_k : int or None, default None
+            How many; None for all, 0 for none.
+        by : {"signed", "magnitude"}, default "signed"
+            See `get_local_importance_rank`.
+
+        Returns
+        -------
+        nested list of shape (n_rows, top_k), or (K, n_rows, top_k) for classification
+        """
+        k = check_top_k(top_k)
+        check_by(by)
+        names = self.features
+        ranked = self._each_output(lambda v: ranked_rows(v, k, by)[0], lambda v: ranked_rows_sparse(v, k, by)[0])
+        return list(names_at(ranked, names))
+
+    def get_ranked_local_values(self, top_k: int | None = None, by: str = "signed") -> list[Any]:
+        """Values that go with `get_ranked_local_names`, in the output unit."""
+        k = check_top_k(top_k)
+        check_by(by)
+        return self._each_output(lambda v: ranked_rows(v, k, by)[1], lambda v: ranked_rows_sparse(v, k, by)[1])
+
+    @property
+    def global_importance_values(self) -> np.ndarray:
+        """Mean |contribution| of each feature over the rows, and over the classes where there are several.
+
+        Returns
+        -------
+        ndarray of shape (n_features,)
+            In the order of ``features``, in the output unit; 0 if no rows were explained.
+        """
+        importance: np.ndarray = self._global.mean(axis=0)
+        return importance
+
+    @property
+    def global_importance_rank(self) -> list[int]:
+        """Positions of the features, most important first; ties in the order of the columns."""
+        positions: list[int] = rank(self.global_importance_values).tolist()
+        return positions
+
+    def get_ranked_global_names(self, top_k: int | None = None) -> list[FeatureName]:
+        """Names of the features, most important first; ``top_k`` of them, or all."""
+        names = self.features
+        return [names[j] for j in self.global_importance_rank[slice(None, check_top_k(top_k))]]
+
+    def get_ranked_global_values(self, top_k: int | None = None) -> list[float]:
+        """Global importance values, largest first, that go with `get_ranked_global_names`."""
+        values: list[float] = ranked_rows(self.global_importance_values, check_top_k(top_k), "signed")[1]
+        return values
+
+    def get_feature_importance_dict(self, top_k: int | None = None) -> dict[FeatureName, float]:
+        """Global importance by name, most important first.
+
+        Parameters
+        ----------
+        top_k : int or None, default None
+            How many; None for all, 0 for none.
+
+        Returns
+        -------
+        dict of name to float
+            In the output unit.
+        """
+        return dict(zip(self.get_ranked_global_names(top_k), self.get_ranked_global_values(top_k), strict=True))
+
+    @property
+    def per_class_values(self) -> np.ndarray:
+        """Mean |contribution| to each class, shape (n_classes, n_features).
+
+        Raises
+        ------
+        InputError
+            For regression, which has no classes.
+        """
+        if self.num_classes == 0:
+            raise InputError("A regression explanation has no classes; use `global_importance_values`.")
+        both: np.ndarray = self._global.repeat(2, axis=0)
+        return both if self.num_classes == 2 else self._global
+
+    @property
+    def per_class_rank(self) -> list[list[int]]:
+        """Positions of the features for each class, most important first."""
+        positions: list[list[int]] = rank(self.per_class_values).tolist()
+        return positions
+
+    def get_ranked_per_class_names(self, top_k: int | None = None) -> list[list[FeatureName]]:
+        """Names of the features for each class, most important first; ``top_k`` of them, or all."""
+        names, k = self.features, check_top_k(top_k)
+        return [[names[j] for j in row[:k]] for row in self.per_class_rank]
+
+    def get_ranked_per_class_values(self, top_k: int | None = None) -> list[list[float]]:
+        """Values that go with `get_ranked_per_class_names`."""
+        values: list[list[float]] = ranked_rows(self.per_class_values, check_top_k(top_k), "signed")[1]
+        return values
+
+    @property
+    def output(self) -> np.ndarray:
+        """The output explained, values plus expected value plus unmapped share: shape (n_rows, n_outputs)."""
+        total = row_sums(self._local).T + self.base
+        return total if self.unmapped is None else total + self.unmapped.T
+
+    @property
+    def unmapped_values(self) -> np.ndarray:
+        """Share of each row's output that belongs to no listed feature, shape (n_outputs, n_rows); mostly 0."""
+        if self.unmapped is None:
+            self._local  # noqa: B018 - refuses where there are no rows to have a share
+            return np.zeros((len(self.base), self.num_examples))
+        return self.unmapped
+
+    @property
+    def unmapped_importance(self) -> float:
+        """Mean |unmapped share| over rows and outputs; 0 where every feature is mapped."""
+        return 0.0 if self.unmapped_global is None else float(self.unmapped_global.mean())
+
+    @property
+    def _global(self) -> np.ndarray:
+        assert self.global_values is not None
+        return self.global_values
+
+    @property
+    def _local(self) -> Values:
+        if self.values is None:
+            raise MissingLocalValuesError(
+                "This explanation holds global values only; local values are needed here. "
+                "Explain with explanation_types=['local', 'global'] (or include_local=True)."
+            )
+        return self.values
+
+    def _each_output(self, dense: Any, sparse: Any) -> list[Any]:
+        """Apply to every outward matrix; regression gives its only result bare."""
+        values = self.local_importance_values
+        if self.task == "regression":
+            values = [values]
+        results = [sparse(sp.csr_matrix(v)) if self.is_local_sparse else dense(v) for v in values]
+        return list(results[0]) if self.task == "regression" else results

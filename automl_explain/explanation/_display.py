@@ -1,0 +1,207 @@
+"""How an explanation looks: bars in text and in notebooks."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+import unicodedata
+from collections.abc import Sequence
+
+import numpy as np
+import scipy.sparse as sp
+
+from automl_explain.explanation._accessors import ImportanceAccessors
+from automl_explain.explanation._rows import one_position
+from automl_explain.feature_map import FeatureName
+
+_SHOWN = 10
+_PARTS = " ▏▎▍▌▋▊▉█"
+_NUMBER_WIDTH = 10
+# Mid-tones that stand out on white and on black alike.
+_POSITIVE, _NEGATIVE = "#4c83d9", "#d9584c"
+
+
+def bar_table(names: Sequence[FeatureName], values: Sequence[float], *, unit: str, width: int = 78) -> str:
+    """Names, bars and values as aligned text.
+
+    Parameters
+    ----------
+    names : sequence of str or int
+        Row titles, in the order shown; long ones are cut.
+    values : sequence of float
+        Bars are as long as |value|, to the scale of the largest; numbers keep their sign.
+    unit : str
+        What the values are in, said above them, such as ``"log-odds"``.
+    width : int, default 78
+        Columns of text; at least 40 are used.
+
+    Returns
+    -------
+    str
+        Lines without a line break at the end; only a heading if there are no names.
+
+    Examples
+    --------
+    >>> from automl_explain.explanation import bar_table
+    >>> print(bar_table(["age", "job"], [2.0, 1.0], unit="log-odds", width=40))
+    feature                         log-odds
+    age      ████████████████████          2
+    job      ██████████                    1
+    """
+    texts = [_one_line(n) for n in names]
+    numbers = [_number(v) for v in values]
+    right = max([_NUMBER_WIDTH, len(unit), *map(len, numbers)])
+    total = max(40, width)
+    left = min(max([len("feature"), *map(_columns, texts)]), max(8, (total - right - 4) // 2))
+    room = total - left - right - 4
+    head = f"{_pad('feature', left)}  {' ' * room}  {unit:>{right}}"
+    lengths = _scaled(values)
+    rows = (
+        f"{_pad(text, left)}  {_bar(length, room):<{room}}  {number:>{right}}"
+        for text, length, number in zip(texts, lengths, numbers, strict=True)
+    )
+    return "\n".join([head, *rows])
+
+
+@dataclasses.dataclass(frozen=True)
+class Visual:
+    """Bars that show themselves: HTML in a notebook, text elsewhere.
+
+    Parameters
+    ----------
+    text, markup : str
+        The same content twice.
+    """
+
+    text: str
+    markup: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        return self.markup
+
+
+def explanation_text(explanation: ImportanceAccessors) -> str:
+    """Heading, fidelity and the most important features, as text."""
+    names, values = explanation.get_ranked_global_names(_SHOWN), explanation.get_ranked_global_values(_SHOWN)
+    table = bar_table(names, values, unit=f"mean |{explanation.output_unit}|")
+    return "\n".join([*_heading(explanation), "", table, *_footing(explanation)])
+
+
+def explanation_html(explanation: ImportanceAccessors) -> str:
+    """The same as a table for notebooks."""
+    names, values = explanation.get_ranked_global_names(_SHOWN), explanation.get_ranked_global_values(_SHOWN)
+    return _html(_heading(explanation), names, values, f"mean |{explanation.output_unit}|", _footing(explanation))
+
+
+def row_visual(explanation: ImportanceAccessors, row: int) -> Visual:
+    """Bars of one row: the largest contributions to its output, or to its most likely class."""
+    at = one_position(row, explanation.num_examples)
+    k = int(explanation.output[at].argmax())
+    part = explanation._local[k]
+    scores = np.asarray(part[[at]].todense()).ravel() if sp.issparse(part) else part[at]
+    order = np.argsort(-np.abs(scores), kind="stable")[:_SHOWN]
+    names, values = [explanation.features[j] for j in order], scores[order].tolist()
+    towards = ""
+    if explanation.task == "classification":
+        towards = f" towards {explanation.classes[k if len(explanation.base) > 1 else 1]!r}"
+    label = at if explanation.row_labels is None else explanation.row_labels[at]
+    heading = [
+        f"Row {label}: contributions{towards} of {explanation.space} features, {explanation.output_unit}",
+        f"expected value {_number(explanation.base[k])}, output {_number(explanation.output[at, k])}",
+    ]
+    rest = len(scores) - len(order)
+    footing = [f"and {rest:,} more features"] if rest else []
+    text = "\n".join([*heading, "", bar_table(names, values, unit=explanation.output_unit), *footing])
+    return Visual(text, _html(heading, names, values, explanation.output_unit, footing))
+
+
+def _heading(explanation: ImportanceAccessors) -> list[str]:
+    n = explanation.num_examples
+    kind: str = explanation.task
+    if kind == "classification":
+        kind = f"classification of {explanation.num_classes} classes"
+    values = "" if explanation.values is not None else ", global values only"
+    lines = [
+        f"Explanation by {explanation.num_features:,} {explanation.space} features ({explanation.method})",
+        f"{kind}, in {explanation.output_unit}, {n:,} row{'' if n == 1 else 's'}{values}",
+    ]
+    if explanation.fidelity is not None:
+        lines.append(f"fidelity: {explanation.fidelity}")
+    return lines
+
+
+def _footing(explanation: ImportanceAccessors) -> list[str]:
+    lines = []
+    rest = explanation.num_features - _SHOWN
+    if rest > 0:
+        lines.append(f"and {rest:,} more feature{'' if rest == 1 else 's'}")
+    if explanation.unmapped_global is not None:
+        n = len(explanation.unmapped_features)
+        origin = f", from {n} engineered feature{'' if n == 1 else 's'} that no listed feature stands for" if n else ""
+        lines.append(f"unmapped: {_number(explanation.unmapped_importance)}{origin}")
+    return lines
+
+
+def _html(
+    heading: Sequence[str], names: Sequence[FeatureName], values: Sequence[float], unit: str, footing: Sequence[str]
+) -> str:
+    cell = "padding:2px 8px;border:0;background:transparent;"
+    rows = []
+    for name, value, length in zip(names, values, _scaled(values), strict=True):
+        colour = _NEGATIVE if value < 0 else _POSITIVE
+        bar = f'<div style="height:0.8em;width:{100 * length:.1f}%;background:{colour};border-radius:2px"></div>'
+        rows.append(
+            f'<tr><th scope="row" style="{cell}text-align:left;font-weight:normal;overflow-wrap:anywhere">'
+            f'{html.escape(_one_line(name))}</th><td aria-hidden="true" style="{cell}width:16em">{bar}</td>'
+            f'<td style="{cell}text-align:right;font-variant-numeric:tabular-nums">{_number(value)}</td></tr>'
+        )
+    top = "<br>".join(html.escape(line) for line in heading)
+    bottom = "".join(f"<div>{html.escape(line)}</div>" for line in footing)
+    head = (
+        f'<tr><th scope="col" style="{cell}text-align:left">feature</th><td aria-hidden="true" style="{cell}"></td>'
+        f'<th scope="col" style="{cell}text-align:right">{html.escape(unit)}</th></tr>'
+    )
+    return (
+        '<div style="color:inherit;font-size:0.95em"><table style="border-collapse:collapse;color:inherit;'
+        f'border-top:1px solid rgba(128,128,128,.5);border-bottom:1px solid rgba(128,128,128,.5)">'
+        f'<caption style="caption-side:top;text-align:left;color:inherit;padding:4px 8px">{top}</caption>'
+        f"<thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>{bottom}</div>"
+    )
+
+
+def _scaled(values: Sequence[float]) -> list[float]:
+    """Lengths from 0 to 1; values that are not finite have no bar."""
+    sizes = np.abs(np.nan_to_num(np.asarray(values, dtype=np.float64), nan=0.0, posinf=0.0, neginf=0.0))
+    largest = sizes.max(initial=0.0)
+    return [float(s / largest) if largest else 0.0 for s in sizes]
+
+
+def _bar(length: float, room: int) -> str:
+    eighths = round(length * room * 8)
+    text = _PARTS[8] * (eighths // 8) + (_PARTS[eighths % 8] if eighths % 8 else "")
+    # Small is not the same as none.
+    return _PARTS[1] if length > 0 and not text else text
+
+
+def _number(value: float) -> str:
+    return f"{float(value):.4g}"
+
+
+def _one_line(name: FeatureName) -> str:
+    return "".join(c if c.isprintable() else "�" for c in str(name))
+
+
+def _columns(text: str) -> int:
+    """Columns a text takes in a terminal."""
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def _pad(text: str, columns: int) -> str:
+    if _columns(text) > columns:
+        while _columns(text) > columns - 1:
+            text = text[:-1]
+        text += "…"
+    return text + " " * (columns - _columns(text))

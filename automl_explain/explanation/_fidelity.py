@@ -1,0 +1,187 @@
+"""Fidelity: how well a surrogate reproduces its teacher, on named rows."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Literal, cast
+
+import numpy as np
+
+from automl_explain.exceptions import InputError
+
+Rows = Literal["held-out", "eval"]
+_ROW_WORDS = {"held-out": "held-out", "eval": "evaluation"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Fidelity:
+    """How well the surrogate reproduces the teacher on named rows.
+
+    Made by `Fidelity.measure`. What does not apply is None.
+
+    Parameters
+    ----------
+    r2 : float
+        R2 in the output unit (log-odds or target), the mean over the outputs. 1 is perfect, 0 is as
+        good as a constant.
+    r2_probability : float or None
+        R2 of the probabilities, the mean over the classes.
+    r2_probability_per_class : tuple of float or None
+        The same for each class, in the order of the classes.
+    agreement : float or None
+        Share of the rows, from 0 to 1, for which both predict the same class.
+    mean_absolute_error, max_absolute_error : float
+        Difference in the output unit, over rows and outputs.
+    n_rows : int
+        Number of rows measured on.
+    rows : {"held-out", "eval"}
+        Which rows: kept out of the surrogate's training, or those explained.
+
+    Examples
+    --------
+    >>> from automl_explain import Fidelity
+    >>> Fidelity.measure([1.0, 2.0, 3.0], [1.0, 2.0, 2.0], rows="held-out")
+    Fidelity(R2 0.500 of target on 3 held-out rows)
+    """
+
+    r2: float
+    r2_probability: float | None
+    r2_probability_per_class: tuple[float, ...] | None
+    agreement: float | None
+    mean_absolute_error: float
+    max_absolute_error: float
+    n_rows: int
+    rows: Rows
+
+    @classmethod
+    def measure(
+        cls,
+        teacher_output: Any,
+        surrogate_output: Any,
+        *,
+        teacher_proba: Any = None,
+        surrogate_proba: Any = None,
+        rows: str,
+    ) -> Fidelity:
+        """Compare two outputs.
+
+        Parameters
+        ----------
+        teacher_output, surrogate_output : array-like of shape (n_rows, n_outputs) or (n_rows,)
+            In the output unit: log-odds or target.
+        teacher_proba, surrogate_proba : array-like of shape (n_rows, n_classes), optional
+            Probabilities; both for classification, neither for regression.
+        rows : {"held-out", "eval"}
+            Which rows these are.
+
+        Returns
+        -------
+        Fidelity
+
+        Raises
+        ------
+        InputError
+            If the shapes differ, there are no rows, only one of the probabilities is given, or
+            ``rows`` is something else.
+
+        Notes
+        -----
+        R2 is that of `sklearn.metrics.r2_score`: a constant column gives 1 if it is reproduced and
+        0 if it is not.
+        """
+        if rows not in _ROW_WORDS:
+            raise InputError(f"`rows` must be 'held-out' or 'eval'; got {rows!r}.")
+        wanted, got = _pair(teacher_output, surrogate_output, "output")
+        error = np.abs(wanted - got)
+        per_class, agreement = None, None
+        if (teacher_proba is None) != (surrogate_proba is None):
+            raise InputError("Only one of `teacher_proba` and `surrogate_proba` was given; pass both or neither.")
+        if teacher_proba is not None:
+            p, q = _pair(teacher_proba, surrogate_proba, "proba")
+            if len(p) != len(wanted):
+                raise InputError(f"The outputs have {len(wanted)} rows, the probabilities {len(p)}; they must agree.")
+            per_class = tuple(_r2(p, q).tolist())
+            agreement = float(np.mean(p.argmax(axis=1) == q.argmax(axis=1)))
+        return cls(
+            r2=float(_r2(wanted, got).mean()),
+            r2_probability=None if per_class is None else float(np.mean(per_class)),
+            r2_probability_per_class=per_class,
+            agreement=agreement,
+            mean_absolute_error=float(error.mean()),
+            max_absolute_error=float(error.max()),
+            n_rows=len(wanted),
+            rows=cast(Rows, rows),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-ready form, numbers that are not finite as text; `Fidelity.from_json` reads it back."""
+        per_class = self.r2_probability_per_class
+        return {
+            "r2": _to_json(self.r2),
+            "r2_probability": _to_json(self.r2_probability),
+            "r2_probability_per_class": None if per_class is None else [_to_json(r) for r in per_class],
+            "agreement": _to_json(self.agreement),
+            "mean_absolute_error": _to_json(self.mean_absolute_error),
+            "max_absolute_error": _to_json(self.max_absolute_error),
+            "n_rows": self.n_rows,
+            "rows": self.rows,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Fidelity:
+        """Read back what `to_json` wrote."""
+        per_class = data["r2_probability_per_class"]
+        if data["rows"] not in _ROW_WORDS:
+            raise InputError(f"`rows` must be 'held-out' or 'eval'; got {data['rows']!r}.")
+        return cls(
+            r2=float(data["r2"]),
+            r2_probability=_from_json(data["r2_probability"]),
+            r2_probability_per_class=None if per_class is None else tuple(float(r) for r in per_class),
+            agreement=_from_json(data["agreement"]),
+            mean_absolute_error=float(data["mean_absolute_error"]),
+            max_absolute_error=float(data["max_absolute_error"]),
+            n_rows=int(data["n_rows"]),
+            rows=data["rows"],
+        )
+
+    def __str__(self) -> str:
+        # Classifiers are read in probabilities; the log-odds of a sure teacher may differ wildly and change nothing.
+        regression = self.r2_probability is None
+        score = self.r2 if self.r2_probability is None else self.r2_probability
+        where = f"on {self.n_rows:,} {_ROW_WORDS[self.rows]} row{'' if self.n_rows == 1 else 's'}"
+        text = f"R2 {score:.3f} of {'target' if regression else 'probability'} {where}"
+        return text if self.agreement is None else f"{text}, agreement {100 * self.agreement:.1f} %"
+
+    def __repr__(self) -> str:
+        return f"Fidelity({self})"
+
+
+def _pair(teacher: Any, surrogate: Any, what: str) -> tuple[np.ndarray, np.ndarray]:
+    first, second = (np.asarray(a, dtype=np.float64) for a in (teacher, surrogate))
+    first, second = (a[:, None] if a.ndim == 1 else a for a in (first, second))
+    if first.ndim != 2 or first.shape != second.shape or first.size == 0:
+        raise InputError(
+            f"`teacher_{what}` has shape {np.shape(teacher)} and `surrogate_{what}` {np.shape(surrogate)}; "
+            "both must have the same shape, with at least one row. Pass the outputs for the same rows."
+        )
+    return first, second
+
+
+def _r2(wanted: np.ndarray, got: np.ndarray) -> np.ndarray:
+    """R2 of each column."""
+    constant = np.ptp(wanted, axis=0) == 0
+    with np.errstate(invalid="ignore", over="ignore"):
+        residual = ((wanted - got) ** 2).sum(axis=0)
+        # A constant column has no spread of its own, but its mean may round to one.
+        spread = np.where(constant, 1.0, ((wanted - wanted.mean(axis=0)) ** 2).sum(axis=0))
+    result: np.ndarray = np.where(constant, (residual == 0).astype(np.float64), 1.0 - residual / spread)
+    return result
+
+
+def _to_json(number: float | None) -> float | str | None:
+    return number if number is None or np.isfinite(number) else repr(float(number))
+
+
+def _from_json(number: Any) -> float | None:
+    return None if number is None else float(number)

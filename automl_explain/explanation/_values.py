@@ -1,0 +1,283 @@
+"""Contributions as arrays: one inner form, the shapes users know outside, nothing held twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from automl_explain.exceptions import InputError
+
+#: ndarray (n_outputs, n_rows, n_features) or a tuple of n_outputs csr_matrix (n_rows, n_features).
+Values: TypeAlias = "np.ndarray | tuple[sp.csr_matrix, ...]"
+
+# Absolute values are taken in blocks of this many numbers, so that a mean needs no second copy.
+_BLOCK = 2**17
+
+
+class MirroredValues(NDArrayOperatorsMixin):
+    """Contributions to both classes of a binary model: ``[-v, v]``, of which only ``v`` is held.
+
+    Behaves like a read-only ndarray of shape (2, n_rows, n_features). ``mirrored[1]`` is a view of
+    ``v``; anything that needs all of it makes an ndarray for the moment.
+
+    Parameters
+    ----------
+    positive : ndarray of shape (n_rows, n_features)
+        Contributions to the second class; not copied.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from automl_explain.explanation import MirroredValues
+    >>> both = MirroredValues(np.array([[1.0, -2.0]]))
+    >>> both.shape, both[0].tolist(), both[1].tolist()
+    ((2, 1, 2), [[-1.0, 2.0]], [[1.0, -2.0]])
+    """
+
+    __slots__ = ("_positive",)
+
+    def __init__(self, positive: np.ndarray) -> None:
+        self._positive = read_only(np.asarray(positive))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """``(2, n_rows, n_features)``."""
+        return (2, *self._positive.shape)
+
+    @property
+    def ndim(self) -> int:
+        """3."""
+        return self._positive.ndim + 1
+
+    @property
+    def size(self) -> int:
+        """How many numbers it shows."""
+        return 2 * self._positive.size
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the numbers."""
+        return self._positive.dtype
+
+    def tolist(self) -> list[Any]:
+        """Nested lists, JSON-ready."""
+        return [(-self._positive).tolist(), self._positive.tolist()]
+
+    def __len__(self) -> int:
+        return 2
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        yield -self._positive
+        yield self._positive
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if copy is False:
+            raise ValueError("MirroredValues holds one half only; an array of both halves is always a copy.")
+        return np.stack([-self._positive, self._positive]).astype(dtype or self.dtype, copy=False)
+
+    def __getitem__(self, key: Any) -> Any:
+        first, *rest = key if isinstance(key, tuple) and key else (key,)
+        if _is_int(first) and all(_is_basic(k) for k in rest):
+            if not -2 <= first < 2:
+                raise IndexError(f"index {first} is out of bounds for axis 0 with size 2")
+            picked = self._positive[tuple(rest)]
+            return picked if first % 2 else -picked
+        if isinstance(first, slice) and all(_is_basic(k) for k in rest):
+            picked = self._positive[tuple(rest)]
+            return np.stack([-picked, picked])[first]
+        return np.asarray(self)[key]
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise _read_only_error()
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if any(isinstance(out, MirroredValues) for out in kwargs.get("out", ())):
+            raise _read_only_error()
+        arrays = (np.asarray(x) if isinstance(x, MirroredValues) else x for x in inputs)
+        return getattr(ufunc, method)(*arrays, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        # Private names must fail: numpy looks for other array protocols, pickle for hooks.
+        if name.startswith("_") or not hasattr(np.ndarray, name):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return getattr(read_only(np.asarray(self)), name)
+
+    def __repr__(self) -> str:
+        return f"MirroredValues(shape={self.shape}, dtype={self.dtype})"
+
+
+def _read_only_error() -> InputError:
+    return InputError("The values of an explanation are read-only; change a copy made with numpy.array(values).")
+
+
+def _is_int(key: Any) -> bool:
+    return isinstance(key, (int, np.integer)) and not isinstance(key, bool)
+
+
+def _is_basic(key: Any) -> bool:
+    return key is None or key is Ellipsis or isinstance(key, slice) or _is_int(key)
+
+
+def read_only(array: np.ndarray) -> np.ndarray:
+    """View of the array that cannot be written to."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def read_only_csr(matrix: Any) -> sp.csr_matrix:
+    """Float64 csr_matrix over the same numbers, sorted, that cannot be written to."""
+    csr = sp.csr_matrix(matrix, dtype=np.float64)
+    if not csr.has_canonical_format:
+        csr = csr.copy()
+        csr.sum_duplicates()
+    parts = (read_only(csr.data), read_only(csr.indices), read_only(csr.indptr))
+    result = sp.csr_matrix(parts, shape=csr.shape, copy=False)
+    # Without these scipy would try to sort the read-only parts in place.
+    result.has_sorted_indices = result.has_canonical_format = True
+    return result
+
+
+def as_values(values: Any, n_outputs: int) -> Values:
+    """Checked, read-only contributions.
+
+    Raises
+    ------
+    InputError
+        If the shape does not fit ``n_outputs``.
+    """
+    expected = (
+        f"expected an ndarray of shape ({n_outputs}, n_rows, n_features) or a tuple of {n_outputs} sparse matrices "
+        "of shape (n_rows, n_features), one per entry of `base`."
+    )
+    if sp.issparse(values):
+        values = (values,)
+    if isinstance(values, (tuple, list)) and len(values) and all(sp.issparse(v) for v in values):
+        shapes = {v.shape for v in values}
+        if len(values) != n_outputs or len(shapes) != 1:
+            raise InputError(f"`values` holds {len(values)} sparse matrices of shapes {sorted(shapes)}; {expected}")
+        return tuple(read_only_csr(v) for v in values)
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"`values` cannot be read as numbers ({error}); {expected}") from error
+    if array.ndim != 3 or array.shape[0] != n_outputs:
+        raise InputError(f"`values` has shape {array.shape}; {expected}")
+    return read_only(array)
+
+
+def shape_of(values: Values) -> tuple[int, int]:
+    """``(n_rows, n_features)``."""
+    n_rows, n_features = values[0].shape if isinstance(values, tuple) else values.shape[1:]
+    return int(n_rows), int(n_features)
+
+
+def take_rows(values: Values, rows: Any) -> Values:
+    """The values of some rows."""
+    return tuple(v[rows] for v in values) if isinstance(values, tuple) else values[:, rows]
+
+
+def row_sums(values: Values) -> np.ndarray:
+    """Sum over the features, shape (n_outputs, n_rows)."""
+    if isinstance(values, tuple):
+        return np.array([np.asarray(v.sum(axis=1)).ravel() for v in values])
+    total: np.ndarray = values.sum(axis=-1)
+    return total
+
+
+def absolute_sums(values: Values) -> np.ndarray:
+    """Sum of magnitudes over the rows, shape (n_outputs, n_features)."""
+    if isinstance(values, tuple):
+        return np.array([np.bincount(v.indices, np.abs(v.data), minlength=v.shape[1]) for v in values])
+    n_rows, n_features = shape_of(values)
+    step = max(1, _BLOCK // max(1, n_features))
+    result = np.zeros((len(values), n_features))
+    for start in range(0, n_rows, step):
+        result += np.abs(values[:, start : start + step]).sum(axis=1)
+    return result
+
+
+def mean_absolute(values: Values) -> np.ndarray:
+    """Mean magnitude over the rows, shape (n_outputs, n_features); 0 where there are no rows."""
+    return absolute_sums(values) / max(1, shape_of(values)[0])
+
+
+class GlobalAccumulator:
+    """Global importance from batches of local values, without keeping them.
+
+    Equal to the global importance of all rows at once, up to rounding.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from automl_explain.explanation import GlobalAccumulator
+    >>> total = GlobalAccumulator()
+    >>> total.add(np.array([[[1.0, -2.0]]]))
+    >>> total.add(np.array([[[3.0, 0.0], [-2.0, 4.0]]]))
+    >>> total.global_values
+    array([[2., 2.]])
+    """
+
+    def __init__(self) -> None:
+        self._n_rows = 0
+        self._sums: np.ndarray | None = None
+        self._unmapped: np.ndarray | None = None
+
+    def add(self, values: Any, unmapped: Any = None) -> None:
+        """Add a batch.
+
+        Parameters
+        ----------
+        values : ndarray (n_outputs, n_rows, n_features) or tuple of n_outputs csr_matrix (n_rows, n_features)
+            Contributions in any unit.
+        unmapped : ndarray of shape (n_outputs, n_rows), optional
+            Share that belongs to no listed feature; counts as 0 where left out.
+
+        Raises
+        ------
+        InputError
+            If the shapes do not fit each other or the batches before.
+        """
+        batch = as_values(values, 1 if sp.issparse(values) else len(values))
+        sums = absolute_sums(batch)
+        if self._sums is not None and sums.shape != self._sums.shape:
+            raise InputError(
+                f"The batch has {sums.shape[0]} outputs x {sums.shape[1]} features; the batches before had "
+                f"{self._sums.shape[0]} x {self._sums.shape[1]}. Add batches of one explanation only."
+            )
+        n_rows = shape_of(batch)[0]
+        if unmapped is not None:
+            share = np.asarray(unmapped, dtype=np.float64)
+            if share.shape != (len(sums), n_rows):
+                raise InputError(f"`unmapped` has shape {share.shape}; expected {(len(sums), n_rows)} as `values`.")
+            total = np.abs(share).sum(axis=1)
+            self._unmapped = total if self._unmapped is None else self._unmapped + total
+        self._sums = sums if self._sums is None else self._sums + sums
+        self._n_rows += n_rows
+
+    @property
+    def n_rows(self) -> int:
+        """Rows added so far."""
+        return self._n_rows
+
+    @property
+    def global_values(self) -> np.ndarray:
+        """Mean magnitude over the rows, shape (n_outputs, n_features).
+
+        Raises
+        ------
+        InputError
+            If nothing was added.
+        """
+        if self._sums is None:
+            raise InputError("No batch was added; call `add` with the values of at least one batch first.")
+        return self._sums / max(1, self._n_rows)
+
+    @property
+    def unmapped_global(self) -> np.ndarray | None:
+        """Mean magnitude of the unmapped share, shape (n_outputs,); None if no batch had one."""
+        return None if self._unmapped is None else self._unmapped / max(1, self._n_rows)
