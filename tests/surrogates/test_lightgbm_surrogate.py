@@ -1,0 +1,192 @@
+"""LGBMExplainableModel: what it learns, how large it grows, and that its values add up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+
+from automl_explain import LGBMExplainableModel
+from automl_explain.exceptions import InputError, SurrogateNotFittedError
+from automl_explain.protocols import SurrogateModel
+from automl_explain.surrogates import log_odds, probabilities
+
+SMALL: dict[str, Any] = {"n_estimators": 20, "num_leaves": 7, "n_jobs": 1}
+
+
+def rows(n_rows: int = 400, *, missing: bool = False, codes: bool = False) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n_rows, 4)) * (rng.random((n_rows, 4)) < 0.7)
+    if codes:
+        X[:, 3] = rng.integers(0, 5, n_rows)
+    if missing:
+        X[rng.random(X.shape) < 0.1] = np.nan
+    return X
+
+
+def targets(X: np.ndarray, task: str) -> np.ndarray:
+    filled = np.nan_to_num(X)
+    if task == "regression":
+        return filled[:, :1] + filled[:, 1:2] ** 2
+    margins = filled[:, : 1 if task == "binary" else 4] * 2 + filled[:, 3:] % 2
+    return np.clip(probabilities(margins)[:, -margins.shape[1] :], 1e-6, 1 - 1e-6)
+
+
+# By hand
+
+
+def test_a_stump_surrogate_gives_the_numbers_on_paper() -> None:
+    """30 rows at 2 and 10 rows at 6: the mean is 3; a row on the right gets 3, one on the left -1."""
+    x = np.repeat([0.0, 1.0], [30, 10])[:, None]
+    stump = LGBMExplainableModel(n_estimators=1, num_leaves=2, learning_rate=1.0, n_jobs=1).fit(x, 2 + 4 * x)
+    np.testing.assert_allclose(stump.expected_values, [3.0], atol=1e-12)
+    np.testing.assert_allclose(stump.shapley_values(x[[0, -1]]), [[[-1.0], [3.0]]], atol=1e-12)
+    np.testing.assert_allclose(stump.predict_output(x[[0, -1]]), [[2.0], [6.0]], atol=1e-12)
+
+
+# What it learns
+
+
+def test_it_meets_the_contract_of_a_surrogate() -> None:
+    fitted = LGBMExplainableModel(**SMALL).fit(rows(), targets(rows(), "regression"))
+    assert isinstance(fitted, SurrogateModel)
+    assert LGBMExplainableModel.explainable_model_type() == "tree"
+
+
+@pytest.mark.parametrize("task", ["regression", "binary", "four classes"])
+@pytest.mark.parametrize("kind", ["dense", "sparse", "missing", "categories"])
+def test_values_and_expected_values_add_up_to_the_output(task: str, kind: str) -> None:
+    X = rows(missing=kind == "missing", codes=kind == "categories")
+    y = targets(X, task)
+    given = sp.csr_matrix(X) if kind == "sparse" else X
+    categories = {3: tuple("abcde")} if kind == "categories" else None
+    name = "regression" if task == "regression" else "classification"
+    surrogate = LGBMExplainableModel(**SMALL).fit(given, y, task=name, categories=categories)
+    values = surrogate.shapley_values(given)
+    if kind == "sparse":
+        assert all(sp.issparse(v) for v in values)
+        values = np.stack([v.toarray() for v in values])
+    assert values.shape == (y.shape[1], *X.shape)
+    found = values.sum(-1).T + surrogate.expected_values
+    np.testing.assert_allclose(found, surrogate.predict_output(given), atol=1e-6)
+
+
+@pytest.mark.parametrize("task", ["regression", "classification"])
+def test_a_constant_target_is_learnt_as_a_constant(task: str) -> None:
+    X = rows(100)
+    surrogate = LGBMExplainableModel(**SMALL).fit(X, np.full((100, 2), 0.25), task=task)
+    assert (surrogate.shapley_values(X) == 0).all()
+    wanted = 0.25 if task == "regression" else log_odds(np.array(0.25))
+    # LightGBM starts from a float32 mean of the labels.
+    np.testing.assert_allclose(surrogate.predict_output(X), wanted, atol=1e-6)
+
+
+def test_binary_log_odds_are_learnt_beyond_five() -> None:
+    """The reference clips them at 5; here a teacher sure to 1 in 20,000 is learnt as sure as that."""
+    X = np.random.default_rng(0).uniform(-10, 10, (3000, 1))
+    surrogate = LGBMExplainableModel(n_estimators=200, num_leaves=15, n_jobs=1)
+    surrogate.fit(X, probabilities(X)[:, 1:], task="classification")
+    found = surrogate.predict_output(np.array([[-9.5], [9.5]])).ravel()
+    assert found[0] < -7
+    assert found[1] > 7
+
+
+def test_a_class_that_never_wins_keeps_its_own_values() -> None:
+    """Row 37: a class that never wins argmax still has its block, and it is not zero."""
+    X = rows()
+    never = 0.1 + 0.05 * np.tanh(X[:, 2])
+    rest = 1 / (1 + np.exp(-4 * X[:, 0]))
+    proba = np.column_stack([(1 - never) * rest, (1 - never) * (1 - rest), never])
+    assert 2 not in proba.argmax(axis=1)
+    surrogate = LGBMExplainableModel(**SMALL).fit(X, np.clip(proba, 1e-6, 1 - 1e-6), task="classification")
+    values = surrogate.shapley_values(X)
+    assert values.shape == (3, 400, 4)
+    assert np.abs(values[2]).mean(axis=0).argmax() == 2
+    assert not np.isin(2, probabilities(surrogate.predict_output(X)).argmax(axis=1))
+
+
+def test_categories_the_codes_do_not_order_are_split_natively() -> None:
+    X = np.random.default_rng(0).integers(0, 12, (600, 1)).astype(float)
+    y = (X * 7919 % 5 > 2).astype(float)
+    surrogate = LGBMExplainableModel(n_estimators=30, num_leaves=2, n_jobs=1, cat_smooth=1.0)
+    surrogate.fit(X, y, categories={0: tuple(range(12))})
+    assert "'=='" in str(surrogate.model.dump_model())
+    assert surrogate.stopping_score_ > 0.95
+
+
+def test_the_booster_reads_a_frame_with_the_same_categories() -> None:
+    codes = np.random.default_rng(0).integers(0, 3, (300, 1)).astype(float)
+    surrogate = LGBMExplainableModel(**SMALL).fit(codes, codes == 1, categories={0: ("x", "y", "z")})
+    frame = pd.DataFrame({"c": pd.Categorical.from_codes(codes[:, 0].astype(int), ["x", "y", "z"])})
+    np.testing.assert_array_equal(surrogate.model.predict(frame), surrogate.predict_output(codes)[:, 0])
+
+
+# How large it grows
+
+
+def test_a_size_that_is_given_is_kept() -> None:
+    surrogate = LGBMExplainableModel(**SMALL).fit(rows(), targets(rows(), "regression"))
+    assert not surrogate.sizes_itself
+    assert surrogate.size_ == {"n_estimators": 20, "num_leaves": 7}
+    assert surrogate.model.num_trees() == 20
+
+
+@pytest.mark.parametrize("size", [{"n_estimators": 3}, {"num_leaves": 4}, {"max_depth": 2}])
+def test_any_part_of_a_size_switches_automatic_sizing_off(size: dict[str, int]) -> None:
+    assert not LGBMExplainableModel(**size).sizes_itself
+    assert LGBMExplainableModel().sizes_itself
+
+
+def test_an_easy_target_gets_a_small_ensemble() -> None:
+    X = rows(1000)
+    surrogate = LGBMExplainableModel(n_jobs=1).fit(X, np.sign(X[:, :1]))
+    assert surrogate.size_["num_leaves"] == 31
+    assert surrogate.size_["n_estimators"] <= 100
+    assert surrogate.stopping_score_ > 0.98
+
+
+def test_there_is_one_learner_for_each_class_beyond_two() -> None:
+    one = LGBMExplainableModel(**SMALL).fit(rows(), targets(rows(), "binary"), task="classification")
+    assert isinstance(one.model, lgb.Booster)
+    four = LGBMExplainableModel(**SMALL).fit(rows(), targets(rows(), "four classes"), task="classification")
+    assert [type(b) for b in four.model] == [lgb.Booster] * 4
+
+
+def test_parameters_reach_lightgbm_under_either_name() -> None:
+    surrogate = LGBMExplainableModel(**SMALL, min_child_samples=150, reg_lambda=2.0, learning_rate=0.3)
+    text = surrogate.fit(rows(), targets(rows(), "regression")).trees.texts[0]
+    assert "[min_data_in_leaf: 150]" in text
+    assert "[lambda_l2: 2]" in text
+    assert "[learning_rate: 0.3]" in text
+
+
+def test_fitting_twice_gives_the_same_bits() -> None:
+    X = rows(missing=True)
+    first, second = (LGBMExplainableModel(**SMALL).fit(X, targets(X, "regression")) for _ in range(2))
+    np.testing.assert_array_equal(first.shapley_values(X), second.shapley_values(X))
+
+
+# Refusals
+
+
+@pytest.mark.parametrize("wrong", [np.zeros(400), np.zeros((3, 1))])
+def test_targets_of_another_shape_are_refused(wrong: np.ndarray) -> None:
+    with pytest.raises(InputError, match=r"`targets` has shape .*; expected \(400, n_outputs\), one row per row"):
+        LGBMExplainableModel(**SMALL).fit(rows(), wrong)
+
+
+@pytest.mark.parametrize("use", ["model", "expected_values", "predict_output", "shapley_values"])
+def test_a_surrogate_not_fitted_says_so(use: str) -> None:
+    surrogate = LGBMExplainableModel()
+    with pytest.raises(SurrogateNotFittedError, match="not fitted yet; call `fit` first"):
+        getattr(surrogate, use)(rows()) if use in ("predict_output", "shapley_values") else getattr(surrogate, use)
+
+
+def test_rows_and_targets_are_not_changed() -> None:
+    X, y = rows(missing=True), targets(rows(missing=True), "four classes")
+    X.flags.writeable = y.flags.writeable = False
+    LGBMExplainableModel(**SMALL).fit(X, y, task="classification")
