@@ -32,6 +32,8 @@ class ColumnSchema:
         The categories of a ``category`` column, in order.
     ordered : bool, default False
         Whether those categories are ordered.
+    none : bool, default False
+        Whether missing cells of a column of Python objects are None, not NaN; encoders tell them apart.
     """
 
     name: str | int
@@ -39,6 +41,7 @@ class ColumnSchema:
     dtype: str
     categories: tuple[Any, ...] = ()
     ordered: bool = False
+    none: bool = False
 
     @classmethod
     def of(cls, name: str | int, column: pd.Series) -> ColumnSchema:
@@ -55,7 +58,7 @@ class ColumnSchema:
             return cls(name, "boolean", str(dtype))
         if pd.api.types.is_numeric_dtype(dtype):
             return cls(name, "number", str(dtype))
-        return cls(name, "text", str(dtype))
+        return cls(name, "text", str(dtype), none=dtype == object and any(c is None for c in column))
 
     def read(self, column: pd.Series) -> pd.Series:
         """Cells as this column's type.
@@ -80,11 +83,7 @@ class ColumnSchema:
         if str(cells.dtype) == self.dtype:
             return cells
         wanted = pd.api.types.pandas_dtype(self.dtype)
-        # A whole-number column has no room for a missing or fractional cell.
-        whole = pd.api.types.is_integer_dtype(wanted) and (cells.isna().any() or (cells % 1 != 0).any())
-        if whole and (isinstance(wanted, np.dtype) or (cells.dropna() % 1 != 0).any()):
-            return cells.astype("float64")
-        return cells.astype(wanted)
+        return cells.astype(wanted if _has_room(wanted, cells) else "float64")
 
     def _read_boolean(self, column: pd.Series) -> pd.Series:
         known = {True: True, False: False, "true": True, "false": False, "True": True, "False": False}
@@ -97,6 +96,7 @@ class ColumnSchema:
         return cells.astype(self.dtype)
 
     def _read_category(self, column: pd.Series) -> pd.Series:
+        self._refuse(column, _nested(column), "a category (text, a number, true or false)")
         present = pd.Series(column.astype(object)).dropna()
         # An unseen value stays a value: the pipeline decides what it does with it, not this reader.
         extra = [c for c in pd.unique(present) if c not in set(self.categories)]
@@ -109,7 +109,7 @@ class ColumnSchema:
         elif pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype):
             cells = pd.to_datetime(column, unit="ms", errors="coerce")  # what DataFrame.to_json writes
         else:
-            cells = pd.to_datetime(column, errors="coerce", format="ISO8601", utc="," in self.dtype)
+            cells = _read_dates(column)
         self._refuse(column, cells.isna() & ~column.isna(), "a date (ISO 8601 text or milliseconds since 1970)")
         wanted = pd.api.types.pandas_dtype(self.dtype)
         zone = getattr(wanted, "tz", None)
@@ -120,19 +120,54 @@ class ColumnSchema:
         return cells.astype(wanted)
 
     def _read_text(self, column: pd.Series) -> pd.Series:
-        nested = column.map(lambda c: isinstance(c, (list, dict, set)))
-        self._refuse(column, nested, "text")
-        if self.dtype == "object" or str(column.dtype) == self.dtype:
-            return column.astype(self.dtype)
+        self._refuse(column, _nested(column), "text")
+        if self.dtype == "object":
+            return column.astype(object).where(column.notna(), None if self.none else np.nan)
+        if str(column.dtype) == self.dtype:
+            return column
         return column.map(lambda c: c if isinstance(c, str) or pd.isna(c) else str(c)).astype(self.dtype)
 
     def _refuse(self, column: pd.Series, bad: pd.Series, expected: str) -> None:
         wrong = np.flatnonzero(bad.to_numpy(dtype=bool))
         if wrong.size:
+            cell = column.astype(object).iloc[wrong[0]]
             raise DataError(
-                f"Column {self.name!r}, row {wrong[0]}: {column.iloc[wrong[0]]!r} is not {expected}"
+                f"Column {self.name!r}, row {wrong[0]}: {cell!r} is not {expected}"
                 + (f" ({wrong.size} such rows)." if wrong.size > 1 else ".")
             )
+
+
+def _has_room(wanted: Any, cells: pd.Series) -> bool:
+    """Whether a numeric type holds these cells; casting to one that does not wraps around without a word."""
+    limits = getattr(wanted, "numpy_dtype", wanted)
+    present = cells.dropna()
+    if pd.api.types.is_integer_dtype(wanted):
+        if len(present) < len(cells) and isinstance(wanted, np.dtype):
+            return False
+        if present.empty:
+            return True
+        known = np.iinfo(limits)
+        return bool((present % 1 == 0).all()) and known.min <= int(present.min()) and int(present.max()) <= known.max
+    if pd.api.types.is_float_dtype(wanted):
+        sizes = np.abs(present.to_numpy(dtype=np.float64))
+        return not (sizes[np.isfinite(sizes)] > np.finfo(limits).max).any()
+    return True
+
+
+def _read_dates(column: pd.Series) -> pd.Series:
+    """Dates from ISO 8601 text, with or without an offset, and from milliseconds; NaT for what is neither."""
+    cells = column.astype(object)
+    number = cells.map(lambda c: isinstance(c, (int, float)) and not isinstance(c, bool))
+    text = pd.to_datetime(cells.mask(number), errors="coerce", format="ISO8601", utc=True)
+    if not number.any():
+        return text
+    since = pd.to_datetime(pd.to_numeric(cells.where(number), errors="coerce"), unit="ms", errors="coerce", utc=True)
+    return text.where(~number, since)
+
+
+def _nested(column: pd.Series) -> pd.Series:
+    """Which cells are lists or records, that neither compare nor hash."""
+    return column.astype(object).map(lambda c: isinstance(c, (list, dict, set)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -219,7 +254,7 @@ class TableSchema:
                 raise InputError(
                     f"Every row must be a record (a dict of column names and cells); got {type(wrong).__name__}."
                 )
-            frame = pd.DataFrame.from_records([dict(r) for r in records])
+            frame = pd.DataFrame.from_records([dict(r) for r in records], index=range(len(records)))
         if len(frame) == 0:
             raise InputError("There are no rows to read; pass at least one record.")
         return frame

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import tracemalloc
 from typing import Any
@@ -313,7 +314,7 @@ def test_permuting_the_engineered_columns_leaves_the_fold(case: tuple[np.ndarray
 @st.composite
 def chains(draw: st.DrawFn) -> list[np.ndarray]:
     widths = draw(st.lists(st.integers(1, 5), min_size=3, max_size=5))
-    return [draw(weights(a, b)) for a, b in zip(widths, widths[1:], strict=False)]
+    return [draw(weights(a, b)) for a, b in itertools.pairwise(widths)]
 
 
 @QUIET

@@ -57,7 +57,7 @@ def test_no_rows_and_other_dimensions_are_refused() -> None:
         v.raw_table(pd.DataFrame({"a": []}), "X_test")
     with pytest.raises(InputError, match=r"two dimensions \(rows by features\); got 1"):
         v.raw_table(np.ones(4), "X")
-    with pytest.raises(InputError, match="two dimensions .* got 3"):
+    with pytest.raises(InputError, match=r"two dimensions .* got 3"):
         v.raw_table(np.ones((2, 2, 2)), "X")
 
 
