@@ -113,7 +113,7 @@ class EngineeredEncoder:
         for j in range(frame.shape[1]):
             column = frame.iloc[:, j]
             if j in self.categories:
-                codes = pd.Categorical(column, categories=list(self.categories[j])).codes.astype(np.float64)
+                codes = _codes(column, self.categories[j])
                 result[:, j] = np.where(codes < 0, np.nan, codes)
             else:
                 result[:, j] = _numbers(column, self.names[j])
@@ -156,6 +156,15 @@ class EngineeredEncoder:
         """Read back what `to_json` wrote."""
         categories = {int(j): tuple(c) for j, c in data["categories"]}
         return cls(tuple(data["names"]), tuple(data["labels"]), categories)
+
+
+def _codes(column: pd.Series, categories: Sequence[Any]) -> np.ndarray:
+    """Positions of the cells among the categories, -1 where they are not there."""
+    known = pd.Index(list(categories), dtype=object)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        theirs = known.get_indexer(column.cat.categories.astype(object))
+        return np.asarray(np.append(theirs, -1)[column.cat.codes.to_numpy()])
+    return np.asarray(known.get_indexer(pd.Index(column, dtype=object)))
 
 
 def _numbers(column: pd.Series, name: str | int) -> np.ndarray:

@@ -58,7 +58,7 @@ class ColumnSchema:
             return cls(name, "boolean", str(dtype))
         if pd.api.types.is_numeric_dtype(dtype):
             return cls(name, "number", str(dtype))
-        return cls(name, "text", str(dtype), none=dtype == object and any(c is None for c in column))
+        return cls(name, "text", str(dtype), none=str(dtype) == "object" and any(c is None for c in column))
 
     def read(self, column: pd.Series) -> pd.Series:
         """Cells as this column's type.
