@@ -200,7 +200,7 @@ class ImportanceAccessors(ExplanationFields):
         """
         if self.num_classes == 0:
             raise InputError("A regression explanation has no classes; use `global_importance_values`.")
-        both: np.ndarray = self._global.repeat(2, axis=0)
+        both: np.ndarray = np.concatenate([self._global, self._global])
         return both if self.num_classes == 2 else self._global
 
     @property
@@ -222,7 +222,7 @@ class ImportanceAccessors(ExplanationFields):
     @property
     def output(self) -> np.ndarray:
         """The output explained, values plus expected value plus unmapped share: shape (n_rows, n_outputs)."""
-        total = row_sums(self._local).T + self.base
+        total: np.ndarray = row_sums(self._local).T + self.base
         return total if self.unmapped is None else total + self.unmapped.T
 
     @property
