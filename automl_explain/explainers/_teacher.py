@@ -54,10 +54,15 @@ class Teacher:
         shown = np.asarray(call(sample))
         if classifies is None:
             classifies = shown.ndim == 2 and shown.shape[1] > 1
-            if task == "classification" and shown.ndim == 1:
+            if task == "classification" and not classifies:
                 call = _two_columns(call)
                 classifies, shown = True, call(sample)
         if not classifies:
+            if shown.size != 1:
+                raise UnsupportedModelError(
+                    f"{type(model).__name__} gives {shown.size} numbers for one row; a regression is explained for one "
+                    "target. Wrap one of them in a function and pass it with `is_function=True`."
+                )
             return cls(lambda rows: np.asarray(call(rows), dtype=np.float64).reshape(-1), "regression", None, kind)
         if shown.ndim != 2 or shown.shape[1] < 2:
             raise UnsupportedModelError(
@@ -79,7 +84,7 @@ class Teacher:
         Raises
         ------
         UnsupportedModelError
-            If the model gives NaN or infinite outputs.
+            If the model gives NaN or infinite outputs, or a classifier's are no probabilities.
         """
         output = self.call(rows)
         if not np.isfinite(output).all():
@@ -87,6 +92,12 @@ class Teacher:
             raise UnsupportedModelError(
                 f"The model gives NaN or infinite predictions on {n} of {len(output)} rows, which nothing can learn "
                 "from. Look at `model.predict` on these rows."
+            )
+        # A little room for sums of rounded probabilities.
+        if self.classes is not None and not -1e-6 <= output.min() <= output.max() <= 1 + 1e-6:
+            raise UnsupportedModelError(
+                f"The model's outputs are not probabilities: they reach from {output.min():.3g} to {output.max():.3g}, "
+                "expected numbers between 0 and 1. Pass `predict_proba`, or `model_task='regression'` for one number."
             )
         return output
 
