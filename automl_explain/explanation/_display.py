@@ -119,13 +119,13 @@ def row_visual(explanation: ImportanceAccessors, row: int) -> Visual:
 
 
 def _heading(explanation: ImportanceAccessors) -> list[str]:
-    n = explanation.num_examples
+    n, d = explanation.num_examples, explanation.num_features
     kind: str = explanation.task
     if kind == "classification":
         kind = f"classification of {explanation.num_classes} classes"
     values = "" if explanation.values is not None else ", global values only"
     lines = [
-        f"Explanation by {explanation.num_features:,} {explanation.space} features ({explanation.method})",
+        f"Explanation by {d:,} {explanation.space} feature{'' if d == 1 else 's'} ({explanation.method})",
         f"{kind}, in {explanation.output_unit}, {n:,} row{'' if n == 1 else 's'}{values}",
     ]
     if explanation.fidelity is not None:

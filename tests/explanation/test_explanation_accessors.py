@@ -28,7 +28,12 @@ def test_regression_numbers_by_hand():
     assert explanation.get_ranked_global_names() == ["size", "age", "zip"]
     assert explanation.get_ranked_global_values() == [4.0, 0.5, 0.5]
     assert explanation.classes is None
-    assert (explanation.num_classes, explanation.num_features, explanation.num_examples, len(explanation)) == (0, 3, 2, 2)
+    assert (explanation.num_classes, explanation.num_features, explanation.num_examples, len(explanation)) == (
+        0,
+        3,
+        2,
+        2,
+    )
     assert (explanation.model_task, explanation.is_engineered, explanation.is_raw) == ("regression", True, False)
     assert explanation.init_data is None
 
@@ -72,7 +77,7 @@ def test_row40_local_rank_is_signed_by_default_and_by_magnitude_on_request():
     assert explanation.get_ranked_local_values() == [[1.0, 0.0, -3.0], [5.0, 0.0, -1.0]]
     assert explanation.get_ranked_local_names(top_k=1, by="magnitude") == [["size"], ["size"]]
     assert explanation.get_ranked_local_values(top_k=2, by="magnitude") == [[-3.0, 1.0], [5.0, -1.0]]
-    with pytest.raises(InputError, match="`by` must be 'signed'.*got 'abs'"):
+    with pytest.raises(InputError, match=r"`by` must be 'signed'.*got 'abs'"):
         explanation.get_ranked_local_values(by="abs")
 
 

@@ -90,8 +90,8 @@ def test_row25_additivity_holds_under_slicing(explanation, data):
     rows = data.draw(st.lists(st.integers(0, len(explanation) - 1), max_size=5))
     part = explanation[rows]
     np.testing.assert_array_equal(part.output, explanation.output[rows])
-    total = sum(dense([v for v in part.values]) if part.is_local_sparse else part.values for _ in [0]).sum(axis=-1).T
-    total = total + part.base + part.unmapped_values.T
+    inner = dense(list(part.values)) if part.is_local_sparse else part.values
+    total = inner.sum(axis=-1).T + part.base + part.unmapped_values.T
     # Sums of up to five numbers of up to 1e6.
     np.testing.assert_allclose(part.output, total, rtol=0, atol=1e-6)
     np.testing.assert_allclose(

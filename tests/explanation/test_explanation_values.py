@@ -33,8 +33,8 @@ def test_mirrored_values_show_both_halves_and_hold_one():
 @pytest.mark.parametrize(
     "key",
     [
-        0, 1, -1, -2, np.int64(1), slice(None), slice(1, 2), slice(None, None, -1), Ellipsis, None, [1, 0], [True, False],
-        (0, 2), (1, 2, 1), (0, slice(1, 3)), (slice(None), 1), (slice(None), slice(None), 0), (slice(None), 1, 2),
+        0, 1, -1, -2, np.int64(1), slice(None), slice(1, 2), slice(None, None, -1), Ellipsis, None, [1, 0],
+        [True, False], (0, 2), (1, 2, 1), (0, slice(1, 3)), (slice(None), 1), (slice(None), slice(None), 0), (slice(None), 1, 2),
         (slice(1), Ellipsis, 1), (Ellipsis, 0), (0, Ellipsis), (0, [1, 2]), (0, slice(None), [1, 2]), ([0, 1], [2, 3]),
         (1, None), (None, 1), (slice(None), None), (), (0, [True, False, True, False]),
     ],
@@ -126,8 +126,14 @@ def test_sparse_values_are_read_only_and_the_callers_stay_writeable():
 
 @given(st.integers(0, 1000), st.sampled_from(["regression", "binary", "multiclass"]), st.booleans(), st.integers(1, 7))
 def test_row36_streaming_global_equals_in_memory_global(seed, kind, sparse, batch):
-    explanation = make(kind, 11, 4, sparse=sparse, seed=seed, unmapped=np.random.default_rng(seed).normal(
-        size=(3 if kind == "multiclass" else 1, 11)))
+    explanation = make(
+        kind,
+        11,
+        4,
+        sparse=sparse,
+        seed=seed,
+        unmapped=np.random.default_rng(seed).normal(size=(3 if kind == "multiclass" else 1, 11)),
+    )
     total = GlobalAccumulator()
     for start in range(0, 11, batch):
         part = explanation[start : start + batch]

@@ -36,7 +36,7 @@ def test_a_constant_column_is_one_if_reproduced_and_zero_if_not():
     # 0.1 added three times is not 0.3: the spread of the constant rounds to more than 0.
     constant = np.full((3, 2), 0.1)
     assert Fidelity.measure(constant, constant, rows="eval").r2 == 1.0
-    assert Fidelity.measure(constant, constant + [0.0, 1.0], rows="eval").r2 == 0.5
+    assert Fidelity.measure(constant, constant + np.array([0.0, 1.0]), rows="eval").r2 == 0.5
 
 
 @given(st.integers(0, 1000), st.integers(2, 30), st.integers(1, 4))
