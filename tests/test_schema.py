@@ -302,11 +302,11 @@ def _cells(cell: st.SearchStrategy[Any], missing: bool) -> st.SearchStrategy[lis
 
 
 def _dates(zone: str | None) -> st.SearchStrategy[pd.Series]:
-    # Far from the ends of what nanoseconds can hold, so that no unit of pandas matters.
-    days = st.datetimes(datetime.datetime(1700, 1, 1), datetime.datetime(2200, 1, 1))
-    made = _cells(days, missing=True).map(
-        lambda cells: pd.Series(pd.to_datetime(pd.Series(cells, dtype="datetime64[us]")))
-    )
+    # Far from the ends of what nanoseconds can hold, and with a zone from the time on when offsets are whole
+    # minutes: the local mean times before are not ISO 8601.
+    first = datetime.datetime(1970 if zone else 1700, 1, 1)
+    cells = _cells(st.datetimes(first, datetime.datetime(2200, 1, 1)), missing=True)
+    made = cells.map(lambda c: pd.Series(c, dtype="datetime64[us]"))
     return made.map(lambda s: s.dt.tz_localize("UTC").dt.tz_convert(zone)) if zone else made
 
 
