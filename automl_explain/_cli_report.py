@@ -15,6 +15,7 @@ from automl_explain.datasets import MixedTable
 from automl_explain.explanation import bar_table
 
 _MARGIN = 11
+_BARS_WIDTH = 78
 _TOP_COLUMNS = 20
 _TOP_CONTRIBUTIONS = 6
 _SHOWN_CLASSES = 5
@@ -44,7 +45,11 @@ def _emit(*blocks: Iterable[str]) -> None:
 def _data_lines(outcome: Outcome) -> list[str]:
     table, y = outcome.table, outcome.table.y
     n_rows, n_columns = table.X.shape
-    about = _classes(y) if table.task == "classification" else f"{y.min():,.6g} to {y.max():,.6g}, mean {y.mean():,.6g}"
+    about = (
+        _classes(y)
+        if table.task == "classification"
+        else f"{_amount(y.min())} to {_amount(y.max())}, mean {_amount(y.mean())}"
+    )
     lines = _labelled("data", f"{n_rows:,} rows, {n_columns} columns besides the target {str(y.name)!r} ({about})")
     for note in table.notes:
         lines += _labelled("", note)
@@ -68,7 +73,7 @@ def _model_lines(outcome: Outcome) -> list[str]:
 def _score_text(scores: dict[str, float]) -> str:
     if "R2" in scores:
         error, of_mean = scores["mean absolute error"], scores["mean absolute error of the mean"]
-        return f"R2 {scores['R2']:.3f}, mean absolute error {error:,.4g} (always the mean: {of_mean:,.4g})"
+        return f"R2 {scores['R2']:.3f}, mean absolute error {_amount(error)} (always the mean: {_amount(of_mean)})"
     auc = f", AUC {scores['AUC']:.3f}" if "AUC" in scores else ""
     guess = scores["accuracy of the commonest class"]
     return f"accuracy {scores['accuracy']:.1%} (always the commonest class: {guess:.1%}){auc}"
@@ -94,7 +99,7 @@ def _ranking(outcome: Outcome) -> list[str]:
     heading = (
         f"What drives {_predicted_thing(outcome)}: mean absolute contribution of each column, {n_rows:,} test rows"
     )
-    table = bar_table([str(n) for n in top], list(top.values()), unit=unit, width=_width())
+    table = bar_table([str(n) for n in top], list(top.values()), unit=unit, width=min(_width(), _BARS_WIDTH))
     return [*textwrap.wrap(heading, _width()), *table.splitlines(), *([f"and {rest} weaker columns"] if rest else [])]
 
 
@@ -108,7 +113,10 @@ def _beside_truth(outcome: Outcome, made: MixedTable) -> list[str]:
     agreement = float(spearmanr(true, seen).statistic)
     digits = 1 if max(true) >= 20 else 3
     longest = max(map(len, names))
-    lines = [f"Known truth beside what was found ({made.unit})", f"{'column':<{longest}}  {'true':>8}  {'found':>8}"]
+    heading = f"Known truth beside what was found ({made.unit})"
+    if made.task == "multiclass":
+        heading += "; true: the score of a class, found: its log-odds against the others, so compare the order"
+    lines = [*textwrap.wrap(heading, _width()), f"{'column':<{longest}}  {'true':>8}  {'found':>8}"]
     lines += [f"{n:<{longest}}  {t:>8.{digits}f}  {s:>8.{digits}f}" for n, t, s in zip(names, true, seen, strict=True)]
     return [*lines, f"rank correlation {agreement:.2f} (1.00: the same order)"]
 
@@ -130,7 +138,7 @@ def _example(outcome: Outcome) -> list[str]:
             (f"the other {len(order) - _TOP_CONTRIBUTIONS} columns", values[row, order[_TOP_CONTRIBUTIONS:]].sum())
         )
     heading = f"One row as an example: test row {label}, {_prediction(outcome, row)}"
-    lines = [("average", start), *parts, (f"sum = surrogate's {_unit(outcome)}", total)]
+    lines = [("average", start), *parts, (_sum_name(outcome, total), total)]
     longest = max(len(name) for name, _ in lines)
     number = "{:+,.3f}" if max(abs(v) for _, v in lines) < 100 else "{:+,.1f}"
     shown = [number.format(v) for _, v in lines]
@@ -144,10 +152,12 @@ def _example(outcome: Outcome) -> list[str]:
 def _closing(outcome: Outcome) -> list[str]:
     seconds = {k: v for k, v in outcome.seconds.items() if v >= 0.05}
     each = ", ".join(f"{name} {s:.1f}" for name, s in seconds.items())
-    lines = _labelled("seconds", f"{each}; {sum(outcome.seconds.values()):.1f} in all")
-    longest = max(len(str(path)) for path, _ in outcome.files)
-    for i, (path, what) in enumerate(outcome.files):
-        lines.append(f"{'files' if i == 0 else '':<{_MARGIN}}{path!s:<{longest}}  {what}")
+    lines = _labelled("seconds", f"{sum(outcome.seconds.values()):.1f}: {each}")
+    folder = outcome.files[0][0].parent
+    lines += _labelled("files", f"in {folder}/")
+    names = [str(path.relative_to(folder)) for path, _ in outcome.files]
+    longest = max(map(len, names))
+    lines += [f"{'':<{_MARGIN}}{n:<{longest}}  {what}" for n, (_, what) in zip(names, outcome.files, strict=True)]
     return lines
 
 
@@ -172,10 +182,22 @@ def _shown_output(outcome: Outcome) -> int:
 def _prediction(outcome: Outcome, row: int) -> str:
     target, classes = outcome.table.y.name, outcome.setup.classes
     if classes is None:
-        return f"{target} predicted as {float(outcome.raw.eval_y_predicted[row]):,.6g}"
+        return f"{target} predicted as {_amount(outcome.raw.eval_y_predicted[row])}"
     k = 1 if len(classes) == 2 else _shown_output(outcome)
     probability = float(np.asarray(outcome.raw.eval_y_predicted_proba)[row, k])
     return f"{target} = {classes[k]} predicted with probability {probability:.1%}"
+
+
+def _sum_name(outcome: Outcome, total: float) -> str:
+    if outcome.setup.classes is None:
+        return f"sum = surrogate's {outcome.table.y.name}"
+    if len(outcome.setup.classes) > 2:
+        return "sum = surrogate's log-odds"
+    return f"sum = surrogate's log-odds, a probability of {1 / (1 + np.exp(-total)):.1%}"
+
+
+def _amount(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def _cell(value: Any) -> str:

@@ -212,10 +212,13 @@ def _import_flaml() -> Any:
 
 def _fit(X: Any, y: Any, task: str, options: RunOptions) -> Any:
     AutoML = _import_flaml()
+    # FLAML's own choice for two classes, the AUC, is blind to how sure a model is; probabilities are explained here.
+    metric = "log_loss" if task == "classification" else "auto"
+    settings = {"metric": metric, "time_budget": options.time_budget, "seed": options.seed}
     with _quiet():
         automl = AutoML()
         try:
-            automl.fit(X, y, task=task, time_budget=options.time_budget, seed=options.seed, verbose=0, log_file_name="")
+            automl.fit(X, y, task=task, verbose=0, log_file_name="", **settings)
         except Exception as error:
             raise AutoMLExplainError(
                 f"FLAML could not fit a model: {type(error).__name__}: {_first_line(error)}"
@@ -267,15 +270,15 @@ def _write(
     scoring = TreeScoringExplainer(wrapper.explainer, feature_maps=[setup.feature_map])
     saved = Path(save(scoring, directory=out / SCORING))
     files = [
-        (out / RAW, "explanation of your columns: Explanation.load(...)"),
-        (out / ENGINEERED, "explanation of the columns the model sees"),
-        (saved if saved.is_file() else out / SCORING, "explains new rows: automl_explain.load(...)"),
+        (out / RAW, "explanation in your columns, for Explanation.load"),
+        (out / ENGINEERED, "explanation in the columns the model sees"),
+        (saved, "explains new rows, for automl_explain.load"),
     ]
     if options.save_model:
         import joblib
 
         joblib.dump(automl, out / MODEL)
-        files.append((out / MODEL, "the model, a pickle: load only files you trust, with joblib.load(...)"))
+        files.append((out / MODEL, "the model, a pickle: load only your own"))
     return tuple(files)
 
 

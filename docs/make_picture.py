@@ -6,6 +6,7 @@ Run ``automl-explain demo | python docs/make_picture.py "automl-explain demo" > 
 from __future__ import annotations
 
 import html
+import re
 import sys
 from collections.abc import Iterator
 
@@ -27,7 +28,7 @@ def draw(command: str, text: str) -> str:
             f'<path d="M0 8a8 8 0 0 1 8-8h{width - 16}a8 8 0 0 1 8 8v{TITLE - 8}H0z" fill="{BAR}"/>',
             *(f'<circle cx="{18 + 18 * i}" cy="15" r="5" fill="#465064"/>' for i in range(3)),
             f"<g font-family=\"ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace\" "
-            f'font-size="{FONT_SIZE}" xml:space="preserve">',
+            f'font-size="{FONT_SIZE}">',
             *(line for i, content in enumerate(lines) for line in draw_line(i, content)),
             "</g>",
             "</svg>",
@@ -48,11 +49,13 @@ def draw_line(i: int, content: str) -> Iterator[str]:
         yield f'<rect x="{x:.1f}" y="{y - 10}" width="{cells * CHARACTER:.1f}" height="11" rx="1.5" fill="{ACCENT}"/>'
     plain = "".join(" " if c in BLOCKS else c for c in content)
     colour = FAINT if i == 0 else TEXT
-    # One length for the whole line keeps the columns straight whatever font the reader has.
-    yield (
-        f'<text x="{PADDING}" y="{y}" fill="{colour}" textLength="{CHARACTER * len(content):.1f}" '
-        f'lengthAdjust="spacingAndGlyphs">{html.escape(plain)}</text>'
-    )
+    # Each word group stands at its own place and width: the columns stay straight whatever font the reader has.
+    for group in re.finditer(r"\S+(?: \S+)*", plain):
+        x, length = PADDING + CHARACTER * group.start(), CHARACTER * len(group[0])
+        yield (
+            f'<text x="{x:.1f}" y="{y}" fill="{colour}" textLength="{length:.1f}" lengthAdjust="spacingAndGlyphs">'
+            f"{html.escape(group[0], quote=False)}</text>"
+        )
 
 
 if __name__ == "__main__":
