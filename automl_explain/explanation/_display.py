@@ -45,8 +45,8 @@ def bar_table(names: Sequence[FeatureName], values: Sequence[float], *, unit: st
     >>> from automl_explain.explanation import bar_table
     >>> print(bar_table(["age", "job"], [2.0, 1.0], unit="log-odds", width=40))
     feature                         log-odds
-    age      ████████████████████          2
-    job      ██████████                    1
+    age      ███████████████████           2
+    job      █████████▌                    1
     """
     texts = [_one_line(n) for n in names]
     numbers = [_number(v) for v in values]

@@ -88,7 +88,8 @@ class Explanation(ImportanceAccessors):
 
     Examples
     --------
-    >>>     >>> from automl_explain import Explanation
+    >>> import numpy as np
+    >>> from automl_explain import Explanation
     >>> explanation = Explanation(values=np.array([[[1.0, -3.0], [0.0, 5.0]]]), base=[10.0],
     ...                           task="regression", features=["age", "size"])
     >>> explanation.get_feature_importance_dict()

@@ -98,6 +98,7 @@ COLUMNS = {
     "object all text": pd.Series(["a", "c", "b"], dtype=object),
     "object mixed": pd.Series([1, "1", True], dtype=object),
     "object floats": pd.Series([1.0, np.nan, np.float32(0.1)], dtype=object),
+    "object numpy text": pd.Series([np.str_("a"), "a", np.bool_(True)], dtype=object),
     "object dates": pd.Series([datetime.date(2024, 1, 1), pd.NaT, pd.NA], dtype=object),
     "object stamps": pd.Series(
         [pd.Timestamp("2024-01-01", tz="Europe/Berlin"), pd.Timestamp("2024-01-01").as_unit("s"), None], dtype=object

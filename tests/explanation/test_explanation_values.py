@@ -34,8 +34,9 @@ def test_mirrored_values_show_both_halves_and_hold_one():
     "key",
     [
         0, 1, -1, -2, np.int64(1), slice(None), slice(1, 2), slice(None, None, -1), Ellipsis, None, [1, 0],
-        [True, False], (0, 2), (1, 2, 1), (0, slice(1, 3)), (slice(None), 1), (slice(None), slice(None), 0), (slice(None), 1, 2),
-        (slice(1), Ellipsis, 1), (Ellipsis, 0), (0, Ellipsis), (0, [1, 2]), (0, slice(None), [1, 2]), ([0, 1], [2, 3]),
+        [True, False], (0, 2), (1, 2, 1), (0, slice(1, 3)), (slice(None), 1), (slice(None), slice(None), 0),
+        (slice(None), 1, 2), (slice(1), Ellipsis, 1), (Ellipsis, 0), (0, Ellipsis), (0, [1, 2]),
+        (0, slice(None), [1, 2]), ([0, 1], [2, 3]),
         (1, None), (None, 1), (slice(None), None), (), (0, [True, False, True, False]),
     ],
     ids=repr,
