@@ -14,6 +14,8 @@ import scipy.sparse as sp
 from automl_explain._validation import as_table, listed
 from automl_explain.exceptions import DataError, InputError
 
+_PLAIN_KINDS = {"string", "boolean", "integer", "floating", "mixed-integer", "mixed-integer-float", "empty"}
+
 
 @dataclasses.dataclass(frozen=True)
 class EngineeredEncoder:
@@ -56,7 +58,7 @@ class EngineeredEncoder:
         """
         rows = as_table(rows, "init_dataset")
         labels = tuple(rows.columns) if isinstance(rows, pd.DataFrame) else tuple(range(rows.shape[1]))
-        chosen = labels if names is None else tuple(names)
+        chosen = labels if names is None else tuple(n.item() if isinstance(n, np.generic) else n for n in names)
         if len(chosen) != rows.shape[1]:
             raise InputError(
                 f"`features` has {len(chosen)} names for {rows.shape[1]} engineered columns. "
@@ -113,7 +115,7 @@ class EngineeredEncoder:
         for j in range(frame.shape[1]):
             column = frame.iloc[:, j]
             if j in self.categories:
-                codes = _codes(column, self.categories[j])
+                codes = _codes(_plain_cells(column), self.categories[j])
                 result[:, j] = np.where(codes < 0, np.nan, codes)
             else:
                 result[:, j] = _numbers(column, self.names[j])
@@ -200,4 +202,17 @@ def _position(column: str | int, names: Sequence[str | int], labels: Sequence[st
 
 
 def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
+    """A category as JSON can keep it: dates, intervals and the like are known by their text."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    return value if isinstance(value, (str, bool, int, float)) else str(value)
+
+
+def _plain_cells(column: pd.Series) -> pd.Series:
+    categorical = isinstance(column.dtype, pd.CategoricalDtype)
+    known = column.cat.categories if categorical else column
+    if pd.api.types.infer_dtype(known, skipna=True) in _PLAIN_KINDS:
+        return column
+    if categorical:
+        return column.cat.rename_categories([_plain(c) for c in known])
+    return column.map(_plain, na_action="ignore")

@@ -277,11 +277,12 @@ class MimicExplainer:
         -------
         Explanation
         """
-        shown = rows
+        width = self.encoder.n_features if self._featurizer is None else None
+        shown = None if rows is None else as_table(rows, "evaluation_examples", width=width)
         if rows is None:
             encoded, include_local = self._init_sample, False
         else:
-            rows = self._engineered(rows, "evaluation_examples")
+            rows = self._engineered(shown, "evaluation_examples")
             encoded = self.encoder.encode(rows)
         fold = self._map if feature_map is None else feature_map
         described = {} if rows is None else self._describe(rows, encoded)

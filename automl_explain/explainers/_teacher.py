@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -55,7 +56,7 @@ class Teacher:
         if classifies is None:
             classifies = shown.ndim == 2 and shown.shape[1] > 1
             if task == "classification" and not classifies:
-                call = _two_columns(call)
+                call = functools.partial(_two_columns, call)
                 classifies, shown = True, call(sample)
         if not classifies:
             if shown.size != 1:
@@ -63,7 +64,7 @@ class Teacher:
                     f"{type(model).__name__} gives {shown.size} numbers for one row; a regression is explained for one "
                     "target. Wrap one of them in a function and pass it with `is_function=True`."
                 )
-            return cls(lambda rows: np.asarray(call(rows), dtype=np.float64).reshape(-1), "regression", None, kind)
+            return cls(functools.partial(_one_number, call), "regression", None, kind)
         if shown.ndim != 2 or shown.shape[1] < 2:
             raise UnsupportedModelError(
                 f"{type(model).__name__} gives probabilities of shape {shown.shape} for one row; expected one "
@@ -71,7 +72,7 @@ class Teacher:
                 "each of at least two classes. A model that knows a single class has nothing to explain."
             )
         labels = _labels(model, classes, shown.shape[1])
-        return cls(lambda rows: np.asarray(call(rows), dtype=np.float64), "classification", labels, kind)
+        return cls(functools.partial(_floats, call), "classification", labels, kind)
 
     @property
     def n_outputs(self) -> int:
@@ -171,11 +172,18 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _two_columns(function: Callable[[Any], Any]) -> Callable[[Any], np.ndarray]:
-    """A function of the second class's probability as one of both."""
+# Functions of the module, so that a teacher can be pickled wherever its model can.
 
-    def both(rows: Any) -> np.ndarray:
-        second = np.asarray(function(rows), dtype=np.float64).reshape(-1)
-        return np.column_stack([1.0 - second, second])
 
-    return both
+def _floats(call: Callable[[Any], Any], rows: Any) -> np.ndarray:
+    return np.asarray(call(rows), dtype=np.float64)
+
+
+def _one_number(call: Callable[[Any], Any], rows: Any) -> np.ndarray:
+    return _floats(call, rows).reshape(-1)
+
+
+def _two_columns(call: Callable[[Any], Any], rows: Any) -> np.ndarray:
+    """Probabilities of both classes from that of the second."""
+    second = _one_number(call, rows)
+    return np.column_stack([1.0 - second, second])

@@ -19,7 +19,7 @@ from automl_explain.surrogates import probabilities
 MIN_ROWS = 10
 _MAX_HELD_OUT = 5000
 _FEWEST_MIXED, _MOST_MIXED = 20_000, 100_000  # rows the teacher labels besides the init rows
-_MAX_CELLS = 40_000_000  # of augmented rows: 320 MB as float64
+_MAX_CELLS = 10_000_000  # of mixed rows: 80 MB as float64
 _FEWEST_FRESH = 100
 FIDELITY_BOUND = 0.95
 
@@ -128,7 +128,9 @@ def _unseen(fresh: Any, rows: Any, encoder: EngineeredEncoder, rng: np.random.Ge
 
 def _row_hashes(encoded: Any) -> np.ndarray:
     if sp.issparse(encoded):
-        encoded.sum_duplicates()
+        if not encoded.has_canonical_format:
+            encoded = encoded.copy()  # it may share its cells with the rows of the caller
+            encoded.sum_duplicates()
         parts = np.split(np.arange(encoded.nnz), encoded.indptr[1:-1])
         return np.array([hash((encoded.indices[p].tobytes(), encoded.data[p].tobytes())) for p in parts])
     return np.array([hash(row.tobytes()) for row in encoded])

@@ -1,0 +1,204 @@
+"""Training a surrogate: which rows it sees, which rows judge it, and what a low fidelity does."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given
+from hypothesis import strategies as st
+from small_models import QUICK, SMALL, Formula, rows, teacher
+from sklearn.datasets import load_wine, make_classification
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import r2_score
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from automl_explain import LGBMExplainableModel, MimicExplainer
+from automl_explain.exceptions import DataError, LowFidelityWarning
+from automl_explain.explainers._training import Split
+from automl_explain.surrogates import probabilities
+
+
+class Recorder:
+    """A surrogate that keeps what it was shown, and predicts a line."""
+
+    method = "mimic.recorder"
+
+    def __init__(self) -> None:
+        self.judged: list[Any] = []
+
+    def fit(self, X: Any, targets: np.ndarray, *, task: str, stopping: Any, categories: Any) -> Recorder:
+        self.trained, self.sized, self.targets, self.task = X, stopping[0], targets, task
+        self.coef_ = np.linalg.lstsq(np.nan_to_num(X), targets, rcond=None)[0]
+        return self
+
+    def predict_output(self, X: Any) -> np.ndarray:
+        self.judged.append(X)
+        return np.nan_to_num(X) @ self.coef_
+
+    def shapley_values(self, X: Any) -> np.ndarray:
+        return np.stack([np.nan_to_num(X) * c for c in self.coef_.T])
+
+    @property
+    def expected_values(self) -> np.ndarray:
+        return np.zeros(self.coef_.shape[1])
+
+
+def recorded(init: np.ndarray, **more: Any) -> tuple[Recorder, MimicExplainer]:
+    explainer = MimicExplainer(Formula(), init, Recorder, model_task="regression", **more)
+    return explainer.surrogate_model, explainer
+
+
+def keys(X: np.ndarray) -> set[bytes]:
+    return {row.tobytes() for row in np.ascontiguousarray(X)}
+
+
+# Which rows
+
+
+@given(st.integers(10, 500), st.booleans())
+def test_a_split_shares_every_row_out_once(n_rows: int, hold_out: bool) -> None:
+    split = Split.of(n_rows, np.random.default_rng(0), hold_out=hold_out)
+    parts = (split.train, split.stopping, split.held_out)
+    np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(n_rows))
+    assert len(split.held_out) == (max(2, n_rows // 5) if hold_out else 0)
+    assert len(split.train) >= n_rows // 2
+
+
+def test_a_split_of_many_rows_holds_out_five_thousand() -> None:
+    split = Split.of(100_000, np.random.default_rng(0))
+    assert (len(split.held_out), len(split.stopping)) == (5000, 5000)
+
+
+@pytest.mark.parametrize("augment", [False, True])
+def test_fidelity_is_measured_on_rows_the_surrogate_was_not_trained_on(augment: bool) -> None:
+    init = np.random.default_rng(0).normal(size=(300, 4))
+    surrogate, explainer = recorded(init, augment_data=augment, max_num_of_augmentations=1)
+    (judged,) = surrogate.judged
+    assert keys(judged) <= keys(init)
+    assert not keys(judged) & (keys(surrogate.trained) | keys(surrogate.sized))
+    assert (explainer.fidelity.n_rows, explainer.fidelity.rows) == (60, "held-out")
+    if augment:
+        assert len(surrogate.trained) == 210 + 1000
+        for j in range(4):
+            assert set(surrogate.trained[:, j]) <= set(init[:, j])
+    else:
+        assert keys(surrogate.trained) | keys(surrogate.sized) | keys(judged) == keys(init)
+
+
+def test_cells_of_held_out_rows_never_enter_mixed_rows() -> None:
+    init = np.random.default_rng(0).normal(size=(300, 4))
+    surrogate, _ = recorded(init)
+    (judged,) = surrogate.judged
+    assert not set(judged.ravel()) & set(surrogate.trained.ravel())
+
+
+def test_fresh_rows_judge_and_all_init_rows_train() -> None:
+    rng = np.random.default_rng(0)
+    init, fresh = rng.normal(size=(300, 4)), rng.normal(size=(150, 4))
+    surrogate, explainer = recorded(init, augment_data=False, fidelity_examples=fresh)
+    (judged,) = surrogate.judged
+    assert keys(judged) == keys(fresh)
+    assert keys(surrogate.trained) | keys(surrogate.sized) == keys(init)
+    assert explainer.fidelity.n_rows == 150
+
+
+def test_fresh_rows_that_are_init_rows_do_not_count() -> None:
+    rng = np.random.default_rng(0)
+    init, fresh = rng.normal(size=(300, 4)), rng.normal(size=(120, 4))
+    surrogate, _ = recorded(init, augment_data=False, fidelity_examples=np.vstack([init[:100], fresh]))
+    assert keys(surrogate.judged[0]) == keys(fresh)
+
+
+@pytest.mark.parametrize("n_fresh", [0, 99])
+def test_too_few_fresh_rows_fall_back_to_held_out_ones(n_fresh: int) -> None:
+    rng = np.random.default_rng(0)
+    init = rng.normal(size=(300, 4))
+    fresh = np.vstack([init[:150], rng.normal(size=(n_fresh, 4))])
+    surrogate, _ = recorded(init, augment_data=False, fidelity_examples=fresh)
+    (judged,) = surrogate.judged
+    assert len(judged) == 60
+    assert not keys(judged) & (keys(surrogate.trained) | keys(surrogate.sized))
+
+
+def test_sparse_fresh_rows_are_told_from_init_rows_and_neither_is_changed() -> None:
+    init, fresh = rows("sparse", 300), rows("sparse", 150, seed=1)
+    shuffled = init.copy()
+    for i in range(300):  # the same rows with their cells in another order
+        at = slice(*shuffled.indptr[i : i + 2])
+        shuffled.indices[at], shuffled.data[at] = shuffled.indices[at][::-1].copy(), shuffled.data[at][::-1].copy()
+    shuffled.has_sorted_indices = False
+    both = sp.vstack([shuffled, fresh], format="csr")
+    both.has_sorted_indices = False
+    before = both.indices.copy(), both.data.copy()
+    empty = int((np.diff(fresh.indptr) == 0).sum())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LowFidelityWarning)
+        explainer = MimicExplainer(teacher("regression"), init, LGBMExplainableModel, fidelity_examples=both, **QUICK)
+    # Rows without any cell are the same in both.
+    assert 150 - empty <= explainer.fidelity.n_rows <= 150
+    np.testing.assert_array_equal(both.indices, before[0])
+    np.testing.assert_array_equal(both.data, before[1])
+
+
+def test_training_twice_gives_the_same_bits() -> None:
+    made = [MimicExplainer(teacher("binary"), rows("frame"), LGBMExplainableModel, SMALL) for _ in range(2)]
+    assert made[0].surrogate_model.trees.texts == made[1].surrogate_model.trees.texts
+    assert made[0].fidelity == made[1].fidelity
+
+
+def test_too_few_init_rows_are_refused() -> None:
+    with pytest.raises(DataError, match="`init_dataset` has 9 rows; .* need at least 10"):
+        MimicExplainer(Formula(), np.zeros((9, 4)), LGBMExplainableModel)
+
+
+# How good
+
+
+def test_low_fidelity_warns_with_what_helps() -> None:
+    noise = np.random.default_rng(0)
+    with pytest.warns(LowFidelityWarning, match=r"R2 -?0\.\d+ on 80 held-out rows, below 0.95.*More init rows help"):
+        MimicExplainer(
+            lambda Z: noise.normal(size=len(Z)), rows("array"), LGBMExplainableModel, is_function=True, **QUICK
+        )
+
+
+def test_good_fidelity_does_not_warn() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        explainer = MimicExplainer(lambda Z: Z[:, 0], np.ones((100, 4)), LGBMExplainableModel, SMALL, is_function=True)
+    assert explainer.fidelity.r2 == 1.0
+
+
+def wine() -> tuple[Any, ...]:
+    X, y = load_wine(return_X_y=True)
+    return train_test_split(X, y, random_state=0, stratify=y)
+
+
+def four_classes() -> tuple[Any, ...]:
+    X, y = make_classification(1200, 8, n_informative=5, n_redundant=1, n_classes=4, random_state=0)
+    return train_test_split(X, y, random_state=0)
+
+
+@pytest.mark.parametrize("data", [wine, four_classes])
+def test_probabilities_of_several_classes_are_met_on_test_rows(data: Any) -> None:
+    """Where hard labels reach 0.87 (wine) and -0.12 (four classes) in the reference, soft ones reach 0.95."""
+    X_train, X_test, y_train, _ = data()
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(X_train, y_train)
+    explainer = MimicExplainer(model, X_train, LGBMExplainableModel, {"n_jobs": 1, "n_estimators": 150})
+    found = probabilities(explainer.surrogate_model.predict_output(X_test))
+    assert r2_score(model.predict_proba(X_test), found) >= 0.95
+
+
+def test_binary_fidelity_is_that_of_probabilities() -> None:
+    explainer = MimicExplainer(teacher("binary"), rows("frame"), LGBMExplainableModel, {"n_jobs": 1})
+    fidelity = explainer.fidelity
+    assert fidelity.r2_probability is not None
+    assert fidelity.r2_probability >= 0.95
+    assert fidelity.r2_probability_per_class == pytest.approx((fidelity.r2_probability,) * 2)
+    assert 0.9 <= (fidelity.agreement or 0) <= 1
