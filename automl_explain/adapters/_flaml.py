@@ -158,6 +158,13 @@ class FlamlAdapter:
         missing = [c for c in needed if c not in X.columns]
         if missing:
             raise InputError(f"The rows lack columns that FLAML was fitted on: {', '.join(map(repr, missing))}.")
+        for column in self.featurizer._cat_columns:
+            nested = _first_nested(X[column])
+            if nested is not None:
+                raise DataError(
+                    f"Column {column!r} holds a {type(nested).__name__} ({nested!r}); FLAML reads text, numbers and "
+                    "dates. Spread it over columns of its own, or turn it into text."
+                )
         for date in self.featurizer._datetime_columns:
             if not pd.api.types.is_datetime64_any_dtype(X[date].dtype):
                 raise DataError(
@@ -168,3 +175,10 @@ class FlamlAdapter:
 
 def _is_date_part(column: Any, dates: Sequence[Any]) -> bool:
     return any(column == f"{part}_{date}" for date in dates for part in _DATE_PARTS)
+
+
+def _first_nested(column: pd.Series) -> Any | None:
+    """First cell that is a list or a record, which FLAML would fail to hash."""
+    if column.dtype != object:
+        return None
+    return next((c for c in column if isinstance(c, (list, dict, set))), None)
