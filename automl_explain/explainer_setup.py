@@ -368,7 +368,7 @@ def _holds_words(Z: Any, j: int) -> bool:
     """Whether an engineered column holds text, which the surrogate then takes as categories."""
     if isinstance(Z, pd.DataFrame):
         column = Z.iloc[:, j]
-        if pd.api.types.is_string_dtype(column.dtype) and not isinstance(column.dtype, pd.CategoricalDtype):
+        if isinstance(column.dtype, pd.StringDtype):
             return True
         return column.dtype == object and any(isinstance(c, str) for c in column)
     return not sp.issparse(Z) and Z.dtype == object and any(isinstance(c, str) for c in Z[:, j])
