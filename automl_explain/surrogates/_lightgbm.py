@@ -15,10 +15,10 @@ from automl_explain.exceptions import InputError, SurrogateNotFittedError
 from automl_explain.surrogates._targets import probabilities, r2
 from automl_explain.treeshap import TreeModel
 
-# (leaves, trees) tried in turn until the target fidelity is reached: cheap to score first.
-_LADDER = ((31, 200), (63, 400), (127, 600))
+# Sizes tried in turn, cheap to score first: (leaves, trees, R2 of the size before that calls for it).
+_LADDER = ((31, 200, 1.0), (63, 400, 0.98), (127, 600, 0.95))
+_MAX_CLIMB = 20_000_000  # cells times outputs beyond which only the first size is tried
 _STEP = 25  # trees between two looks at the fidelity
-_TARGET = 0.98
 _CLOSE = 2e-3  # the fewest trees this close to the best are kept
 _WORTH = 5e-3  # what the next, several times dearer size must add to be taken
 _SIZE_KEYS = {"n_estimators", "num_leaves", "max_depth"}
@@ -33,8 +33,9 @@ class LGBMExplainableModel:
     classes, one per class for more, so a class that never wins still has its own values.
 
     Unless a size is given, the ensemble sizes itself: more leaves and trees are tried until the
-    R2 on stopping rows reaches 0.98 or stops growing by 0.005, and the smallest number of trees
-    within 0.002 of the best is kept. Categories are split both natively and by their codes; the better way is kept.
+    R2 on stopping rows reaches 0.98 (0.95 for the largest size) or stops growing by 0.005, and the
+    smallest number of trees within 0.002 of the best is kept. Tables over 20 million cells times
+    outputs get the first size only. Categories are split both natively and by their codes; the better way is kept.
 
     Parameters
     ----------
@@ -71,11 +72,10 @@ class LGBMExplainableModel:
     ) -> None:
         self.n_jobs = os.cpu_count() or 1 if n_jobs is None or n_jobs < 1 else n_jobs
         self.params = {"verbose": -1, "seed": random_state, "num_threads": self.n_jobs, "learning_rate": 0.1}
-        # A rare branch of a row-wise deterministic histogram saves nothing here; equal bits do.
-        self.params |= {"deterministic": True, "force_row_wise": True}
+        self.params["deterministic"] = True
         self.params |= {_ALIASES.get(key, key): value for key, value in params.items()}
         fixed = n_estimators is not None or num_leaves is not None or "max_depth" in params
-        self._ladder = ((num_leaves or 31, n_estimators or 100),) if fixed else _LADDER
+        self._ladder = ((num_leaves or 31, n_estimators or 100, 1.0),) if fixed else _LADDER
         self._fixed = fixed
         self._trees: TreeModel | None = None
 
@@ -132,14 +132,15 @@ class LGBMExplainableModel:
         trial = _Trial(X, targets, task, stopping or (X, targets), self.params)
         ways = [tuple(sorted(levels)), ()] if levels else [()]
         best: _Fit | None = None
-        for leaves, trees in self._ladder:
+        large = X.shape[0] * X.shape[1] * targets.shape[1] > _MAX_CLIMB
+        for leaves, trees, needed_below in self._ladder[:1] if large else self._ladder:
+            if best is not None and best.score >= needed_below:
+                break
             fits = [trial.fit(leaves, trees, way, size=self._fixed) for way in ways]
             top = max(fits, key=lambda f: f.score)
             if best is not None and top.score < best.score + _WORTH:
                 break
             best = top
-            if best.score >= _TARGET:
-                break
             ways = [top.categorical]
         assert best is not None
         self.stopping_score_ = best.score
@@ -196,6 +197,8 @@ class _Trial:
     def fit(self, leaves: int, trees: int, categorical: tuple[int, ...], *, size: bool) -> _Fit:
         """One ensemble per output, cut to the number of trees that does best on the stopping rows."""
         params = {"min_data_in_leaf": 5 if self.X.shape[0] < 2000 else 20, **self.params, "num_leaves": leaves}
+        # LightGBM's own choice between the two is timed, so it may change the bits from run to run.
+        params["force_col_wise" if sp.issparse(self.X) else "force_row_wise"] = True
         params["objective"] = "regression" if self.task == "regression" else "cross_entropy"
         boosters = []
         for target in self.targets.T:
