@@ -143,6 +143,7 @@ class LGBMExplainableModel:
             best = top
             ways = [top.categorical]
         assert best is not None
+        self.task_ = task
         self.stopping_score_ = best.score
         self.size_ = {"n_estimators": best.n_trees, "num_leaves": best.leaves}
         self._trees = TreeModel([_text(b, best.n_trees, levels) for b in best.boosters], n_jobs=self.n_jobs)
@@ -169,6 +170,18 @@ class LGBMExplainableModel:
     def predict_output(self, X: Any) -> np.ndarray:
         """Margins of shape (n_rows, n_outputs): target, or log-odds."""
         return self.trees.predict_output(X)
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Class probabilities of shape (n_rows, n_classes), classification only."""
+        if self.trees is not None and self.task_ == "regression":
+            raise InputError("The surrogate learnt a regression, which has no probabilities; use `predict`.")
+        return probabilities(self.predict_output(X))
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Target values, or positions of the likeliest classes, of shape (n_rows,)."""
+        if self.trees is not None and self.task_ == "regression":
+            return self.predict_output(X)[:, 0]
+        return np.asarray(self.predict_proba(X).argmax(axis=1))
 
     def shapley_values(self, X: Any) -> np.ndarray | tuple[sp.csr_matrix, ...]:
         """Contributions of every column, see `automl_explain.treeshap.TreeModel.shapley_values`."""
