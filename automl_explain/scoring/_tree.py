@@ -122,8 +122,8 @@ class TreeScoringExplainer:
         encoder: EngineeredEncoder,
         feature_map: FeatureMap | None,
         classes: list[Any] | None,
-        output_unit: str,
-        link: str,
+        output_unit: Any,
+        link: Any,
         fidelity: Fidelity | None,
         method: str,
     ) -> None:
@@ -333,7 +333,12 @@ class TreeScoringExplainer:
                     kind = np.float64 if (part, i) == ("weights", 2) else np.int64
                     members[f"{part}_{i}.npy"] = to_npy(np.asarray(array, dtype=kind))
             described["feature_map"] = names
-        return {"explainer.json": json.dumps(described).encode(), **members}
+        try:
+            return {"explainer.json": json.dumps(described).encode(), **members}
+        except TypeError as error:
+            raise StorageError(
+                f"A class or a feature name cannot be saved: {error}. Use text, whole numbers, numbers or booleans."
+            ) from error
 
     @classmethod
     def _from_members(cls, members: Mapping[str, bytes]) -> TreeScoringExplainer:
@@ -357,9 +362,20 @@ class TreeScoringExplainer:
                 fidelity=None if described["fidelity"] is None else Fidelity.from_json(described["fidelity"]),
                 method=described["method"],
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            made._check_parts()
+        except Exception as error:  # whatever a changed file makes numpy or LightGBM raise
             raise CorruptFileError(f"The scoring explainer file does not hold what it should: {error!r}.") from error
         return made
+
+    def _check_parts(self) -> None:
+        widths = {self._trees.n_features, self._encoder.n_features, len(self._encoder.labels)}
+        if self.feature_map is not None:
+            widths.add(self.feature_map.n_engineered)
+        n_outputs = 1 if self.classes is None or len(self.classes) == 2 else len(self.classes)
+        if len(widths) > 1 or self._trees.n_outputs != n_outputs:
+            raise ValueError("its parts have different numbers of features or classes")
+        if not all("end of trees" in text for text in self._trees.texts):
+            raise ValueError("its trees are cut short")
 
 
 def _named(names: Sequence[str | int], n: int, argument: str) -> tuple[str | int, ...]:

@@ -62,7 +62,7 @@ class TreeModel:
             In the unit of the margins. Sparse rows give sparse values.
         """
         if sp.issparse(X):
-            return tuple(sp.csr_matrix(self._contributions(b, X)[:, :-1]) for b in self.boosters)
+            return tuple(self._sparse_contributions(b, X) for b in self.boosters)
         values = np.empty((self.n_outputs, X.shape[0], self.n_features))
         for k, booster in enumerate(self.boosters):
             values[k] = self._contributions(booster, X)[:, :-1]
@@ -70,6 +70,11 @@ class TreeModel:
 
     def _contributions(self, booster: lgb.Booster, X: Any) -> Any:
         return booster.predict(X, pred_contrib=True, **self._threads)
+
+    def _sparse_contributions(self, booster: lgb.Booster, X: Any) -> sp.csr_matrix:
+        values = sp.csr_matrix(self._contributions(booster, X)[:, :-1])
+        values.sort_indices()  # sums over a row then have one order, and so the same bits, everywhere
+        return values
 
     def __getstate__(self) -> dict[str, Any]:
         return {"texts": self.texts, "threads": self._threads}
