@@ -107,7 +107,7 @@ class ColumnSchema:
         if pd.api.types.is_datetime64_any_dtype(column.dtype):
             cells = column
         elif pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype):
-            cells = pd.to_datetime(column, unit="ms", errors="coerce")  # what DataFrame.to_json writes
+            cells = _since_1970(column)
         else:
             cells = _read_dates(column)
         self._refuse(column, cells.isna() & ~column.isna(), "a date (ISO 8601 text or milliseconds since 1970)")
@@ -161,8 +161,14 @@ def _read_dates(column: pd.Series) -> pd.Series:
     text = pd.to_datetime(cells.mask(number), errors="coerce", format="ISO8601", utc=True)
     if not number.any():
         return text
-    since = pd.to_datetime(pd.to_numeric(cells.where(number), errors="coerce"), unit="ms", errors="coerce", utc=True)
-    return text.where(~number, since)
+    return text.where(~number, _since_1970(pd.to_numeric(cells.where(number), errors="coerce")))
+
+
+def _since_1970(milliseconds: pd.Series) -> pd.Series:
+    """Dates from milliseconds, which `DataFrame.to_json` and JavaScript write; NaT beyond JavaScript's range."""
+    # Some versions of pandas raise for larger numbers in spite of "coerce".
+    known = milliseconds.where(milliseconds.abs() <= 8.64e15)
+    return pd.to_datetime(known, unit="ms", errors="coerce", utc=True)
 
 
 def _nested(column: pd.Series) -> pd.Series:
@@ -254,7 +260,9 @@ class TableSchema:
                 raise InputError(
                     f"Every row must be a record (a dict of column names and cells); got {type(wrong).__name__}."
                 )
-            frame = pd.DataFrame.from_records([dict(r) for r in records], index=range(len(records)))
+            # Without the index a record without cells is no row.
+            index = range(len(records)) if records else None
+            frame = pd.DataFrame.from_records([dict(r) for r in records], index=index)
         if len(frame) == 0:
             raise InputError("There are no rows to read; pass at least one record.")
         return frame

@@ -307,7 +307,7 @@ def test_rows_with_a_missing_target_vanish_from_rows_and_targets(
 def test_a_missing_number_is_missing_too(X: pd.DataFrame) -> None:
     """Row 11: NaN among numbers, in a Series whose index is not that of the rows."""
     fitted = make_pipeline(StandardScaler(), LinearRegression()).fit(X, X["a"])
-    targets = pd.Series(X["a"].to_numpy(), index=np.arange(N)[::-1])
+    targets = pd.Series(X["a"].to_numpy(copy=True), index=np.arange(N)[::-1])
     targets.iloc[3] = np.nan
     setup = automl_setup_model_explanations(fitted, "regression", X=X, y=targets)
     assert setup.X_transform.shape[0] == len(setup.y) == 399

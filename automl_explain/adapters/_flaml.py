@@ -106,7 +106,9 @@ class FlamlAdapter:
         self._check(X)
         if self.featurizer is None:
             return X.tocsr() if sp.issparse(X) else X
-        return self.automl.preprocess(X)
+        if hasattr(self.automl, "preprocess"):
+            return self.automl.preprocess(X)
+        return self.automl._state.task.preprocess(X, self.automl.feature_transformer)  # FLAML before 2.5
 
     def predict_raw(self, X: Any) -> np.ndarray:
         """FLAML's own soft output on raw rows."""
