@@ -123,6 +123,14 @@ def shared_wrapper(task: str, kind: str) -> MimicWrapper:
     return make_wrapper(task, kind)
 
 
+class SmallWrapper(MimicWrapper):
+    """A wrapper with a surrogate that is fitted in milliseconds."""
+
+    @classmethod
+    def from_setup(cls, setup: Any, *args: Any, **kwargs: Any) -> MimicWrapper:
+        return super().from_setup(setup, *args, **{**QUICK, **kwargs})
+
+
 def dense(values: Any) -> np.ndarray:
     """Local values of any form as an ndarray."""
     if sp.issparse(values):

@@ -14,6 +14,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LinearRegression
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from small_models import (
     CLASSES,
     KINDS,
@@ -30,9 +33,6 @@ from small_models import (
     shared_wrapper,
     teacher,
 )
-from sklearn.compose import ColumnTransformer
-from sklearn.linear_model import LinearRegression
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from automl_explain import FeatureMap, LGBMExplainableModel, MimicExplainer, MimicWrapper, TreeScoringExplainer
 from automl_explain.exceptions import (

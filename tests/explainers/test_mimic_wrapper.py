@@ -11,6 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.svm import LinearSVC
 from small_models import (
     CLASSES,
     KINDS,
@@ -29,11 +34,6 @@ from small_models import (
     shared_wrapper,
     teacher,
 )
-from sklearn.compose import ColumnTransformer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from sklearn.svm import LinearSVC
 
 from automl_explain import Explanation, FeatureMap, LGBMExplainableModel, MimicWrapper, automl_setup_model_explanations
 from automl_explain.exceptions import (

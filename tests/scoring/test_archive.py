@@ -115,7 +115,9 @@ def test_a_crash_in_the_middle_leaves_the_old_file(
         if crash == "replace" or args[1] != "manifest.json":
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(*((zipfile.ZipFile, "writestr", fail) if crash == "writestr" else (_archive.os, "replace", fail)))
+    monkeypatch.setattr(
+        *((zipfile.ZipFile, "writestr", fail) if crash == "writestr" else (_archive.os, "replace", fail))
+    )
     with pytest.raises(KeyboardInterrupt):
         save(scoring, saved.parent, exist_ok=True)
     assert saved.read_bytes() == before
@@ -270,7 +272,10 @@ def changed(members: Members) -> dict[str, tuple[Callable[[Path], None], str]]:
         "no JSON": (write({"explainer.json": b"{"}), "does not hold what it should"),
         "a list": (write({"explainer.json": b"[]"}), "does not hold what it should"),
         "no models": (write({"explainer.json": edited(members, n_models=0)}), "does not hold what it should"),
-        "classes too many": (write({"explainer.json": edited(members, classes=[1, 2, 3])}), "different numbers of feat"),
+        "classes too many": (
+            write({"explainer.json": edited(members, classes=[1, 2, 3])}),
+            "different numbers of feat",
+        ),
         "one name too few": (write({"explainer.json": edited(members, names=["x0"])}), "different numbers of features"),
         "another position": (write({"weights_1.npy": to_npy(np.full(5, 99))}), "does not hold what it should"),
         "another shape": (write({"weights_1.npy": to_npy(np.zeros((5, 1), int))}), "does not fit its"),
