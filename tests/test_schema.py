@@ -180,7 +180,8 @@ def test_a_whole_number_column_takes_missing_and_fractional_cells_as_float() -> 
 @pytest.mark.parametrize(
     ("dtype", "cells"),
     [
-        ("uint8", [300, -1]),
+        ("uint8", [300, 1]),
+        ("uint8", [-1, 1]),
         ("int8", [300, None]),
         ("Int8", [300, None]),
         ("int64", [2.0**70, 1]),
@@ -236,6 +237,10 @@ def test_zoned_dates_keep_their_zone_across_the_change_of_the_clock() -> None:
     back = read(column, ["2020-07-01T12:00:00+02:00", "2020-07-01T10:00:00Z", 1593597600000])
     assert set(back) == {pd.Timestamp("2020-07-01T12:00", tz="Europe/Oslo")}
     assert str(back.dt.tz) == "Europe/Oslo"
+    without = TableSchema.of(pd.DataFrame({"c": column})).read(
+        pd.DataFrame({"c": pd.to_datetime(["2020-07-01T10:00"])})
+    )
+    assert without["c"].iloc[0] == back.iloc[0]
 
 
 def test_numbers_in_a_text_column_become_text_and_objects_stay() -> None:

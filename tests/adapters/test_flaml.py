@@ -438,6 +438,24 @@ def test_flaml_as_last_step_of_a_pipeline(
     assert setup.feature_map.raw_schema.names == tuple(mixed.columns)
 
 
+def test_flaml_that_reorders_and_drops_columns_of_the_pipeline_is_mapped_through_both(
+    mixed: pd.DataFrame, score: np.ndarray, check: Any, moved: Any
+) -> None:
+    """Edge case 9: the category comes first and the constant goes, after the pipeline had them otherwise."""
+    prepare = ColumnTransformer(
+        [("num", SimpleImputer(), ["age"]), ("same", "passthrough", ["constant", "kind", "member"])]
+    )
+    pipe = Pipeline([("prepare", prepare.set_output(transform="pandas")), ("automl", AutoML())])
+    y = np.where(score > 0, "yes", "no")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # FLAML on pandas 3
+        pipe.fit(mixed, y, **{f"automl__{k}": v for k, v in {**OPTIONS, "task": "classification"}.items()})
+    setup = set_up(pipe, mixed, y)
+    check(setup, _Direct(pipe))
+    assert setup.engineered_feature_names == ["same__kind", "num__age", "same__member"]
+    np.testing.assert_array_equal(setup.feature_map.support.toarray(), moved(adapter_for(pipe).transform, mixed))
+
+
 # --- refusals --------------------------------------------------------------------------------
 
 

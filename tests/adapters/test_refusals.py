@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.dummy import DummyRegressor
-from sklearn.ensemble import VotingRegressor
+from sklearn.ensemble import BaggingRegressor, VotingRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -85,6 +85,23 @@ def test_a_time_series_model_deep_inside_is_found() -> None:
     inner = VotingRegressor([("other", make_pipeline(StandardScaler(), called("Naive")))]).fit(X, Y)
     with pytest.raises(UnsupportedModelError, match="Naive forecasts"):
         adapter_for(make_pipeline(StandardScaler(), inner).fit(X, Y))
+
+
+@pytest.mark.parametrize(
+    "holder",
+    [
+        BaggingRegressor(called("Naive"), n_estimators=2).fit(X, Y),
+        types.SimpleNamespace(estimators=[("AutoArima", LinearRegression())], predict=len),
+        types.SimpleNamespace(estimators_=[called("Average")], predict=len),
+        types.SimpleNamespace(named_estimators_={"Prophet": LinearRegression()}, predict=len),
+        types.SimpleNamespace(best_estimator_=called("TCNForecaster"), predict=len),
+    ],
+    ids=["bagging", "estimators", "estimators_", "named_estimators_", "best_estimator_"],
+)
+def test_members_are_found_wherever_ensembles_keep_them(holder: Any) -> None:
+    """Row 23: lists of members, of pairs with names, dicts, and the best one of a search."""
+    assert refusal(holder) is not None
+    assert not automl_check_model_if_explainable(holder)
 
 
 def test_step_names_of_transformers_do_not_refuse() -> None:
