@@ -231,13 +231,20 @@ def test_a_second_explanation_shows_its_own_rows(task: str, kind: str) -> None:
     )
 
 
-def test_rows_changed_after_a_call_are_explained_anew() -> None:
-    explainer, X = make_wrapper("regression", "frame").explainer, rows("frame", 30, seed=1)
-    before = explainer.explain_local(X).values.copy()
-    X.loc[X.index[0], "x1"] = 9.0
+@each_kind
+def test_rows_changed_after_a_call_are_explained_anew(kind: str) -> None:
+    explainer, X = make_wrapper("regression", kind).explainer, rows(kind, 30, seed=1)
+    before = dense(explainer.explain_local(X).values).copy()
+    if kind == "frame":
+        X.loc[X.index[0], "x1"] = 9.0
+    elif kind == "array":
+        X[0, 1] = 9.0
+    else:
+        X.data[: X.indptr[1]] *= -9.0
     after = explainer.explain_local(X)
-    assert not np.array_equal(after.values[:, 0], before[:, 0])
-    np.testing.assert_array_equal(after.values[:, 1:], before[:, 1:])
+    values = dense(after.values)
+    assert not np.array_equal(values[:, 0], before[:, 0])
+    np.testing.assert_array_equal(values[:, 1:], before[:, 1:])
     assert after.eval_y_predicted[0] == teacher("regression").predict(X)[0]
 
 

@@ -63,10 +63,11 @@ def test_mixing_is_seeded_and_changes_no_rows(kind: str) -> None:
     assert same(cells(X), before).all()
 
 
-def test_mixed_rows_differ_from_those_they_come_from() -> None:
-    X = np.arange(400.0).reshape(100, 4)
-    made = mix(X, np.arange(4), 500, np.random.default_rng(0))
-    origins = (made // 4).astype(int)
+@pytest.mark.parametrize("form", [np.asarray, pd.DataFrame, sp.csr_matrix])
+def test_mixed_rows_differ_from_those_they_come_from(form: Any) -> None:
+    X = np.arange(1.0, 401.0).reshape(100, 4)
+    made = cells(mix(form(X), np.arange(4), 500, np.random.default_rng(0)))
+    origins = ((made - 1) // 4).astype(int)
     assert (np.ptp(origins, axis=1) > 0).mean() > 0.3
     assert max(len(set(row)) for row in origins) == 2
 
