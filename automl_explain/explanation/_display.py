@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import html
+import math
 import unicodedata
 from collections.abc import Sequence
 
@@ -45,11 +46,11 @@ def bar_table(names: Sequence[FeatureName], values: Sequence[float], *, unit: st
     >>> from automl_explain.explanation import bar_table
     >>> print(bar_table(["age", "job"], [2.0, 1.0], unit="log-odds", width=40))
     feature                         log-odds
-    age      ███████████████████           2
-    job      █████████▌                    1
+    age      ███████████████████       2.000
+    job      █████████▌                1.000
     """
     texts = [_one_line(n) for n in names]
-    numbers = [_number(v) for v in values]
+    numbers = _numbers(values)
     right = max([_NUMBER_WIDTH, len(unit), *map(len, numbers)])
     total = max(40, width)
     left = min(max([len("feature"), *map(_columns, texts)]), max(8, (total - right - 4) // 2))
@@ -150,13 +151,13 @@ def _html(
 ) -> str:
     cell = "padding:2px 8px;border:0;background:transparent;"
     rows = []
-    for name, value, length in zip(names, values, _scaled(values), strict=True):
+    for name, value, number, length in zip(names, values, _numbers(values), _scaled(values), strict=True):
         colour = _NEGATIVE if value < 0 else _POSITIVE
         bar = f'<div style="height:0.8em;width:{100 * length:.1f}%;background:{colour};border-radius:2px"></div>'
         rows.append(
             f'<tr><th scope="row" style="{cell}text-align:left;font-weight:normal;overflow-wrap:anywhere">'
             f'{html.escape(_one_line(name))}</th><td aria-hidden="true" style="{cell}width:16em">{bar}</td>'
-            f'<td style="{cell}text-align:right;font-variant-numeric:tabular-nums">{_number(value)}</td></tr>'
+            f'<td style="{cell}text-align:right;font-variant-numeric:tabular-nums">{number}</td></tr>'
         )
     top = "<br>".join(html.escape(line) for line in heading)
     bottom = "".join(f"<div>{html.escape(line)}</div>" for line in footing)
@@ -186,8 +187,17 @@ def _bar(length: float, room: int) -> str:
     return _PARTS[1] if length > 0 and not text else text
 
 
+def _numbers(values: Sequence[float]) -> list[str]:
+    """Numbers of one column, with as many decimals as show four digits of the largest."""
+    largest = max((abs(float(v)) for v in values if math.isfinite(v)), default=0.0)
+    if largest and not 1e-4 <= largest < 1e9:
+        return [f"{float(v):.3e}" for v in values]
+    decimals = max(3 - math.floor(math.log10(largest)), 0) if largest else 0
+    return [f"{float(v):,.{decimals}f}" for v in values]
+
+
 def _number(value: float) -> str:
-    return f"{float(value):.4g}"
+    return _numbers([value])[0]
 
 
 def _one_line(name: FeatureName) -> str:

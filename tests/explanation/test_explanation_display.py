@@ -16,7 +16,7 @@ def test_bars_are_to_scale_and_numbers_keep_their_sign():
     lines = bar_table(["age", "job", "zip"], [4.0, -2.0, 0.0], unit="log-odds", width=40).split("\n")
     assert lines[0].split() == ["feature", "log-odds"]
     assert [line.count("█") for line in lines[1:]] == [19, 9, 0]
-    assert [line.split()[-1] for line in lines[1:]] == ["4", "-2", "0"]
+    assert [line.split()[-1] for line in lines[1:]] == ["4.000", "-2.000", "0.000"]
     assert "▌" in lines[2]
 
 
@@ -59,7 +59,7 @@ def test_repr_names_space_task_unit_rows_fidelity_and_unmapped_share():
     assert text.startswith("Explanation by 12 engineered features (mimic.lightgbm)\nregression, in target, 2 rows\n")
     assert "fidelity: R2 0.500 of target on 3 held-out rows" in text
     assert "and 2 more features" in text
-    assert "unmapped: 2, from 1 engineered feature" in text
+    assert "unmapped: 2.000, from 1 engineered feature" in text
     assert text.count("█") > 10
 
 
@@ -106,3 +106,16 @@ def test_visualize_shows_all_rows_or_one():
     assert "Row s" in repr(make("multiclass", sparse=True, row_labels=list("pqrs")).visualize(3))
     with pytest.raises(InputError, match="Row 9 does not exist"):
         explanation.visualize(9)
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ([44071.6, 3.2], ["44,072", "3"]),
+        ([0.01234, 0.0005], ["0.01234", "0.00050"]),
+        ([2e12, 1.0], ["2.000e+12", "1.000e+00"]),
+    ],
+)
+def test_numbers_of_one_column_have_the_same_decimals(values, shown):
+    lines = bar_table(["a", "b"], values, unit="target").split("\n")
+    assert [line.split()[-1] for line in lines[1:]] == shown
