@@ -191,6 +191,11 @@ class MimicExplainer:
         return [self.encoder.names[j] for j in self._subset or range(self.encoder.n_features)]
 
     @property
+    def explain_subset(self) -> tuple[int, ...] | None:
+        """Positions of the features shown, if not all are."""
+        return self._subset
+
+    @property
     def feature_map(self) -> FeatureMap | None:
         """Map of the ``transformations``, if any."""
         return self._map

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,12 +13,14 @@ import scipy.sparse as sp
 
 from automl_explain._encoding import EngineeredEncoder
 from automl_explain._schema import TableSchema
+from automl_explain._validation import listed
 from automl_explain.exceptions import (
     ConflictingTransformationsError,
     CorruptFileError,
     InputError,
     MissingRawTransformationsError,
     StorageError,
+    UnmappedFeaturesWarning,
     UnsupportedModelError,
 )
 from automl_explain.explanation import Explanation, Fidelity
@@ -85,6 +88,10 @@ class TreeScoringExplainer:
                 f"TreeScoringExplainer needs an explainer with a tree surrogate (LGBMExplainableModel); got "
                 f"{type(original_explainer).__name__}."
             )
+        if explainer.explain_subset is not None:
+            raise InputError(
+                "The explainer shows a subset of its features; make one without `explain_subset` for scoring."
+            )
         self._featurizer = explainer.featurizer
         if self._featurizer is not None and feature_maps is not None:
             raise ConflictingTransformationsError(
@@ -104,6 +111,14 @@ class TreeScoringExplainer:
             )
         if chain is not None and raw_features is not None:
             chain = chain.with_names(_named(raw_features, chain.n_raw, "raw_features"))
+        if chain is not None and chain.unmapped:
+            lost = listed([encoder.names[j] for j in chain.unmapped])
+            warnings.warn(
+                f"No raw column stands behind the engineered features {lost}: raw values leave their share out. "
+                "`explanation(X, get_raw=True)` reports it as unmapped.",
+                UnmappedFeaturesWarning,
+                stacklevel=2,
+            )
         self._set(
             trees=trees,
             encoder=encoder,

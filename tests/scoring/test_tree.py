@@ -38,6 +38,7 @@ from automl_explain.exceptions import (
     LowFidelityWarning,
     MissingRawTransformationsError,
     StorageError,
+    UnmappedFeaturesWarning,
     UnsupportedModelError,
 )
 
@@ -171,7 +172,9 @@ def test_an_explanation_of_scoring_is_that_of_training(task: str, kind: str, lif
 
 def test_the_unmapped_share_is_in_the_explanation(life: Any) -> None:
     partial = [np.array([[1.0, 1, 0.5, 0], [0, 0, 0.5, 0]])]
-    scoring = life(TreeScoringExplainer(make_wrapper("regression", "array", feature_maps=partial)))
+    with pytest.warns(UnmappedFeaturesWarning, match="No raw column stands behind the engineered features 'x3'"):
+        scoring = TreeScoringExplainer(make_wrapper("regression", "array", feature_maps=partial))
+    scoring = life(scoring)
     X = rows("array", 20, seed=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -338,6 +341,12 @@ def test_categories_of_every_type_are_known_again(categories: str, tmp_path: Pat
 def test_something_without_a_tree_surrogate_is_refused(wrong: Any) -> None:
     with pytest.raises(UnsupportedModelError, match="needs an explainer with a tree surrogate.*got "):
         TreeScoringExplainer(wrong)
+
+
+def test_a_subset_of_the_features_is_refused() -> None:
+    wrapper = make_wrapper("regression", "array", feature_maps=None, explain_subset=[0, 2])
+    with pytest.raises(InputError, match="make one without `explain_subset` for scoring"):
+        TreeScoringExplainer(wrapper)
 
 
 def test_a_map_of_another_width_is_refused() -> None:
