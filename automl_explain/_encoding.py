@@ -64,6 +64,12 @@ class EngineeredEncoder:
                 f"`features` has {len(chosen)} names for {rows.shape[1]} engineered columns. "
                 "Pass `setup.engineered_feature_names` with `setup.X_transform`."
             )
+        framed = isinstance(rows, pd.DataFrame)
+        if framed and chosen != labels and sorted(map(str, chosen)) == sorted(map(str, labels)):
+            raise InputError(
+                f"`features` is {listed(chosen)}, but the columns are {listed(labels)}: the same names in another "
+                "order. Pass them in the order of the columns."
+            )
         positions = {_position(c, chosen, labels) for c in categorical or ()}
         categories: dict[int, tuple[Any, ...]] = {}
         if isinstance(rows, pd.DataFrame):
@@ -102,11 +108,15 @@ class EngineeredEncoder:
             return np.ascontiguousarray(rows)
         rows = as_table(rows, argument, width=self.n_features)
         if isinstance(rows, pd.DataFrame):
-            return self._encode_frame(self._align(rows, argument))
+            return self._encode_frame(self.align(rows, argument))
         self._check_width(rows.shape[1], argument)
         if sp.issparse(rows):
             return sp.csr_matrix(rows, dtype=np.float64)
-        if not self.categories and rows.dtype != object:
+        if rows.dtype.kind not in "biufOUS":
+            raise DataError(
+                f"`{argument}` is an array of {rows.dtype}, which is no number; convert it to numbers first."
+            )
+        if not self.categories and rows.dtype.kind in "biuf":
             return np.ascontiguousarray(rows, dtype=np.float64)
         return self._encode_frame(pd.DataFrame(rows, columns=list(self.labels)))
 
@@ -121,16 +131,22 @@ class EngineeredEncoder:
                 result[:, j] = _numbers(column, self.names[j])
         return result
 
-    def _align(self, frame: pd.DataFrame, argument: str) -> pd.DataFrame:
+    def align(self, frame: pd.DataFrame, argument: str) -> pd.DataFrame:
+        """Frame with the columns of the training rows, in their order and under their labels.
+
+        Raises
+        ------
+        InputError
+            If columns are missing, or there are others or repeated ones.
+        """
         given = list(frame.columns)
         for wanted in (list(self.labels), list(self.names)):
-            if given == wanted:
-                return frame
-            if len(set(given)) == len(given) and set(wanted) <= set(given) and len(given) == len(wanted):
-                return frame[wanted]
+            if given == wanted or (len(given) == len(wanted) and set(given) == set(wanted)):
+                return (frame if given == wanted else frame[wanted]).set_axis(list(self.labels), axis=1)
         missing = [c for c in self.labels if c not in set(given)]
         if not missing:
             self._check_width(len(given), argument)
+            raise InputError(f"`{argument}` has several columns of one name; expected {listed(self.labels)}.")
         close = difflib.get_close_matches(str(missing[0]), [str(c) for c in given], n=1)
         raise InputError(
             f"`{argument}` has {len(given)} columns; the surrogate was trained on {self.n_features} engineered "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,6 +14,14 @@ import scipy.sparse as sp
 from automl_explain.exceptions import DataError, InputError
 
 TASKS = ("classification", "regression", "forecasting")
+
+
+def warn(message: str, category: type[Warning]) -> None:
+    """Warn at the line outside this package that led here."""
+    level, frame = 1, sys._getframe()
+    while frame is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] == "automl_explain":
+        frame, level = frame.f_back, level + 1  # type: ignore[assignment]
+    warnings.warn(message, category, stacklevel=level)
 
 
 def check_task(task: Any) -> str:
@@ -39,6 +49,8 @@ def as_table(rows: Any, argument: str, *, width: int | None = None) -> Any:
         rows = rows if isinstance(rows, sp.csr_matrix) else sp.csr_matrix(rows)
     elif isinstance(rows, pd.Series):
         rows = rows.to_frame().T.infer_objects() if width not in (None, 1) else rows.to_frame()
+    elif isinstance(rows, np.ma.MaskedArray):
+        rows = np.ma.filled(rows.astype(np.float64), np.nan)
     elif isinstance(rows, np.ndarray):
         if rows.ndim == 1 and rows.shape[0] == width:
             rows = rows.reshape(1, -1)

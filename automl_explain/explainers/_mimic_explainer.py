@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -13,11 +12,26 @@ from tqdm import tqdm
 
 from automl_explain._encoding import EngineeredEncoder
 from automl_explain._validation import as_table
-from automl_explain.exceptions import ConflictingTransformationsError, InitDatasetMissingError, InputError
+from automl_explain.exceptions import ConflictingTransformationsError, InitDatasetMissingError
+from automl_explain.explainers._mimic_parts import (
+    category_types,
+    check_count,
+    check_groups,
+    check_only,
+    check_subset,
+    content_key,
+    join_blocks,
+    make_surrogate,
+    n_bytes,
+    select_features,
+    with_categories,
+)
 from automl_explain.explainers._rows import chunks, take
 from automl_explain.explainers._teacher import Teacher
 from automl_explain.explainers._training import measure, train
 from automl_explain.explanation import Explanation, Fidelity, GlobalAccumulator
+from automl_explain.explanation._folding import fold as fold_values
+from automl_explain.explanation._folding import warn_unmapped
 from automl_explain.feature_map import FeatureMap
 from automl_explain.lineage import TransformationsFeaturizer
 
@@ -138,12 +152,13 @@ class MimicExplainer:
     ) -> None:
         if initialization_examples is None:
             raise InitDatasetMissingError("`initialization_examples` is None; pass the rows to train the surrogate on.")
-        _only("shap_values_output", shap_values_output, "default")
-        _only("reset_index", reset_index, "ignore")
-        self.allow_all_transformations = allow_all_transformations
+        check_only("shap_values_output", shap_values_output, "default")
+        check_only("reset_index", reset_index, "ignore")
+        check_count("max_num_of_augmentations", max_num_of_augmentations, 0)
         self.show_progress = show_progress
         self._featurizer, self._map = None, None
         rows = as_table(initialization_examples, "initialization_examples")
+        self._raw_width = rows.shape[1]
         if transformations is not None:
             if explain_subset is not None:
                 raise ConflictingTransformationsError("`explain_subset` and `transformations` cannot be combined.")
@@ -152,36 +167,42 @@ class MimicExplainer:
             features = self._map.engineered_names
             rows = self._featurizer.transform(rows)
         self.encoder = EngineeredEncoder.of(rows, features, categorical_features)
-        self._subset = _subset(explain_subset, self.encoder.n_features)
-        self.teacher = Teacher.of(
-            model, take(rows, slice(0, 1)), task=model_task, classes=classes, is_function=is_function
-        )
-        self.classes = self.teacher.classes
+        self._dtypes = category_types(rows)
+        self._subset = check_subset(explain_subset, self.encoder.n_features)
+        teacher = Teacher.of(model, take(rows, slice(0, 1)), task=model_task, classes=classes, is_function=is_function)
+        self.classes = teacher.classes
         self.model = model
-        self.surrogate_model = _make(explainable_model, explainable_model_args)
-        groups = np.arange(self.encoder.n_features) if feature_groups is None else np.asarray(feature_groups)
-        if self._map is not None:
-            groups = self._map.groups()
-        self.fidelity: Fidelity = train(
+        self.surrogate_model = make_surrogate(explainable_model, explainable_model_args)
+        fresh = None if fidelity_examples is None else self._engineered(fidelity_examples, "fidelity_examples")[1]
+        self.fidelity: Fidelity
+        self.fidelity, self.teacher = train(
             self.surrogate_model,
-            self.teacher,
+            teacher,
             rows,
             self.encoder,
-            groups=groups,
+            groups=check_groups(feature_groups if self._map is None else self._map.groups(), self.encoder.n_features),
             augment=augment_data,
             max_augmentations=max_num_of_augmentations,
             random_state=random_state,
-            fresh=self._engineered(fidelity_examples, "fidelity_examples"),
+            model=None if is_function else model,
+            fresh=fresh,
         )
         rng = np.random.default_rng(random_state)
         chosen = np.sort(rng.permutation(rows.shape[0])[:_DEFAULT_EVAL_ROWS])
         self._init_sample = self.encoder.encode(take(rows, chosen))
         self._kept: _Kept | None = None
 
-    def _engineered(self, rows: Any, argument: str) -> Any:
-        if rows is None or self._featurizer is None:
-            return None if rows is None else as_table(rows, argument, width=self.encoder.n_features)
-        return self._featurizer.transform(as_table(rows, argument))
+    def _engineered(self, rows: Any, argument: str) -> tuple[Any, Any]:
+        """Rows as given, and as the teacher read them in training: same columns, order and categories."""
+        if self._featurizer is None:
+            shown = made = as_table(rows, argument, width=self.encoder.n_features)
+        else:
+            shown = as_table(rows, argument, width=self._raw_width)
+            made = self._featurizer.transform(shown)
+        if isinstance(made, pd.DataFrame):
+            made = with_categories(self.encoder.align(made, argument), self._dtypes)
+            shown = made if self._featurizer is None else shown
+        return shown, made
 
     @property
     def features(self) -> list[str | int]:
@@ -282,42 +303,39 @@ class MimicExplainer:
         -------
         Explanation
         """
-        width = self.encoder.n_features if self._featurizer is None else None
-        shown = None if rows is None else as_table(rows, "evaluation_examples", width=width)
-        if rows is None:
-            encoded, include_local = self._init_sample, False
-        else:
-            rows = self._engineered(shown, "evaluation_examples")
-            encoded = self.encoder.encode(rows)
+        if batch_size is not None:
+            check_count("batch_size", batch_size, 1)
         fold = self._map if feature_map is None else feature_map
-        described = {} if rows is None else self._describe(rows, encoded)
-        engineered_rows = None if fold is not None else shown
+        if rows is None:
+            return self._stream(self._init_sample, fold, batch_size, {})
+        shown, rows = self._engineered(rows, "eval_dataset")
+        encoded = self.encoder.encode(rows)
+        described = self._describe(rows, encoded)
         if not include_local:
             return self._stream(encoded, fold, batch_size, described)
         values = self._values(encoded, batch_size)
-        explanation = self._explanation(values=values, eval_data=engineered_rows, described=described)
-        if fold is None:
-            return explanation
-        raw_shown = shown if self._map is not None and feature_map is None else raw_rows
-        return explanation.get_raw_explanation([fold], eval_data=raw_shown)
-
-    def _explanation(self, *, values: Any, eval_data: Any, described: dict[str, Any]) -> Explanation:
-        names: tuple[str | int, ...] = self.encoder.names
-        unmapped: np.ndarray | None = None
-        rest: tuple[str | int, ...] = ()
-        if self._subset is not None:
-            values, unmapped = _select(values, self._subset)
-            rest = tuple(n for j, n in enumerate(names) if j not in set(self._subset))
-            names = tuple(names[j] for j in self._subset)
-        return Explanation(
+        names, values, unmapped, rest = self._shown(values)
+        explanation = Explanation(
             values=values,
             features=names,
             unmapped=unmapped,
             unmapped_features=rest,
-            eval_data=eval_data,
+            eval_data=None if fold is not None else shown,
             **self._common(),
             **described,
         )
+        if fold is None:
+            return explanation
+        return explanation.get_raw_explanation([fold], eval_data=raw_rows if self._map is None else shown)
+
+    def _shown(self, values: Any) -> tuple[tuple[str | int, ...], Any, np.ndarray | None, tuple[str | int, ...]]:
+        """Names and values of the features shown, the sum of the others, and their names."""
+        names = self.encoder.names
+        if self._subset is None:
+            return names, values, None, ()
+        values, unmapped = select_features(values, self._subset)
+        rest = tuple(n for j, n in enumerate(names) if j not in set(self._subset))
+        return tuple(names[j] for j in self._subset), values, unmapped, rest
 
     def _common(self) -> dict[str, Any]:
         return {
@@ -336,7 +354,7 @@ class MimicExplainer:
         """The teacher's own predictions on the rows, and how well the surrogate meets them."""
         output = self.teacher.soft_output(rows)
         return {
-            "eval_y_predicted": self.teacher.predictions(output),
+            "eval_y_predicted": self.teacher.predictions(rows, output),
             "eval_y_predicted_proba": None if self.classes is None else output,
             "eval_fidelity": measure(self.surrogate_model, self.teacher, encoded, output, rows="eval"),
             "row_labels": list(rows.index) if isinstance(rows, pd.DataFrame) else None,
@@ -345,42 +363,45 @@ class MimicExplainer:
     def _stream(
         self, encoded: Any, fold: FeatureMap | None, batch_size: int | None, described: dict[str, Any]
     ) -> Explanation:
+        """Global values of rows worked through in blocks."""
         total = GlobalAccumulator()
         for block in self._blocks(encoded, batch_size):
-            values = self.surrogate_model.shapley_values(encoded[block])
-            part = self._explanation(values=values, eval_data=None, described={})
+            names, values, unmapped, rest = self._shown(self.surrogate_model.shapley_values(encoded[block]))
             if fold is not None:
-                part = part.get_raw_explanation([fold])
-            total.add(part.values, part.unmapped)
-        # The last block knows names and space; only its numbers are its own.
-        fields = {**self._common(), **{k: v for k, v in described.items() if k != "row_labels"}, "space": part.space}
+                values, lost = fold_values(values, fold)
+                unmapped = lost if fold.unmapped else None
+            total.add(values, unmapped)
+        if fold is not None:
+            rest = tuple(names[j] for j in fold.unmapped)
+            names = fold.raw_names
+            if rest:
+                warn_unmapped(rest)
+        fields = {**self._common(), **{k: v for k, v in described.items() if k != "row_labels"}}
         return Explanation(
             values=None,
-            features=tuple(part.features),
+            features=names,
             global_values=total.global_values,
             unmapped_global=total.unmapped_global,
-            unmapped_features=part.unmapped_features,
+            unmapped_features=rest,
             n_explained_rows=total.n_rows,
-            **fields,
+            **{**fields, "space": "engineered" if fold is None else "raw"},
         )
 
     def _values(self, encoded: Any, batch_size: int | None) -> Any:
         """Contributions of the rows; those of the latest rows are found again by their content."""
-        kept, key = self._kept, _content_key(encoded)
+        kept, key = self._kept, content_key(encoded)
         if kept is not None and kept.key == key:
             return kept.values
         parts = [self.surrogate_model.shapley_values(encoded[block]) for block in self._blocks(encoded, batch_size)]
-        values = _join(parts)
+        values = join_blocks(parts)
         for array in values if isinstance(values, tuple) else (values,):
             (array.data if sp.issparse(array) else array).flags.writeable = False
-        if _n_bytes(values) <= _MAX_KEPT_BYTES:
+        if n_bytes(values) <= _MAX_KEPT_BYTES:
             self._kept = _Kept(key, values)  # one assignment: threads see the old entry or the new one
         return values
 
     def _blocks(self, encoded: Any, batch_size: int | None) -> Any:
         n_rows, n_features = encoded.shape
-        if batch_size is not None and batch_size < 1:
-            raise InputError(f"`batch_size` must be at least 1; got {batch_size}.")
         fitting = max(100, _BLOCK_BYTES // (8 * n_features * self.teacher.n_outputs))
         blocks = list(chunks(n_rows, batch_size or min(fitting, max(100, n_rows // 20))))
         hidden = None if self.show_progress is None else not self.show_progress
@@ -388,70 +409,3 @@ class MimicExplainer:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_kept": None}
-
-
-def _make(explainable_model: Any, arguments: Mapping[str, Any] | None) -> Any:
-    if not isinstance(explainable_model, type) or not hasattr(explainable_model, "shapley_values"):
-        raise InputError(
-            f"`explainable_model` must be a surrogate class such as LGBMExplainableModel; got {explainable_model!r}."
-        )
-    given = dict(arguments or {})
-    try:
-        return explainable_model(**given)
-    except TypeError as error:
-        raise InputError(
-            f"`explainable_model_args` {given} do not fit {explainable_model.__name__}: {error}."
-        ) from error
-
-
-def _only(argument: str, value: str, legal: str) -> None:
-    if value != legal:
-        raise InputError(f"`{argument}` must be {legal!r}; got {value!r}. Other values are not supported.")
-
-
-def _subset(positions: Sequence[int] | None, n_features: int) -> tuple[int, ...] | None:
-    if positions is None:
-        return None
-    chosen = tuple(int(p) for p in positions)
-    wrong = [p for p in chosen if not 0 <= p < n_features]
-    if wrong or not chosen or len(set(chosen)) < len(chosen):
-        raise InputError(
-            f"`explain_subset` must hold different positions from 0 to {n_features - 1}; got {list(positions)}."
-        )
-    return chosen
-
-
-def _select(values: Any, positions: tuple[int, ...]) -> tuple[Any, np.ndarray]:
-    """Values at these positions, and the sum of all others."""
-    at = list(positions)
-    if isinstance(values, tuple):
-        picked = tuple(sp.csr_matrix(v[:, at]) for v in values)
-        rest = [
-            np.asarray(v.sum(axis=1)).ravel() - np.asarray(p.sum(axis=1)).ravel()
-            for v, p in zip(values, picked, strict=True)
-        ]
-        return picked, np.array(rest)
-    others = np.setdiff1d(np.arange(values.shape[-1]), at)
-    return np.ascontiguousarray(values[..., at]), values[..., others].sum(axis=-1)
-
-
-def _join(parts: list[Any]) -> Any:
-    if len(parts) == 1:
-        return parts[0]
-    if isinstance(parts[0], tuple):
-        return tuple(sp.vstack([p[k] for p in parts], format="csr") for k in range(len(parts[0])))
-    return np.concatenate(parts, axis=1)
-
-
-def _n_bytes(values: Any) -> int:
-    if isinstance(values, tuple):
-        return int(sum(v.data.nbytes + v.indices.nbytes for v in values))
-    return int(values.nbytes)
-
-
-def _content_key(encoded: Any) -> bytes:
-    digest = hashlib.blake2b(repr(encoded.shape).encode(), digest_size=16)
-    arrays = (encoded.data, encoded.indices, encoded.indptr) if sp.issparse(encoded) else (encoded,)
-    for array in arrays:
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.digest()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
+from automl_explain._validation import warn
 from automl_explain.exceptions import (
     ConflictingTransformationsError,
     ExplanationWarning,
@@ -16,6 +18,7 @@ from automl_explain.exceptions import (
     MissingRawTransformationsError,
 )
 from automl_explain.explainers._mimic_explainer import MimicExplainer
+from automl_explain.explainers._mimic_parts import check_count
 from automl_explain.explanation import Explanation
 from automl_explain.feature_map import FeatureMap
 
@@ -121,7 +124,7 @@ class MimicWrapper:
         if explain_subset is not None and feature_maps is not None:
             raise ConflictingTransformationsError("`explain_subset` and `feature_maps` cannot be combined.")
         if self.feature_map is not None:
-            _check_width(self.feature_map, init_dataset)
+            _check_map(self.feature_map, init_dataset, features)
             extra.setdefault("feature_groups", self.feature_map.groups())
             if features is None and isinstance(self.feature_map.engineered_names[0], str):
                 features = self.feature_map.engineered_names
@@ -242,6 +245,10 @@ class MimicWrapper:
             If the types are not legal, local values have no rows, or raw values no feature map.
         """
         types = _types(explanation_types)
+        if not isinstance(get_raw, bool):
+            raise InputError(f"`get_raw` must be True or False; got {get_raw!r}.")
+        if top_k is not None:
+            check_count("top_k", top_k, 0)
         if "local" in types and eval_dataset is None:
             raise MissingEvalDataError(
                 "Local values need rows: pass `eval_dataset` (such as `setup.X_test_transform`)."
@@ -257,27 +264,30 @@ class MimicWrapper:
         return explanation
 
     def _fold(self, raw_feature_names: Sequence[str | int] | None) -> FeatureMap | None:
-        if self.explainer.feature_map is not None:
-            return None  # made with transformations: raw already
-        if self.feature_map is None:
+        own = self.explainer.feature_map  # made with transformations: raw anyway
+        if own is None and self.feature_map is None:
             raise MissingRawTransformationsError(
                 "`get_raw=True` needs to know which raw column feeds which engineered feature: pass "
                 "`feature_maps=[setup.feature_map]` (or `transformations`) to MimicWrapper."
             )
-        return self.feature_map if raw_feature_names is None else self.feature_map.with_names(raw_feature_names)
+        feature_map = own or self.feature_map
+        assert feature_map is not None
+        return feature_map if raw_feature_names is None else feature_map.with_names(raw_feature_names)
 
     def _upload(self, explanation: Explanation, **how: Any) -> None:
         try:
             self._store.upload_model_explanation(explanation, **how)
         except Exception as error:  # whatever a store raises, the explanation must not be lost with it
-            warnings.warn(f"The explanation was made but not uploaded: {error}", ExplanationWarning, stacklevel=3)
+            warn(f"The explanation was made but not uploaded: {error}", ExplanationWarning)
 
 
 def _types(explanation_types: Sequence[str] | str) -> set[str]:
-    given = [explanation_types] if isinstance(explanation_types, str) else list(explanation_types or ())
-    wrong = [t for t in given if t not in EXPLANATION_TYPES]
+    several = isinstance(explanation_types, (list, tuple, set, frozenset))
+    given: list[Any] = list(explanation_types) if several else [explanation_types]
+    wrong = [t for t in given if not isinstance(t, str) or t not in EXPLANATION_TYPES]
     if wrong or not given:
-        seen = f"got {', '.join(map(repr, wrong))}" if wrong else "got an empty list"
+        told = [repr(t) if isinstance(t, (str, int, float)) else type(t).__name__ for t in wrong]
+        seen = f"got {', '.join(told)}" if wrong else "got an empty list"
         raise MissingExplanationTypesError(f"`explanation_types` must hold 'local', 'global' or both; {seen}.")
     return set(given)
 
@@ -294,12 +304,18 @@ def _store(run: Any, workspace: Any) -> Any:
     return None
 
 
-def _check_width(feature_map: FeatureMap, init_dataset: Any) -> None:
+def _check_map(feature_map: FeatureMap, init_dataset: Any, features: Sequence[str | int] | None) -> None:
     width = getattr(init_dataset, "shape", (0, feature_map.n_engineered))[-1]
     if width != feature_map.n_engineered:
         raise InputError(
             f"The feature map has {feature_map.n_engineered} engineered features, `init_dataset` has {width} columns. "
             "Pass `feature_maps=[setup.feature_map]` and `init_dataset=setup.X_transform` of one setup."
+        )
+    names = list(feature_map.engineered_names)
+    if features is not None and list(features) != names and sorted(map(str, features)) == sorted(map(str, names)):
+        raise InputError(
+            "`features` has the engineered names of the feature map in another order. Pass "
+            "`setup.engineered_feature_names` with `setup.feature_map`."
         )
 
 
@@ -309,3 +325,10 @@ def _check_same_rows(rows: Any, others: Any, argument: str) -> None:
     n_rows, n_others = getattr(rows, "shape", (0,))[0], others.shape[0] if hasattr(others, "shape") else len(others)
     if n_rows != n_others:
         raise InputError(f"`{argument}` has {n_others} rows, `eval_dataset` has {n_rows}; they must be the same rows.")
+    if not isinstance(rows, pd.DataFrame) or not isinstance(others, (pd.DataFrame, pd.Series)):
+        return
+    first, second = rows.index, others.index
+    if not first.equals(second) and first.is_unique and second.is_unique and set(first) == set(second):
+        raise InputError(
+            f"`{argument}` has the rows of `eval_dataset` in another order. Pass `{argument}.loc[eval_dataset.index]`."
+        )

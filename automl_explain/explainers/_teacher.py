@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from automl_explain.exceptions import InputError, UnsupportedModelError
-from automl_explain.surrogates import log_odds, soft_targets
+from automl_explain.surrogates import least_distance, log_odds, soft_targets
 
 TASKS = ("classification", "regression", "unknown")
 
@@ -28,12 +28,18 @@ class Teacher:
         Labels in the order of the probability columns.
     model_type : str
         Type of the model, for the reader.
+    least : float or None, default None
+        How near to 0 and 1 soft targets may come; settled by the training rows.
+    own_labels : callable or None, default None
+        Rows -> labels, for a model that predicts another class than the likeliest one.
     """
 
     call: Callable[[Any], np.ndarray]
     task: str
     classes: list[Any] | None
     model_type: str
+    least: float | None = None
+    own_labels: Callable[[Any], Any] | None = None
 
     @classmethod
     def of(cls, model: Any, sample: Any, *, task: str, classes: Sequence[Any] | None, is_function: bool) -> Teacher:
@@ -88,6 +94,10 @@ class Teacher:
             If the model gives NaN or infinite outputs, or a classifier's are no probabilities.
         """
         output = self.call(rows)
+        if len(output) != rows.shape[0]:
+            raise UnsupportedModelError(
+                f"The model gives {len(output)} predictions for {rows.shape[0]} rows; expected one per row."
+            )
         if not np.isfinite(output).all():
             n = int((~np.isfinite(output)).reshape(len(output), -1).any(axis=1).sum())
             raise UnsupportedModelError(
@@ -104,16 +114,40 @@ class Teacher:
 
     def targets(self, output: np.ndarray) -> np.ndarray:
         """What the surrogate learns: (n_rows, n_outputs) soft labels or target values."""
-        return output.reshape(-1, 1) if self.task == "regression" else soft_targets(output)
+        return output.reshape(-1, 1) if self.task == "regression" else soft_targets(output, self.least)
 
     def in_unit(self, targets: np.ndarray) -> np.ndarray:
         """Targets in the output unit: log-odds, or the target itself."""
         return targets if self.task == "regression" else log_odds(targets)
 
-    def predictions(self, output: np.ndarray) -> np.ndarray:
-        """Predicted labels, or target values, of shape (n_rows,)."""
+    def settled(self, model: Any, rows: Any, outputs: np.ndarray) -> Teacher:
+        """Teacher with a bound for its soft targets, and its own labels where they are not the likeliest classes.
+
+        Parameters
+        ----------
+        model : object
+            The model behind it.
+        rows : DataFrame, ndarray or csr_matrix
+            A few rows to compare labels on.
+        outputs : ndarray of shape (n_rows, n_classes) or (n_rows,)
+            All outputs the surrogate learns from, those of ``rows`` first.
+        """
         if self.classes is None:
-            return output
+            return self
+        own = getattr(model, "predict", None)
+        if own is not None:
+            theirs = [str(c) for c in np.asarray(own(rows)).reshape(-1)]
+            likeliest = [str(c) for c in self.predictions(rows, outputs[: rows.shape[0]])]
+            if theirs == likeliest or not set(theirs) <= set(map(str, self.classes)):
+                own = None
+        return dataclasses.replace(self, least=least_distance(outputs), own_labels=own)
+
+    def predictions(self, rows: Any, output: np.ndarray) -> np.ndarray:
+        """Labels that the model predicts, or target values, of shape (n_rows,)."""
+        if self.classes is None:
+            return output.copy()
+        if self.own_labels is not None:
+            return np.asarray(self.own_labels(rows)).reshape(-1)
         labels = np.empty(len(self.classes), dtype=object)
         labels[:] = self.classes
         chosen = labels[output.argmax(axis=1)]

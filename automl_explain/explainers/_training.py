@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
 from automl_explain._encoding import EngineeredEncoder
+from automl_explain._validation import warn
 from automl_explain.exceptions import DataError, LowFidelityWarning
 from automl_explain.explainers._rows import chunks, mix, stack, take
 from automl_explain.explainers._teacher import Teacher
@@ -21,6 +21,7 @@ _MAX_HELD_OUT = 5000
 _FEWEST_MIXED, _MOST_MIXED = 20_000, 100_000  # rows the teacher labels besides the init rows
 _MAX_CELLS = 10_000_000  # of mixed rows: 80 MB as float64
 _FEWEST_FRESH = 100
+_COMPARED_ROWS = 256
 FIDELITY_BOUND = 0.95
 
 
@@ -33,10 +34,10 @@ class Split:
     held_out: np.ndarray
 
     @classmethod
-    def of(cls, n_rows: int, rng: np.random.Generator, *, hold_out: bool = True) -> Split:
+    def of(cls, n_rows: int, rng: np.random.Generator) -> Split:
         """Seeded split: a fifth is held out and a tenth stops the fit, at most 5,000 rows each."""
         order = rng.permutation(n_rows)
-        n_held = min(max(2, n_rows // 5), _MAX_HELD_OUT) if hold_out else 0
+        n_held = min(max(2, n_rows // 5), _MAX_HELD_OUT)
         n_stopping = min(max(2, n_rows // 10), _MAX_HELD_OUT)
         parts = np.split(order, [n_held, n_held + n_stopping])
         return cls(np.sort(parts[2]), np.sort(parts[1]), np.sort(parts[0]))
@@ -52,8 +53,9 @@ def train(
     augment: bool,
     max_augmentations: int,
     random_state: int,
+    model: Any = None,
     fresh: Any = None,
-) -> Fidelity:
+) -> tuple[Fidelity, Teacher]:
     """Fit the surrogate to the teacher and measure its fidelity on rows it did not see.
 
     Parameters
@@ -71,14 +73,18 @@ def train(
     max_augmentations : int
         Mixed rows at most, per init row (counted as 1,000 init rows where there are fewer).
     random_state : int
+    model : object, optional
+        The model behind the teacher, for its own labels.
     fresh : DataFrame or ndarray of shape (n_fresh, n_engineered), optional
         Rows to measure the fidelity on instead of held-out init rows; those that are init rows as
-        well do not count.
+        well do not count. They change the measure only, never the surrogate.
 
     Returns
     -------
-    Fidelity
+    fidelity : Fidelity
         On held-out rows.
+    teacher : Teacher
+        With what the training rows settled.
 
     Raises
     ------
@@ -91,35 +97,37 @@ def train(
             f"`init_dataset` has {n_rows} rows; a surrogate and its held-out check need at least {MIN_ROWS}."
         )
     rng = np.random.default_rng(random_state)
-    fresh = _unseen(fresh, rows, encoder, rng)
-    split = Split.of(n_rows, rng, hold_out=fresh is None)
-    output = _label(teacher, rows)
-    targets = teacher.targets(output)
-    stopping = encoder.encode(take(rows, split.stopping)), targets[split.stopping]
-
-    learn_rows, learn_targets = take(rows, split.train), targets[split.train]
+    split = Split.of(n_rows, rng)
+    output, learn_rows = _label(teacher, rows), take(rows, split.train)
+    mixed_output = output[:0]
     n_mixed = _n_mixed(rows, max_augmentations) if augment else 0
     if n_mixed:
         mixed = mix(learn_rows, groups, n_mixed, rng)
-        # Labelled together, so that the soft targets share one bound at 0 and 1.
-        learn_targets = teacher.targets(np.concatenate([output[split.train], _label(teacher, mixed)]))
+        mixed_output = _label(teacher, mixed)
         learn_rows = stack(learn_rows, mixed)
+    compared = take(rows, slice(0, _COMPARED_ROWS))
+    teacher = teacher.settled(model, compared, np.concatenate([output, mixed_output]))
     surrogate.fit(
-        encoder.encode(learn_rows), learn_targets, task=teacher.task, stopping=stopping, categories=encoder.categories
+        encoder.encode(learn_rows),
+        teacher.targets(np.concatenate([output[split.train], mixed_output])),
+        task=teacher.task,
+        stopping=(encoder.encode(take(rows, split.stopping)), teacher.targets(output[split.stopping])),
+        categories=encoder.categories,
     )
-    held, held_output = (
-        (take(rows, split.held_out), output[split.held_out]) if fresh is None else (fresh, _label(teacher, fresh))
-    )
+    held, held_output = take(rows, split.held_out), output[split.held_out]
+    unseen = _unseen(fresh, rows, encoder, rng)
+    if unseen is not None:
+        held, held_output = unseen, _label(teacher, unseen)
     fidelity = measure(surrogate, teacher, encoder.encode(held), held_output, rows="held-out")
     _warn_if_low(fidelity)
-    return fidelity
+    return fidelity, teacher
 
 
 def _unseen(fresh: Any, rows: Any, encoder: EngineeredEncoder, rng: np.random.Generator) -> Any:
     """At most 5,000 of the fresh rows that are not among the init rows; None where they are too few."""
     if fresh is None:
         return None
-    seen, candidates = _row_hashes(encoder.encode(rows)), _row_hashes(encoder.encode(fresh))
+    seen, candidates = _row_hashes(encoder.encode(rows)), _row_hashes(encoder.encode(fresh, "fidelity_examples"))
     unseen = np.flatnonzero(~np.isin(candidates, seen))
     if len(unseen) < _FEWEST_FRESH:
         return None
@@ -159,10 +167,9 @@ def _label(teacher: Teacher, rows: Any) -> np.ndarray:
 def _warn_if_low(fidelity: Fidelity) -> None:
     score = fidelity.r2 if fidelity.r2_probability is None else fidelity.r2_probability
     if score is not None and score < FIDELITY_BOUND:
-        warnings.warn(
+        warn(
             f"The surrogate reproduces the teacher with R2 {score:.3f} on {fidelity.n_rows} held-out rows, below "
             f"{FIDELITY_BOUND}: read its explanations with care. More init rows help most; `augment_data=True` and a "
             "larger surrogate (`explainable_model_args={'n_estimators': 800, 'num_leaves': 255}`) may.",
             LowFidelityWarning,
-            stacklevel=5,
         )

@@ -222,6 +222,8 @@ class Explanation(ImportanceAccessors):
         unmapped = self.unmapped
         if feature_map.unmapped:
             unmapped = lost if unmapped is None else unmapped + lost
+        if isinstance(eval_data, pd.DataFrame) and set(eval_data.columns) == set(feature_map.raw_names):
+            eval_data = eval_data[list(feature_map.raw_names)]
         labels = eval_data.index if isinstance(eval_data, pd.DataFrame) else self.row_labels
         return self._changed(
             values=values,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import scipy.sparse as sp
 
+from automl_explain._validation import warn
 from automl_explain.exceptions import UnmappedFeaturesWarning
 from automl_explain.explanation._values import Values
 from automl_explain.feature_map import FeatureMap, FeatureName
@@ -26,9 +25,8 @@ def fold(values: Values, feature_map: FeatureMap) -> tuple[Values, np.ndarray]:
 def warn_unmapped(names: tuple[FeatureName, ...]) -> None:
     """Say which engineered features have no raw parent."""
     shown = ", ".join(map(repr, names[:5])) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-    warnings.warn(
+    warn(
         f"{len(names)} engineered feature{'s have' if len(names) > 1 else ' has'} no raw parent in the feature map: "
         f"{shown}. Their share is reported as `unmapped_values` and `unmapped_importance`.",
         UnmappedFeaturesWarning,
-        stacklevel=3,
     )

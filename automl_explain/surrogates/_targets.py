@@ -9,8 +9,8 @@ from sklearn.metrics import r2_score
 _LEAST = 1e-6
 
 
-def soft_targets(proba: np.ndarray) -> np.ndarray:
-    """Probabilities strictly between 0 and 1, one column per output.
+def least_distance(proba: np.ndarray) -> float:
+    """How near to 0 and 1 a soft target may come, for a teacher that gives these probabilities.
 
     A probability of exactly 0 or 1 has no finite log-odds. It moves to half the smallest distance
     from 0 or 1 that the teacher otherwise shows (half a vote of a forest), at least 1e-6.
@@ -18,14 +18,26 @@ def soft_targets(proba: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     proba : ndarray of shape (n_rows, n_classes)
+    """
+    distance = np.minimum(proba, 1 - proba)
+    inside = distance[distance > _LEAST]
+    return max(_LEAST, float(inside.min()) / 2) if inside.size else _LEAST
+
+
+def soft_targets(proba: np.ndarray, least: float | None = None) -> np.ndarray:
+    """Probabilities strictly between 0 and 1, one column per output.
+
+    Parameters
+    ----------
+    proba : ndarray of shape (n_rows, n_classes)
+    least : float, optional
+        See `least_distance`; that of ``proba`` where left out.
 
     Returns
     -------
     ndarray of shape (n_rows, 1) for two classes (the second one), else (n_rows, n_classes)
     """
-    distance = np.minimum(proba, 1 - proba)
-    inside = distance[distance > _LEAST]
-    least = max(_LEAST, float(inside.min()) / 2) if inside.size else _LEAST
+    least = least_distance(proba) if least is None else least
     columns = proba[:, 1:] if proba.shape[1] == 2 else proba
     return np.asarray(np.clip(columns, least, 1 - least))
 

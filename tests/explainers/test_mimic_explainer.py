@@ -197,7 +197,7 @@ def test_global_values_without_rows_are_those_of_the_init_rows() -> None:
 
 
 def test_a_batch_size_below_one_is_refused() -> None:
-    with pytest.raises(InputError, match="`batch_size` must be at least 1; got 0"):
+    with pytest.raises(InputError, match="`batch_size` must be a whole number of at least 1; got 0"):
         explainer_of("binary", "frame").explain_global(rows("frame", 20), batch_size=0)
 
 

@@ -53,7 +53,7 @@ def test_local_values_without_rows_are_refused() -> None:
             shared_wrapper("binary", "frame").explain(types)
 
 
-@pytest.mark.parametrize(("types", "seen"), [([], "an empty list"), (None, "an empty list"), ("", "''")])
+@pytest.mark.parametrize(("types", "seen"), [([], "an empty list"), (None, "NoneType"), ("", "''")])
 def test_no_explanation_types_are_refused(types: Any, seen: str) -> None:
     """Row 48: [] is a typed error listing the legal values."""
     with pytest.raises(MissingExplanationTypesError, match=f"must hold 'local', 'global' or both; got {seen}"):

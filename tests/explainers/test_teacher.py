@@ -54,7 +54,7 @@ def test_a_binary_classifier_gives_one_output_in_log_odds() -> None:
     assert (asked.task, asked.classes, asked.n_outputs) == ("classification", ["n", "y"], 1)
     targets = asked.targets(asked.soft_output(X))
     np.testing.assert_allclose(asked.in_unit(targets), np.full((3, 1), np.log(3)))
-    assert asked.predictions(asked.soft_output(X)).tolist() == ["y"] * 3
+    assert asked.predictions(X, asked.soft_output(X)).tolist() == ["y"] * 3
 
 
 def test_more_classes_give_an_output_each() -> None:
@@ -96,12 +96,12 @@ def test_classes_keep_their_types_and_the_order_of_the_columns(labels: list[Any]
     asked = teacher(classifier([[0.9, 0.1]], labels))
     assert asked.classes == labels
     assert [type(c) for c in asked.classes or ()] == [type(c) for c in labels]
-    assert asked.predictions(asked.soft_output(X)).tolist() == [labels[0]] * 3
+    assert asked.predictions(X, asked.soft_output(X)).tolist() == [labels[0]] * 3
 
 
 def test_predictions_of_mixed_labels_keep_their_types() -> None:
     asked = teacher(classifier([[0.2, 0.3, 0.5]]), classes=[1, "1", True])
-    found = asked.predictions(np.eye(3)).tolist()
+    found = asked.predictions(X, np.eye(3)).tolist()
     assert [(type(c), c) for c in found] == [(int, 1), (str, "1"), (bool, True)]
 
 
