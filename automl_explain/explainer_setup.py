@@ -335,6 +335,7 @@ def _self_check(adapter: PipelineAdapter, X: Any, Z: Any) -> None:
     own = np.asarray(adapter.predict_raw(_take(X, at)), dtype=np.float64)
     ours = np.asarray(adapter.predict_engineered(_take(Z, at)), dtype=np.float64)
     if own.shape == ours.shape and np.allclose(own, ours, rtol=1e-6, atol=1e-9, equal_nan=True):
+        _refuse_several_targets(adapter, own, _take(Z, at[:1]))
         return
     apart = (
         "their shapes differ"
@@ -348,6 +349,18 @@ def _self_check(adapter: PipelineAdapter, X: Any, Z: Any) -> None:
         "explanations would "
         "be wrong. Explain the model as a function: MimicExplainer(model.predict_proba, X, ..., is_function=True)."
     )
+
+
+def _refuse_several_targets(adapter: PipelineAdapter, output: np.ndarray, first: Any) -> None:
+    """Some models tell only by their predictions that they have several targets."""
+    if adapter.task == "classification" and not hasattr(adapter.estimator, "predict"):
+        return
+    answers = output if adapter.task == "regression" else np.asarray(adapter.estimator.predict(first))
+    if answers.ndim > 1 and answers.shape[1] > 1:
+        raise UnsupportedModelError(
+            f"{type(adapter.estimator).__name__} predicts several targets at once ({answers.shape[1]}); an explanation "
+            "is of one. Fit one model per target and explain each."
+        )
 
 
 def _classes(adapter: PipelineAdapter, y: np.ndarray | None) -> list[Any] | None:

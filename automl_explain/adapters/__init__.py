@@ -29,8 +29,12 @@ def adapter_for(model: Any) -> PipelineAdapter:
     Raises
     ------
     UnsupportedModelError
-        If the model is refused (a pure time-series model), not fitted, or of an unknown type.
+        If the model is refused (a pure time-series model), not fitted, a class, or of an unknown type.
     """
+    if isinstance(model, type):
+        raise UnsupportedModelError(
+            f"{model.__qualname__} is a class, not a model; pass the fitted object: {model.__qualname__}().fit(X, y)."
+        )
     reason = refusal(model)
     if reason is not None:
         raise UnsupportedModelError(reason)

@@ -9,12 +9,21 @@ import numpy as np
 import pandas as pd
 from sklearn.base import is_regressor
 from sklearn.exceptions import NotFittedError
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier, MultiOutputRegressor, RegressorChain
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from automl_explain.exceptions import UnsupportedModelError
 from automl_explain.feature_map import FeatureMap
 from automl_explain.lineage import trace
+
+# Their predictions are numbers of clusters, outlier flags or components of a mixture.
+_NO_TARGET = {
+    "clusterer": "a clusterer",
+    "outlier_detector": "an outlier detector",
+    "density_estimator": "a density estimator",
+}
+_ONE_MODEL_PER_TARGET = (MultiOutputClassifier, MultiOutputRegressor, ClassifierChain, RegressorChain)
 
 
 class EstimatorAdapter:
@@ -28,7 +37,8 @@ class EstimatorAdapter:
     Raises
     ------
     UnsupportedModelError
-        If the model is not fitted, or a classifier without ``predict_proba``.
+        If the model is not fitted, learns no target, predicts several targets, or is a classifier
+        without ``predict_proba``.
     """
 
     featurizer = None
@@ -143,6 +153,17 @@ def _refuse(model: Any) -> None:
         raise UnsupportedModelError(f"{name} is not fitted; call `fit` first.") from error
     except TypeError:
         pass  # no scikit-learn estimator: nothing says whether it is fitted
+    kind = _kind(model)
+    if kind in _NO_TARGET:
+        raise UnsupportedModelError(
+            f"{name} is {_NO_TARGET[kind]}; it predicts no target that could be explained. Pass a regressor, or a "
+            "classifier with `predict_proba`."
+        )
+    if _has_several_targets(model):
+        raise UnsupportedModelError(
+            f"{name} predicts several targets at once; an explanation is of one. Fit one model per target and explain "
+            "each."
+        )
     if hasattr(model, "predict_proba"):
         return
     try:
@@ -155,3 +176,29 @@ def _refuse(model: Any) -> None:
             "probabilities, "
             "or wrap it in sklearn.calibration.CalibratedClassifierCV."
         )
+
+
+def _kind(model: Any) -> Any:
+    """Type of estimator that scikit-learn's tags tell, or None."""
+    try:
+        return model.__sklearn_tags__().estimator_type
+    except Exception:  # scikit-learn before 1.6, or an object without its tags
+        return getattr(model, "_estimator_type", None)
+
+
+def _has_several_targets(model: Any) -> bool:
+    """Whether the fitted attributes tell of several targets; the setup's self-check sees the rest."""
+    if hasattr(model, "best_estimator_"):
+        return _has_several_targets(model.best_estimator_)
+    if isinstance(model, Pipeline):
+        return _has_several_targets(model[-1])
+    if isinstance(model, _ONE_MODEL_PER_TARGET) or getattr(model, "multilabel_", False):
+        return True
+    own = getattr(model, "classes_", None)
+    if own is not None:
+        return isinstance(own, (list, tuple)) and any(np.ndim(c) > 0 for c in own)
+    # Elsewhere the attributes may mean something else.
+    if not type(model).__module__.startswith("sklearn.") or hasattr(model, "predict_proba"):
+        return False
+    weights = getattr(model, "coef_", None)
+    return getattr(model, "n_outputs_", 1) > 1 or (np.ndim(weights) == 2 and np.shape(weights)[0] > 1)
