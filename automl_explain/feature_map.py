@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from automl_explain._schema import TableSchema
+from automl_explain._validation import listed
 from automl_explain.exceptions import InputError
 
 FeatureName: TypeAlias = str | int
@@ -105,7 +106,8 @@ class FeatureMap:
             differs from its shape.
         """
         if isinstance(matrix, FeatureMap):
-            return matrix
+            named = raw_names is not None or engineered_names is not None
+            return matrix.with_names(raw_names, engineered_names) if named else matrix
         weights = _as_csr(matrix)
         n_raw, n_engineered = weights.shape
         raw = _names(raw_names, n_raw, "raw_names", "rows")
@@ -211,7 +213,13 @@ class FeatureMap:
         ----------
         later : FeatureMap
             Its raw columns are the engineered features of this map, in the same order.
+
+        Raises
+        ------
+        InputError
+            If the widths differ, or the names are the same in another order.
         """
+        refuse_another_order(later.raw_names, self.engineered_names, "The next feature map takes", "the one before it")
         matrix = _multiply(self.matrix, later.matrix)
         support = self.support.astype(np.float64) @ later.support.astype(np.float64)
         weakest = [_weaker(self, later, j) for j in range(later.n_engineered)]
@@ -279,11 +287,20 @@ class FeatureMap:
     def with_names(
         self, raw_names: Iterable[FeatureName] | None = None, engineered_names: Iterable[FeatureName] | None = None
     ) -> FeatureMap:
-        """Same weights under other names."""
-        raw = self.raw_names if raw_names is None else _names(raw_names, self.n_raw, "raw_feature_names", "rows")
-        engineered = self.engineered_names
+        """Same weights under other names.
+
+        Raises
+        ------
+        InputError
+            If the number of names is another one, or they are the map's own in another order.
+        """
+        raw, engineered = self.raw_names, self.engineered_names
+        if raw_names is not None:
+            raw = _names(raw_names, self.n_raw, "raw_feature_names", "rows")
+            refuse_another_order(raw, self.raw_names, "`raw_feature_names` is", "the feature map")
         if engineered_names is not None:
             given = _names(engineered_names, self.n_engineered, "engineered_feature_names", "columns")
+            refuse_another_order(given, self.engineered_names, "`engineered_feature_names` is", "the feature map")
             engineered = unique_names(given)
         return dataclasses.replace(self, raw_names=raw, engineered_names=engineered)
 
@@ -339,6 +356,20 @@ def unique_names(names: Iterable[FeatureName]) -> tuple[FeatureName, ...]:
         seen.add(str(unique))
         result.append(unique)
     return tuple(result)
+
+
+def refuse_another_order(names: Sequence[FeatureName], expected: Sequence[FeatureName], what: str, whose: str) -> None:
+    """Raise InputError where two lists hold the same texts in another order.
+
+    Other names, and numbers, which are mere positions, are taken by place.
+    """
+    if tuple(names) == tuple(expected) or not all(isinstance(n, str) for n in (*names, *expected)):
+        return
+    if sorted(map(str, names)) == sorted(map(str, expected)):
+        raise InputError(
+            f"{what} {listed(names)}; {whose} has the same names in another order: {listed(expected)}. "
+            "Pass them in the order of the latter, or values end up under the wrong name."
+        )
 
 
 def _weaker(first: FeatureMap, later: FeatureMap, column: int) -> str:

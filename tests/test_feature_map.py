@@ -130,6 +130,28 @@ def test_another_number_of_names_than_rows_is_refused_at_creation() -> None:
         fm.with_names(engineered_names=["a", "b", "c"])
 
 
+def test_the_same_names_in_another_order_are_refused() -> None:
+    """By hand: a, b then b, a would give a's share to b."""
+    fm = FeatureMap.identity(["a", "b"])
+    with pytest.raises(InputError, match="takes 'b', 'a'; .*in another order: 'a', 'b'. Pass"):
+        fm.compose(FeatureMap.identity(["b", "a"]))
+    with pytest.raises(InputError, match="`raw_feature_names`.*in another order"):
+        fm.with_names(raw_names=["b", "a"])
+    with pytest.raises(InputError, match="in another order"):
+        FeatureMap.from_matrix(fm, raw_names=["b", "a"])
+    assert fm.compose(FeatureMap.identity(["b", "c"])).engineered_names == ("b", "c")
+    assert FeatureMap.identity([0, 1]).with_names(raw_names=[1, 0]).raw_names == (1, 0)
+
+
+def test_names_given_with_a_map_are_its_names() -> None:
+    fm = FeatureMap.identity(["a", "b"])
+    assert FeatureMap.from_matrix(fm) is fm
+    named = FeatureMap.from_matrix(fm, raw_names=["p", "q"], engineered_names=["x", "y"])
+    assert (named.raw_names, named.engineered_names) == (("p", "q"), ("x", "y"))
+    with pytest.raises(InputError, match="has 3 names for the 2 rows"):
+        FeatureMap.from_matrix(fm, raw_names=["p", "q", "r"])
+
+
 def test_parts_that_do_not_fit_together_are_refused_at_creation() -> None:
     fm = FeatureMap.identity(["a", "b"])
     with pytest.raises(InputError, match="2 raw names and 1 engineered names need shape"):
