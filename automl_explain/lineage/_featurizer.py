@@ -7,7 +7,7 @@ from typing import Any
 
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from automl_explain.exceptions import InputError
+from automl_explain.exceptions import AutoMLExplainError, DataError, InputError
 from automl_explain.feature_map import FeatureMap
 from automl_explain.lineage._trace import trace
 from automl_explain.lineage._tuples import FORM, is_pairs, read_pairs, require_fitted, stack
@@ -81,10 +81,23 @@ class TransformationsFeaturizer(TransformerMixin, BaseEstimator):  # type: ignor
         ndarray, DataFrame or csr_matrix of shape (n_rows, n_engineered)
             For pairs: csr_matrix if any block is sparse, else ndarray; for the others what their
             own ``transform`` gives.
+
+        Raises
+        ------
+        InputError, DataError
+            If a column is missing or a transformer refuses the rows.
         """
-        if is_pairs(self.transformations):
-            return stack([block.transform(X) for block in read_pairs(self.transformations)])
-        return self.transformations.transform(X)
+        try:
+            if is_pairs(self.transformations):
+                return stack([block.transform(X) for block in read_pairs(self.transformations)])
+            return self.transformations.transform(X)
+        except AutoMLExplainError:
+            raise
+        except Exception as error:  # transformers raise whatever they like
+            raise DataError(
+                f"`transformations` cannot transform the rows: {error}. Expected the raw columns, with the types, that "
+                "they were fitted on. Pass rows like those."
+            ) from error
 
     def feature_map(self, X: Any, raw_names: Sequence[str | int] | None = None) -> FeatureMap:
         """Which raw column feeds which column of `transform`; see `trace`."""

@@ -126,6 +126,17 @@ def test_a_missing_column_and_text_beside_a_sparse_block_are_refused() -> None:
         both.transform(X)
 
 
+@pytest.mark.parametrize("form", ["ColumnTransformer", "list of tuples"])
+def test_rows_the_transformers_refuse_are_a_data_error_with_its_cause(form: str) -> None:
+    scaler = StandardScaler()
+    made: Any = make_column_transformer((scaler, ["a", "c"])).fit(X[["a", "c"]])
+    if form != "ColumnTransformer":
+        made = [(["a", "c"], scaler.fit(X[["a", "c"]]))]
+    with pytest.raises(DataError, match="cannot transform the rows.*Expected.*Pass") as caught:
+        TransformationsFeaturizer(made).transform(X[["a", "c"]].astype(object).assign(c="word"))
+    assert isinstance(caught.value.__cause__, ValueError)
+
+
 @pytest.fixture
 def fake_sklearn_pandas(monkeypatch: pytest.MonkeyPatch) -> Any:
     """DataFrameMapper of a module called ``sklearn_pandas`` with the attributes of the real one."""
