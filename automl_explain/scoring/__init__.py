@@ -49,7 +49,7 @@ def save(scoring_explainer: Any, directory: str | Path = ".", exist_ok: bool = F
     kind = next((k for k, cls in _KINDS.items() if isinstance(scoring_explainer, cls)), None)
     if kind is None:
         raise InputError(f"`scoring_explainer` must be a TreeScoringExplainer; got {type(scoring_explainer).__name__}.")
-    folder = Path(directory)
+    folder = _place(directory)
     path = folder / FILE_NAME
     if folder.exists() and not folder.is_dir():
         raise AlreadyExistsError(f"{folder} is a file; pass a directory.")
@@ -80,15 +80,24 @@ def load(directory: str | Path = ".") -> Any:
 
     Raises
     ------
+    InputError
+        If ``directory`` is no path.
     NotFoundError
         If there is none.
     CorruptFileError
         If the file is damaged, was changed, is not ours, or comes from a newer version.
     """
-    place = Path(directory)
+    place = _place(directory)
     path = place if place.is_file() else place / FILE_NAME
     manifest, members = read(path)
     kind = manifest.get("kind")
     if kind not in _KINDS:
         raise CorruptFileError(f"{path} holds a scoring explainer of kind {kind!r}; known: {', '.join(_KINDS)}.")
     return _KINDS[kind]._from_members(members)
+
+
+def _place(directory: Any) -> Path:
+    try:
+        return Path(directory)
+    except TypeError as error:
+        raise InputError(f"`directory` is {directory!r}; expected a path. Pass text or a pathlib.Path.") from error

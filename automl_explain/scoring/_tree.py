@@ -9,11 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from automl_explain._encoding import EngineeredEncoder
 from automl_explain._schema import TableSchema
-from automl_explain._validation import listed
+from automl_explain._validation import as_table, listed
 from automl_explain.exceptions import (
     ConflictingTransformationsError,
     CorruptFileError,
@@ -24,7 +23,8 @@ from automl_explain.exceptions import (
     UnsupportedModelError,
 )
 from automl_explain.explanation import Explanation, Fidelity
-from automl_explain.feature_map import FeatureMap
+from automl_explain.explanation._folding import fold
+from automl_explain.feature_map import FeatureMap, refuse_another_order
 from automl_explain.scoring._archive import from_npy, to_npy
 from automl_explain.treeshap import TreeModel
 
@@ -101,13 +101,17 @@ class TreeScoringExplainer:
         chain = own if feature_maps is None else FeatureMap.chain(feature_maps)
         encoder = explainer.encoder
         if engineered_features is not None:
-            encoder = dataclasses.replace(
-                encoder, names=_named(engineered_features, encoder.n_features, "engineered_features")
-            )
+            names = _named(engineered_features, encoder.n_features, "engineered_features")
+            refuse_another_order(names, encoder.names, "`engineered_features` is", "the explainer")
+            encoder = dataclasses.replace(encoder, names=names)
         if chain is not None and chain.n_engineered != encoder.n_features:
             raise InputError(
                 f"The feature map has {chain.n_engineered} engineered features; the explainer was trained on "
                 f"{encoder.n_features}. Pass `feature_maps=[setup.feature_map]` of the same setup."
+            )
+        if chain is not None:
+            refuse_another_order(
+                chain.engineered_names, explainer.encoder.names, "The feature map makes", "the explainer"
             )
         if chain is not None and raw_features is not None:
             chain = chain.with_names(_named(raw_features, chain.n_raw, "raw_features"))
@@ -142,9 +146,39 @@ class TreeScoringExplainer:
         fidelity: Fidelity | None,
         method: str,
     ) -> None:
-        self._trees, self._encoder, self.feature_map = trees, encoder, feature_map
-        self.classes, self.output_unit, self.link = classes, output_unit, link
-        self.fidelity, self.method = fidelity, method
+        self._trees, self._encoder, self._feature_map = trees, encoder, feature_map
+        self._classes, self._output_unit, self._link = classes, output_unit, link
+        self._fidelity, self._method = fidelity, method
+
+    @property
+    def feature_map(self) -> FeatureMap | None:
+        """Map raw x engineered, if there is one."""
+        return self._feature_map
+
+    @property
+    def classes(self) -> list[Any] | None:
+        """Labels in the order of the outputs; None for regression."""
+        return None if self._classes is None else list(self._classes)
+
+    @property
+    def output_unit(self) -> Any:
+        """Unit of the values: ``"log-odds"`` or ``"target"``."""
+        return self._output_unit
+
+    @property
+    def link(self) -> Any:
+        """How the output becomes a prediction."""
+        return self._link
+
+    @property
+    def fidelity(self) -> Fidelity | None:
+        """Of the surrogate on held-out rows."""
+        return self._fidelity
+
+    @property
+    def method(self) -> str:
+        """Name shown in explanations."""
+        return self._method
 
     @property
     def features(self) -> list[str | int]:
@@ -294,6 +328,10 @@ class TreeScoringExplainer:
         return self.input_schema.read(rows)
 
     def _is_raw(self, get_raw: bool | None) -> bool:
+        if get_raw is not None and not isinstance(get_raw, (bool, np.bool_)):
+            raise InputError(
+                f"`get_raw` is {get_raw!r}; expected True, False or None. Pass True for the values of raw columns."
+            )
         raw = self._featurizer is not None if get_raw is None else bool(get_raw)
         if raw and self.feature_map is None:
             raise MissingRawTransformationsError(
@@ -303,18 +341,17 @@ class TreeScoringExplainer:
         return raw
 
     def _encode(self, X: Any) -> Any:
-        return self._encoder.encode(X if self._featurizer is None else self._featurizer.transform(X), "X")
+        if self._featurizer is not None:
+            width = None if self.feature_map is None else self.feature_map.n_raw
+            X = self._featurizer.transform(as_table(X, "X", width=width))
+        return self._encoder.encode(X, "X")
 
     def _values(self, X: Any, get_raw: bool | None) -> tuple[Any, np.ndarray | None]:
         raw = self._is_raw(get_raw)
         values = self._trees.shapley_values(self._encode(X))
         if not raw or self.feature_map is None:
             return values, None
-        if not isinstance(values, tuple):
-            return self.feature_map.fold(values)
-        folded, unmapped = zip(*(self.feature_map.fold(v) for v in values), strict=True)
-        joined = tuple(folded) if sp.issparse(folded[0]) else np.stack(folded)
-        return joined, np.stack(unmapped)
+        return fold(values, self.feature_map)
 
     def __repr__(self) -> str:
         raw = "" if self.feature_map is None else f"{self.feature_map.n_raw} raw, "

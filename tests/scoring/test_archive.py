@@ -220,6 +220,14 @@ def test_a_flag_that_says_encrypted_is_refused(saved: Path) -> None:
         load(saved)
 
 
+@pytest.mark.parametrize("wrong", [None, 3])
+def test_a_directory_that_is_no_path_is_refused(wrong: Any, scoring: TreeScoringExplainer) -> None:
+    with pytest.raises(InputError, match="`directory` is .*; expected a path.*[Pp]ass"):
+        load(wrong)
+    with pytest.raises(InputError, match="`directory` is .*; expected a path"):
+        save(scoring, wrong)
+
+
 @pytest.mark.parametrize("content", [b"", b"not a zip", pickle.dumps({"a": 1})])
 def test_something_that_is_no_zip_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).write_bytes(content)

@@ -31,9 +31,10 @@ from small_models import (
     teacher,
 )
 
-from automl_explain import LGBMExplainableModel, MimicExplainer, TreeScoringExplainer, load, save
+from automl_explain import FeatureMap, LGBMExplainableModel, MimicExplainer, TreeScoringExplainer, load, save
 from automl_explain.exceptions import (
     ConflictingTransformationsError,
+    DataError,
     InputError,
     LowFidelityWarning,
     MissingRawTransformationsError,
@@ -275,6 +276,27 @@ def test_transformations_and_maps_together_are_refused(transformed: MimicExplain
         TreeScoringExplainer(transformed, feature_maps=[np.eye(5)])
 
 
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ([[40.0, 0.0, "A"]], "`X` must be a pandas DataFrame.*got list"),
+        (None, "`X` must be a pandas DataFrame.*got NoneType"),
+        (raw_rows(3).iloc[:0], "`X` has no rows"),
+        (raw_rows(3).drop(columns="pay"), "pay.*Pass rows"),
+        (raw_rows(3).assign(age="old"), "cannot transform the rows: .*old"),
+    ],
+    ids=["list", "None", "empty", "missing column", "text in a number"],
+)
+def test_raw_rows_that_cannot_be_transformed_are_refused(transformed: MimicExplainer, wrong: Any, message: str) -> None:
+    with pytest.raises((InputError, DataError), match=message):
+        TreeScoringExplainer(transformed).explain(wrong)
+
+
+def test_a_series_is_one_raw_row(transformed: MimicExplainer) -> None:
+    scoring, X = TreeScoringExplainer(transformed), raw_rows(3)
+    np.testing.assert_array_equal(scoring.explain(X.iloc[0]), scoring.explain(X.iloc[[0]]))
+
+
 @each_task
 @each_kind
 def test_joblib_keeps_every_bit(task: str, kind: str) -> None:
@@ -358,6 +380,39 @@ def test_a_map_of_another_width_is_refused() -> None:
 def test_names_of_another_number_are_refused(argument: str, n: int) -> None:
     with pytest.raises(InputError, match=f"`{argument}` has 2 names for {n} features; pass one name per feature"):
         scoring_of("binary", "array", **{argument: ["p", "q"]})
+
+
+def test_names_in_another_order_than_those_of_training_are_refused() -> None:
+    explainer = shared_wrapper("binary", "frame").explainer
+    turned = FeatureMap.from_matrix(np.eye(4), raw_names=list("abcd"), engineered_names=NAMES[::-1])
+    with pytest.raises(InputError, match="The feature map makes 'x3'.*in another order"):
+        TreeScoringExplainer(explainer, feature_maps=[turned])
+    with pytest.raises(InputError, match="`engineered_features`.*in another order"):
+        TreeScoringExplainer(explainer, engineered_features=NAMES[::-1])
+    with pytest.raises(InputError, match="in another order"):
+        scoring_of("binary", "frame", raw_features=RAW_NAMES[::-1])
+    other = FeatureMap.from_matrix(np.eye(4), raw_names=list("abcd"), engineered_names=list("wxyz"))
+    assert TreeScoringExplainer(explainer, feature_maps=[other]).raw_features == list("abcd")
+
+
+@pytest.mark.parametrize(
+    "name", ["classes", "output_unit", "link", "fidelity", "method", "feature_map", "expected_values"]
+)
+def test_what_it_was_made_with_cannot_be_changed(name: str, life: Any) -> None:
+    scoring = life(scoring_of("binary", "array"))
+    with pytest.raises(AttributeError):
+        setattr(scoring, name, None)
+    scoring.classes.append("another")
+    assert len(scoring.classes) == 2
+
+
+@pytest.mark.parametrize("wrong", ["no", 1, [True]])
+def test_get_raw_is_yes_or_no(wrong: Any) -> None:
+    scoring, X = scoring_of("binary", "array"), rows("array", 5)
+    for use in (scoring.explain, scoring.explanation):
+        with pytest.raises(InputError, match="`get_raw` is .*; expected True, False or None"):
+            use(X, get_raw=wrong)
+    np.testing.assert_array_equal(scoring.explain(X, np.True_), scoring.explain(X, get_raw=True))
 
 
 def test_rows_of_another_width_are_refused() -> None:
