@@ -12,6 +12,8 @@ from automl_explain.exceptions import InputError
 
 Rows = Literal["held-out", "eval"]
 _ROW_WORDS = {"held-out": "held-out", "eval": "evaluation"}
+# Relative: sums of equal numbers differ in the last bits, and learners keep labels as float32.
+_SUM_ROUNDING, _LABEL_ROUNDING = 1e-14, 1e-6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,9 +24,9 @@ class Fidelity:
 
     Parameters
     ----------
-    r2 : float
+    r2 : float or None
         R2 in the output unit (log-odds or target), the mean over the outputs. 1 is perfect, 0 is as
-        good as a constant.
+        good as a constant. None for a single row, which has no spread to compare with.
     r2_probability : float or None
         R2 of the probabilities, the mean over the classes.
     r2_probability_per_class : tuple of float or None
@@ -45,7 +47,7 @@ class Fidelity:
     Fidelity(R2 0.500 of target on 3 held-out rows)
     """
 
-    r2: float
+    r2: float | None
     r2_probability: float | None
     r2_probability_per_class: tuple[float, ...] | None
     agreement: float | None
@@ -87,8 +89,8 @@ class Fidelity:
 
         Notes
         -----
-        R2 is that of `sklearn.metrics.r2_score`: a constant column gives 1 if it is reproduced and
-        0 if it is not.
+        R2 is that of `sklearn.metrics.r2_score`: a constant column gives 1 if it is reproduced, to
+        within rounding, and 0 if it is not.
         """
         if rows not in _ROW_WORDS:
             raise InputError(f"`rows` must be 'held-out' or 'eval'; got {rows!r}.")
@@ -101,10 +103,10 @@ class Fidelity:
             p, q = _pair(teacher_proba, surrogate_proba, "proba")
             if len(p) != len(wanted):
                 raise InputError(f"The outputs have {len(wanted)} rows, the probabilities {len(p)}; they must agree.")
-            per_class = tuple(_r2(p, q).tolist())
+            per_class = None if len(p) == 1 else tuple(_r2(p, q).tolist())
             agreement = float(np.mean(p.argmax(axis=1) == q.argmax(axis=1)))
         return cls(
-            r2=float(_r2(wanted, got).mean()),
+            r2=None if len(wanted) == 1 else float(_r2(wanted, got).mean()),
             r2_probability=None if per_class is None else float(np.mean(per_class)),
             r2_probability_per_class=per_class,
             agreement=agreement,
@@ -135,7 +137,7 @@ class Fidelity:
         if data["rows"] not in _ROW_WORDS:
             raise InputError(f"`rows` must be 'held-out' or 'eval'; got {data['rows']!r}.")
         return cls(
-            r2=float(data["r2"]),
+            r2=_from_json(data["r2"]),
             r2_probability=_from_json(data["r2_probability"]),
             r2_probability_per_class=None if per_class is None else tuple(float(r) for r in per_class),
             agreement=_from_json(data["agreement"]),
@@ -147,10 +149,11 @@ class Fidelity:
 
     def __str__(self) -> str:
         # Classifiers are read in probabilities; the log-odds of a sure teacher may differ wildly and change nothing.
-        regression = self.r2_probability is None
-        score = self.r2 if self.r2_probability is None else self.r2_probability
+        regression = self.agreement is None
+        score = self.r2 if regression else self.r2_probability
         where = f"on {self.n_rows:,} {_ROW_WORDS[self.rows]} row{'' if self.n_rows == 1 else 's'}"
-        text = f"R2 {score:.3f} of {'target' if regression else 'probability'} {where}"
+        of = "target" if regression else "probability"
+        text = f"R2 of {of} unknown {where}" if score is None else f"R2 {score:.3f} of {of} {where}"
         return text if self.agreement is None else f"{text}, agreement {100 * self.agreement:.1f} %"
 
     def __repr__(self) -> str:
@@ -170,12 +173,14 @@ def _pair(teacher: Any, surrogate: Any, what: str) -> tuple[np.ndarray, np.ndarr
 
 def _r2(wanted: np.ndarray, got: np.ndarray) -> np.ndarray:
     """R2 of each column."""
-    constant = np.ptp(wanted, axis=0) == 0
     with np.errstate(invalid="ignore", over="ignore"):
+        size = np.abs(wanted).max(axis=0)
+        constant = np.ptp(wanted, axis=0) <= _SUM_ROUNDING * size
+        met = np.abs(wanted - got).max(axis=0) <= _LABEL_ROUNDING * size
         residual = ((wanted - got) ** 2).sum(axis=0)
         # A constant column has no spread of its own, but its mean may round to one.
         spread = np.where(constant, 1.0, ((wanted - wanted.mean(axis=0)) ** 2).sum(axis=0))
-    result: np.ndarray = np.where(constant, (residual == 0).astype(np.float64), 1.0 - residual / spread)
+    result: np.ndarray = np.where(constant, met.astype(np.float64), 1.0 - residual / spread)
     return result
 
 

@@ -39,6 +39,27 @@ def test_a_constant_column_is_one_if_reproduced_and_zero_if_not():
     assert Fidelity.measure(constant, constant + np.array([0.0, 1.0]), rows="eval").r2 == 0.5
 
 
+@pytest.mark.parametrize("constant", [0.1, -3.0, 1e9 / 7, 1e-9])
+def test_a_constant_reproduced_to_rounding_is_reproduced(constant):
+    # Labels pass through float32 in the surrogate; a teacher may round by the last bit from row to row.
+    wanted = constant + np.spacing(constant) * np.array([0, 1, -1, 0])
+    got = np.full(4, np.float32(constant), dtype=np.float64)
+    assert Fidelity.measure(wanted, got, rows="eval").r2 == 1.0
+    assert Fidelity.measure(wanted, got * 1.001, rows="eval").r2 == 0.0
+
+
+@pytest.mark.parametrize("proba", [None, np.array([[0.2, 0.8]])])
+def test_a_single_row_has_no_r2(proba):
+    """R2 compares with the spread over rows; one row has none."""
+    fidelity = Fidelity.measure([1.0], [1.5], teacher_proba=proba, surrogate_proba=proba, rows="held-out")
+    assert (fidelity.r2, fidelity.r2_probability, fidelity.r2_probability_per_class) == (None, None, None)
+    assert fidelity.max_absolute_error == 0.5
+    about = "" if proba is None else ", agreement 100.0 %"
+    assert str(fidelity) == f"R2 of {'target' if proba is None else 'probability'} unknown on 1 held-out row{about}"
+    assert repr(fidelity) == f"Fidelity({fidelity})"
+    assert Fidelity.from_json(json.loads(json.dumps(fidelity.to_json(), allow_nan=False))) == fidelity
+
+
 @given(st.integers(0, 1000), st.integers(2, 30), st.integers(1, 4))
 def test_r2_is_that_of_scikit_learn(seed, n_rows, n_outputs):
     rng = np.random.default_rng(seed)
