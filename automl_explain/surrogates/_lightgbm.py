@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
+import functools
+import numbers
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,8 +24,31 @@ _MAX_CLIMB = 20_000_000  # cells times outputs beyond which only the first size 
 _STEP = 25  # trees between two looks at the fidelity
 _CLOSE = 2e-3  # the fewest trees this close to the best are kept
 _WORTH = 5e-3  # what the next, several times dearer size must add to be taken
-_SIZE_KEYS = {"n_estimators", "num_leaves", "max_depth"}
-_ALIASES = {"min_child_samples": "min_data_in_leaf", "reg_lambda": "lambda_l2", "reg_alpha": "lambda_l1"}
+# For a LightGBM that does not tell its names.
+_USEFUL = {
+    "num_iterations": ("n_iter", "num_trees", "num_rounds", "num_boost_round", "n_estimators"),
+    "num_leaves": ("num_leaf", "max_leaves", "max_leaf_nodes"),
+    "boosting": ("boost", "boosting_type"),
+    "objective": ("loss", "application"),
+    "num_class": ("num_classes",),
+    "linear_tree": ("linear_trees",),
+    "min_data_in_leaf": ("min_child_samples",),
+    "min_sum_hessian_in_leaf": ("min_child_weight",),
+    "lambda_l1": ("reg_alpha",),
+    "lambda_l2": ("reg_lambda",),
+    "feature_fraction": ("colsample_bytree",),
+    "bagging_fraction": ("subsample",),
+    "bagging_freq": ("subsample_freq",),
+    "verbosity": ("verbose",),
+    **dict.fromkeys(("max_depth", "learning_rate", "max_bin", "cat_smooth", "monotone_constraints", "seed"), ()),
+}
+_OWN_NAMES = {"num_iterations": "n_estimators"}  # LightGBM's main name -> the name here
+# Main names -> why they are not the caller's to choose.
+_FIXED = {
+    "objective": "it follows from the task",
+    "num_class": "there is one ensemble for each class",
+    "linear_tree": "Shapley values need leaves that are constant",
+}
 
 
 class LGBMExplainableModel:
@@ -48,7 +74,14 @@ class LGBMExplainableModel:
     random_state : int, default 0
         Seed.
     **params
-        More LightGBM parameters (``learning_rate``, ``min_child_samples``, ...).
+        More LightGBM parameters (``learning_rate``, ``min_child_samples``, ...), under any name that
+        LightGBM knows.
+
+    Raises
+    ------
+    InputError
+        If LightGBM knows no such parameter, one is given twice, the size is too small, or the
+        parameter would change what is learnt: the objective, boosting other than ``"gbdt"``, linear trees.
 
     Examples
     --------
@@ -71,11 +104,14 @@ class LGBMExplainableModel:
         **params: Any,
     ) -> None:
         self.n_jobs = os.cpu_count() or 1 if n_jobs is None or n_jobs < 1 else n_jobs
-        self.params = {"verbose": -1, "seed": random_state, "num_threads": self.n_jobs, "learning_rate": 0.1}
+        self.params = {"verbosity": -1, "seed": random_state, "num_threads": self.n_jobs, "learning_rate": 0.1}
         self.params["deterministic"] = True
-        self.params |= {_ALIASES.get(key, key): value for key, value in params.items()}
-        fixed = n_estimators is not None or num_leaves is not None or "max_depth" in params
-        self._ladder = ((num_leaves or 31, n_estimators or 100, 1.0),) if fixed else _LADDER
+        chosen = _by_main_name({"n_estimators": n_estimators, "num_leaves": num_leaves}, params)
+        trees = _at_least(1, chosen.pop("n_estimators", None), "n_estimators")
+        leaves = _at_least(2, chosen.pop("num_leaves", None), "num_leaves")
+        self.params |= chosen
+        fixed = trees is not None or leaves is not None or "max_depth" in chosen
+        self._ladder = ((leaves or 31, trees or 100, 1.0),) if fixed else _LADDER
         self._fixed = fixed
         self._trees: TreeModel | None = None
 
@@ -152,8 +188,8 @@ class LGBMExplainableModel:
     @property
     def trees(self) -> TreeModel:
         """The fitted ensembles."""
-        if self._trees is None:
-            raise SurrogateNotFittedError("The surrogate is not fitted yet; call `fit` first.")
+        self._check_fitted()
+        assert self._trees is not None
         return self._trees
 
     @property
@@ -173,19 +209,25 @@ class LGBMExplainableModel:
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Class probabilities of shape (n_rows, n_classes), classification only."""
-        if self.trees is not None and self.task_ == "regression":
+        self._check_fitted()
+        if self.task_ == "regression":
             raise InputError("The surrogate learnt a regression, which has no probabilities; use `predict`.")
         return probabilities(self.predict_output(X))
 
     def predict(self, X: Any) -> np.ndarray:
         """Target values, or positions of the likeliest classes, of shape (n_rows,)."""
-        if self.trees is not None and self.task_ == "regression":
+        self._check_fitted()
+        if self.task_ == "regression":
             return self.predict_output(X)[:, 0]
         return np.asarray(self.predict_proba(X).argmax(axis=1))
 
     def shapley_values(self, X: Any) -> np.ndarray | tuple[sp.csr_matrix, ...]:
         """Contributions of every column, see `automl_explain.treeshap.TreeModel.shapley_values`."""
         return self.trees.shapley_values(X)
+
+    def _check_fitted(self) -> None:
+        if self._trees is None:
+            raise SurrogateNotFittedError("The surrogate is not fitted yet; call `fit` first.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -232,6 +274,48 @@ class _Trial:
             found = output if self.task == "regression" else probabilities(output)[:, -targets.shape[1] :]
             scores.append(r2(targets, found))
         return counts, scores
+
+
+@functools.cache
+def _main_names() -> dict[str, str]:
+    """Every name of a parameter -> its main name, as the installed LightGBM has them."""
+    aliases = getattr(lgb.basic, "_ConfigAliases", None)
+    tell = getattr(aliases, "_get_all_param_aliases", None)
+    table = _USEFUL if tell is None else tell()
+    return {name: _OWN_NAMES.get(main, main) for main, names in table.items() for name in (main, *names)}
+
+
+def _by_main_name(size: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters under LightGBM's main names, checked."""
+    known, chosen = _main_names(), {name: value for name, value in size.items() if value is not None}
+    said = {name: name for name in chosen}
+    for name, value in params.items():
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean `{close[0]}`?" if close else "leave it out."
+            raise InputError(f"`{name}` is no parameter of LightGBM; expected one of the known ones: {hint}")
+        main = known[name]
+        if main in said:
+            raise InputError(f"Got both `{said[main]}` and `{name}`, which are one parameter; pass one of them.")
+        if main in _FIXED and value is not False:
+            raise InputError(f"`{name}` is {value!r}, but the surrogate sets it: {_FIXED[main]}. So leave it out.")
+        if main == "boosting" and value not in ("gbdt", "gbrt"):
+            raise InputError(
+                f"`{name}` is {value!r}; expected 'gbdt', the boosting whose trees add up to the output. Leave it out."
+            )
+        said[main], chosen[main] = name, value
+    return chosen
+
+
+def _at_least(least: int, value: Any, name: str) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
+        raise InputError(
+            f"`{name}` is {value!r}; expected a whole number of at least {least}. "
+            "Leave it out and the surrogate sizes itself."
+        )
+    return int(value)
 
 
 def _text(booster: lgb.Booster, n_trees: int, categories: Mapping[int, Sequence[Any]]) -> str:

@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from automl_explain import LGBMExplainableModel
 from automl_explain.exceptions import InputError, SurrogateNotFittedError
 from automl_explain.protocols import SurrogateModel
-from automl_explain.surrogates import log_odds, probabilities
+from automl_explain.surrogates import _lightgbm, log_odds, probabilities
 
 SMALL: dict[str, Any] = {"n_estimators": 20, "num_leaves": 7, "n_jobs": 1}
 
@@ -164,6 +164,14 @@ def test_parameters_reach_lightgbm_under_either_name() -> None:
     assert "[learning_rate: 0.3]" in text
 
 
+@pytest.mark.parametrize("trees", ["num_iterations", "num_boost_round", "n_iter", "num_trees"])
+@pytest.mark.parametrize("leaves", ["max_leaves", "num_leaf", "max_leaf_nodes"])
+def test_a_size_may_have_the_names_lightgbm_knows(trees: str, leaves: str) -> None:
+    surrogate = LGBMExplainableModel(**{trees: 3, leaves: 5}, n_jobs=1)
+    assert not surrogate.sizes_itself
+    assert surrogate.fit(rows(), targets(rows(), "regression")).size_ == {"n_estimators": 3, "num_leaves": 5}
+
+
 def test_fitting_twice_gives_the_same_bits() -> None:
     X = rows(missing=True)
     first, second = (LGBMExplainableModel(**SMALL).fit(X, targets(X, "regression")) for _ in range(2))
@@ -179,11 +187,49 @@ def test_targets_of_another_shape_are_refused(wrong: np.ndarray) -> None:
         LGBMExplainableModel(**SMALL).fit(rows(), wrong)
 
 
-@pytest.mark.parametrize("use", ["model", "expected_values", "predict_output", "shapley_values"])
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"n_estimaters": 5}, "no parameter of LightGBM.*known ones.*did you mean `n_estimators`"),
+        ({"objective": "poisson"}, "`objective`.*leave it out"),
+        ({"loss": "poisson"}, "`loss`.*leave it out"),
+        ({"num_class": 3}, "`num_class`.*leave it out"),
+        ({"linear_tree": True}, "`linear_tree`.*leave it out"),
+        ({"boosting": "rf"}, "`boosting` is 'rf'; expected 'gbdt'"),
+        ({"boosting_type": "dart"}, "`boosting_type` is 'dart'; expected 'gbdt'"),
+        ({"n_estimators": 0}, "`n_estimators` is 0; expected a whole number of at least 1"),
+        ({"n_iter": -1}, "`n_estimators` is -1"),
+        ({"n_estimators": 2.5}, "`n_estimators` is 2.5"),
+        ({"num_leaves": 1}, "`num_leaves` is 1; expected a whole number of at least 2"),
+        ({"n_estimators": 5, "n_iter": 6}, "both `n_estimators` and `n_iter`.*pass one"),
+        ({"reg_lambda": 1.0, "lambda_l2": 2.0}, "both `reg_lambda` and `lambda_l2`.*pass one"),
+    ],
+)
+def test_parameters_it_cannot_follow_are_refused(params: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        LGBMExplainableModel(**params)
+
+
+def test_a_lightgbm_that_does_not_tell_its_names_has_the_useful_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_lightgbm, "_main_names", _lightgbm._main_names.__wrapped__)
+    monkeypatch.delattr(lgb.basic, "_ConfigAliases")
+    assert not LGBMExplainableModel(n_iter=3, min_child_samples=5).sizes_itself
+    with pytest.raises(InputError, match="`n_iters` is no parameter"):
+        LGBMExplainableModel(n_iters=3)
+
+
+def test_parameters_that_say_what_it_does_anyway_are_taken() -> None:
+    surrogate = LGBMExplainableModel(**SMALL, boosting="gbdt", linear_tree=False, seed=3)
+    assert "[seed: 3]" in surrogate.fit(rows(), targets(rows(), "regression")).trees.texts[0]
+
+
+@pytest.mark.parametrize(
+    "use", ["model", "expected_values", "predict_output", "shapley_values", "predict", "predict_proba"]
+)
 def test_a_surrogate_not_fitted_says_so(use: str) -> None:
     surrogate = LGBMExplainableModel()
     with pytest.raises(SurrogateNotFittedError, match="not fitted yet; call `fit` first"):
-        getattr(surrogate, use)(rows()) if use in ("predict_output", "shapley_values") else getattr(surrogate, use)
+        getattr(surrogate, use)(rows()) if use[:7] in ("predict", "shapley") else getattr(surrogate, use)
 
 
 def test_rows_and_targets_are_not_changed() -> None:
