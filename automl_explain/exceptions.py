@@ -15,11 +15,10 @@
     |   `-- UnknownTransformerError                a featurization step whose lineage is unknown
     |-- SelfCheckError (RuntimeError)              the model and its parts predict differently
     |-- SurrogateNotFittedError (RuntimeError)     a surrogate is used before ``fit``
-    |-- StorageError (RuntimeError)                something saved cannot be written or read
-    |   |-- AlreadyExistsError (FileExistsError)   the target is there and may not be overwritten
-    |   |-- NotFoundError (FileNotFoundError)      nothing is saved under that name
-    |   `-- CorruptFileError (ValueError)          the file is damaged, foreign or from a newer version
-    `-- MissingExtraError (ImportError)            an optional package is not installed
+    `-- StorageError (RuntimeError)                something saved cannot be written or read
+        |-- AlreadyExistsError (FileExistsError)   the target is there and may not be overwritten
+        |-- NotFoundError (FileNotFoundError)      nothing is saved under that name
+        `-- CorruptFileError (ValueError)          the file is damaged, foreign or from a newer version
 
 Warnings: `ExplanationWarning` (a ``UserWarning``) with `UnmappedFeaturesWarning` and
 `LowFidelityWarning` below it.
@@ -39,7 +38,6 @@ __all__ = [
     "LowFidelityWarning",
     "MissingEvalDataError",
     "MissingExplanationTypesError",
-    "MissingExtraError",
     "MissingLocalValuesError",
     "MissingRawTransformationsError",
     "NotFoundError",
@@ -118,10 +116,6 @@ class NotFoundError(StorageError, FileNotFoundError):
 
 class CorruptFileError(StorageError, ValueError):
     """The file is damaged, was changed, is not ours, or comes from a newer version."""
-
-
-class MissingExtraError(AutoMLExplainError, ImportError):
-    """An optional package is missing; the message holds the command that installs it."""
 
 
 class ExplanationWarning(UserWarning):

@@ -51,7 +51,6 @@ def test_every_warning_is_a_user_warning_below_one_root(kind: type[Warning]) -> 
         ("AlreadyExistsError", FileExistsError),
         ("NotFoundError", FileNotFoundError),
         ("CorruptFileError", ValueError),
-        ("MissingExtraError", ImportError),
     ],
 )
 def test_those_who_know_only_builtin_errors_catch_the_one_that_fits(name: str, builtin: type[Exception]) -> None:
