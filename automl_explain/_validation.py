@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from automl_explain.exceptions import DataError, InputError
+from automl_explain.exceptions import DataError, ExplanationWarning, InputError
 
 TASKS = ("classification", "regression", "forecasting")
 
@@ -35,6 +36,20 @@ def check_task(task: Any) -> str:
     if task not in TASKS:
         raise InputError(f"`task` must be one of {', '.join(map(repr, TASKS))}; got {task!r}.")
     return str(task)
+
+
+def check_count(value: Any, argument: str) -> None:
+    """Refuse what is no whole number of at least 1.
+
+    Raises
+    ------
+    InputError
+        If it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise InputError(f"`{argument}` must be a whole number; got {value!r}. Pass an int, such as 5000.")
+    if value < 1:
+        raise InputError(f"`{argument}` must be at least 1; got {value}.")
 
 
 def as_table(rows: Any, argument: str, *, width: int | None = None) -> Any:
@@ -72,7 +87,8 @@ def raw_table(rows: Any, argument: str) -> Any:
     Raises
     ------
     InputError
-        If they are something else, have no rows, or two columns share a name.
+        If they are something else, have no rows, two columns share a name, or a name is neither text nor
+        a whole number.
     """
     rows = as_table(rows, argument)
     if isinstance(rows, pd.DataFrame):
@@ -82,6 +98,12 @@ def raw_table(rows: Any, argument: str) -> Any:
             raise InputError(f"`{argument}` has several columns named {listed(twice)}; give every column its own name.")
         if isinstance(rows.columns, pd.MultiIndex):
             raise InputError(f"`{argument}` has column names of several levels; flatten them to one name per column.")
+        odd = [n for n in names if isinstance(n, bool) or not isinstance(n, (str, int, np.integer))]
+        if odd:
+            raise InputError(
+                f"`{argument}` has column names that are neither text nor whole numbers: {listed(odd)}. Rename them, "
+                f"for example with {argument}.columns = {argument}.columns.map(str), before the model is fitted."
+            )
     return rows
 
 
@@ -93,18 +115,17 @@ def same_columns(X: Any, X_test: Any) -> Any:
     InputError
         If the number or the names of the columns differ.
     """
+    framed = isinstance(X, pd.DataFrame) and isinstance(X_test, pd.DataFrame)
+    apart = _apart(list(X.columns), list(X_test.columns)) if framed else ""
     if X.shape[1] != X_test.shape[1]:
         raise InputError(
-            f"`X` has {X.shape[1]} columns and `X_test` has {X_test.shape[1]}; both must hold the raw columns that the "
-            "model was trained on."
+            f"`X` has {X.shape[1]} columns and `X_test` has {X_test.shape[1]}{apart and f' ({apart})'}; both must hold "
+            "the raw columns that the model was trained on."
         )
-    if not (isinstance(X, pd.DataFrame) and isinstance(X_test, pd.DataFrame)):
+    if apart:
+        raise InputError(f"`X_test` lacks columns of `X` ({apart}). Pass the same raw columns in both.")
+    if not framed or list(X.columns) == list(X_test.columns):
         return X_test
-    if list(X.columns) == list(X_test.columns):
-        return X_test
-    missing = [c for c in X.columns if c not in set(X_test.columns)]
-    if missing:
-        raise InputError(f"`X_test` lacks columns of `X`: {listed(missing)}. Pass the same raw columns in both.")
     return X_test[list(X.columns)]
 
 
@@ -147,18 +168,43 @@ def present_targets(values: np.ndarray, argument: str) -> np.ndarray:
     return ~missing
 
 
+def check_labels(y: np.ndarray, classes: Sequence[Any]) -> None:
+    """Labels that the model has never seen are another column, or another coding of the target.
+
+    Raises
+    ------
+    DataError
+        If the model knows none of them; some unknown labels are warned of.
+    """
+    given = list(dict.fromkeys(y.tolist()))
+    known = set(classes)
+    unknown = [label for label in given if label not in known]
+    if len(unknown) == len(given):
+        raise DataError(
+            f"`y` holds the labels {listed(given)}, and the model knows {listed(classes)}. Pass the target that the "
+            "model was fitted on, coded in the same way."
+        )
+    if unknown:
+        warn(
+            f"`y` holds labels that the model does not know: {listed(unknown)}; it knows {listed(classes)}. Their rows "
+            "are kept; leave them out if they are mistakes.",
+            ExplanationWarning,
+        )
+
+
 def raw_names(features: Iterable[Any] | None, tables: Sequence[Any]) -> tuple[str | int, ...] | None:
     """Raw names: ``features`` if given, else the columns of the first DataFrame, else None.
 
     Raises
     ------
     InputError
-        If ``features`` has another length than the tables have columns.
+        If ``features`` has another length than the tables have columns, or their names in another order.
     """
     width = tables[0].shape[1] if tables else None
+    frame = next((t for t in tables if isinstance(t, pd.DataFrame)), None)
+    own = None if frame is None else tuple(_plain_name(c) for c in frame.columns)
     if features is None:
-        frame = next((t for t in tables if isinstance(t, pd.DataFrame)), None)
-        return None if frame is None else tuple(_plain_name(c) for c in frame.columns)
+        return own
     names = tuple(_plain_name(f) for f in features)
     if width is not None and len(names) != width:
         raise InputError(
@@ -166,6 +212,11 @@ def raw_names(features: Iterable[Any] | None, tables: Sequence[Any]) -> tuple[st
         )
     if len(set(map(str, names))) < len(names):
         raise InputError("`features` holds the same name twice; give every raw column its own name.")
+    if own is not None and names != own and set(names) == set(own):
+        raise InputError(
+            f"`features` is {listed(names)}, but the order of the columns is {listed(own)}. Pass the names in the "
+            "order of the columns, or leave `features` out."
+        )
     return names
 
 
@@ -173,6 +224,15 @@ def listed(names: Sequence[Any], most: int = 8) -> str:
     """Names for a message, the first few."""
     shown = ", ".join(repr(n) for n in names[:most])
     return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _apart(wanted: list[Any], given: list[Any]) -> str:
+    """Which names are missing and which are surplus, with a close match; empty where the names are the same."""
+    missing = [c for c in wanted if c not in set(given)]
+    surplus = [c for c in given if c not in set(wanted)]
+    close = difflib.get_close_matches(str(missing[0]), [str(c) for c in surplus], n=1) if missing else []
+    parts = [f"{what}: {listed(names)}" for what, names in (("missing", missing), ("surplus", surplus)) if names]
+    return "; ".join(parts) + (f"; did you mean {close[0]!r} for {missing[0]!r}?" if close else "")
 
 
 def _plain_name(name: Any) -> str | int:

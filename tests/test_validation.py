@@ -87,8 +87,34 @@ def test_columns_in_another_order_are_put_in_order_and_other_names_refused() -> 
     X = pd.DataFrame({"a": [1], "b": [2]})
     assert list(v.same_columns(X, X[["b", "a"]]).columns) == ["a", "b"]
     assert v.same_columns(X, X) is X
-    with pytest.raises(InputError, match="`X_test` lacks columns of `X`: 'b'"):
+    with pytest.raises(InputError, match=r"`X_test` lacks columns of `X` \(missing: 'b'; surplus: 'z'\)"):
         v.same_columns(X, pd.DataFrame({"a": [1], "z": [2]}))
+
+
+def test_a_surplus_column_and_a_close_name_are_told() -> None:
+    X = pd.DataFrame({"income": [1], "age": [2]})
+    with pytest.raises(
+        InputError, match=r"'income'; surplus: 'incomes'; did you mean 'incomes' for 'income'\?\)\. Pass"
+    ):
+        v.same_columns(X, X.rename(columns={"income": "incomes"}))
+    with pytest.raises(InputError, match=r"`X_test` has 3 \(surplus: 'target'\); both must hold"):
+        v.same_columns(X, X.assign(target=0))
+    with pytest.raises(InputError, match=r"`X_test` has 1 \(missing: 'income'\); both must hold"):
+        v.same_columns(X, X[["age"]])
+
+
+@pytest.mark.parametrize("name", [pd.Timestamp("2024-01-01"), 2.5, ("a", 1), None, True], ids=repr)
+def test_column_names_that_cannot_be_saved_are_refused_at_the_door(name: Any) -> None:
+    rows = pd.DataFrame([[1, 2]], columns=pd.Index(["a", name], dtype=object, tupleize_cols=False))
+    with pytest.raises(InputError, match=r"`X_test` has column names that are neither text nor whole .*Rename them"):
+        v.raw_table(rows, "X_test")
+
+
+def test_features_that_are_the_columns_in_another_order_are_refused() -> None:
+    frame = pd.DataFrame({"a": [1], "b": [2]})
+    with pytest.raises(InputError, match=r"`features` is 'b', 'a', but the order of the columns is 'a', 'b'\. Pass"):
+        v.raw_names(["b", "a"], [frame])
+    assert v.raw_names(["b", "c"], [frame]) == ("b", "c")
 
 
 @pytest.mark.parametrize(
