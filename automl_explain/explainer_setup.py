@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import html
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import joblib
 import numpy as np
@@ -15,13 +15,30 @@ from sklearn.model_selection import train_test_split
 
 from automl_explain._registry import load
 from automl_explain._schema import TableSchema
-from automl_explain._validation import check_task, labels, listed, present_targets, raw_names, raw_table, same_columns
+from automl_explain._validation import (
+    check_count,
+    check_labels,
+    check_task,
+    labels,
+    listed,
+    present_targets,
+    raw_names,
+    raw_table,
+    same_columns,
+)
 from automl_explain.adapters import adapter_for, refusal
-from automl_explain.exceptions import AutoMLExplainError, InputError, SelfCheckError, UnsupportedModelError
+from automl_explain.exceptions import (
+    AutoMLExplainError,
+    DataError,
+    InputError,
+    SelfCheckError,
+    UnsupportedModelError,
+)
 from automl_explain.feature_map import FeatureMap
 from automl_explain.protocols import PipelineAdapter
 
 _CHECKED_ROWS = 256
+_T = TypeVar("_T")
 _DEFAULT_SURROGATE = "automl_explain.surrogates:LGBMExplainableModel"
 
 
@@ -38,15 +55,16 @@ class AutoMLExplainerSetup:
     automl_featurizer : object or None
         Its featurization.
     X_transform : DataFrame, ndarray or csr_matrix of shape (n_rows, n_engineered), or None
-        Engineered training rows; None without ``X``.
+        Engineered training rows; None without ``X``. To save memory, rows are not copied: where the
+        model reads the raw columns these are the rows as given, so leave them unchanged.
     X_test_transform : DataFrame, ndarray or csr_matrix of shape (n_eval, n_engineered), or None
         Engineered rows to explain.
     X_test_raw : DataFrame, ndarray or csr_matrix of shape (n_eval, n_raw), or None
-        The same rows before featurization.
+        The same rows before featurization; not copied either.
     y, y_test : ndarray of shape (n_rows,) or (n_eval,), or None
-        Targets of those rows.
+        Targets of those rows; read-only copies.
     engineered_feature_names, raw_feature_names : list
-        Names, in the order of the columns.
+        Names, in the order of the columns; a fresh list each time, like ``classes``.
     feature_map : FeatureMap of shape (n_raw, n_engineered)
         Which raw column feeds which engineered feature.
     classes : list or None
@@ -70,14 +88,27 @@ class AutoMLExplainerSetup:
     X_test_raw: Any
     y: np.ndarray | None
     y_test: np.ndarray | None
-    engineered_feature_names: list[str | int]
-    raw_feature_names: list[str | int]
     feature_map: FeatureMap
-    classes: list[Any] | None
     surrogate_model: type
     surrogate_model_params: dict[str, Any]
     automl_run: Any
     task: str
+    _classes: tuple[Any, ...] | None
+
+    @property
+    def engineered_feature_names(self) -> list[str | int]:
+        """Names of the engineered features, in the order of the columns."""
+        return list(self.feature_map.engineered_names)
+
+    @property
+    def raw_feature_names(self) -> list[str | int]:
+        """Names of the raw columns, in their order."""
+        return list(self.feature_map.raw_names)
+
+    @property
+    def classes(self) -> list[Any] | None:
+        """Original labels in the order of the estimator's outputs."""
+        return None if self._classes is None else list(self._classes)
 
     def _lines(self) -> list[tuple[str, str]]:
         model = type(self.automl_pipeline).__name__
@@ -161,7 +192,8 @@ def automl_setup_model_explanations(
     InputError
         If an argument does not fit the others.
     DataError
-        If all targets are missing.
+        If all targets are missing, ``y`` holds only labels that the model does not know, or the model's
+        library cannot read the rows (its own error is the cause).
     UnsupportedModelError
         If the model cannot be explained; `UnknownTransformerError` names a featurization step whose
         lineage is unknown.
@@ -186,8 +218,7 @@ def automl_setup_model_explanations(
         raise InputError("`X`, `X_test` and `y` are all None; pass training rows, rows to explain, or both.")
     if X is None and X_test is None:
         raise InputError("`X` and `X_test` are both None; `y` alone gives nothing to explain.")
-    if max_eval_rows < 1:
-        raise InputError(f"`max_eval_rows` must be at least 1; got {max_eval_rows}.")
+    check_count(max_eval_rows, "max_eval_rows")
     X = None if X is None else raw_table(X, "X")
     X_test = None if X_test is None else raw_table(X_test, "X_test")
     if X is not None and X_test is not None:
@@ -200,6 +231,8 @@ def automl_setup_model_explanations(
     _check_model_task(adapter, task)
     names = names if names is not None else _default_names(adapter, tables[0].shape[1])
     X, y = _with_targets(X, y, "y")
+    if y is not None and adapter.classes is not None:
+        check_labels(y, adapter.classes)
     X_test, y_test = _with_targets(X_test, y_test, "y_test")
     if downsample and X_test is not None and X_test.shape[0] > max_eval_rows:
         kept = _sample(
@@ -208,11 +241,11 @@ def automl_setup_model_explanations(
         X_test, y_test = _take(X_test, kept), None if y_test is None else y_test[kept]
     first = X if X is not None else X_test
     feature_map = dataclasses.replace(
-        adapter.feature_map(first, names),
+        _asked(lambda: adapter.feature_map(first, names), "trace the columns of", "X" if X is not None else "X_test"),
         raw_schema=TableSchema.of(first, None if isinstance(first, pd.DataFrame) else names),
     )
-    Z = None if X is None else _floating(adapter.transform(X))
-    Z_test = None if X_test is None else _floating(adapter.transform(X_test))
+    Z = None if X is None else _asked(lambda: _floating(adapter.transform(X)), "transform", "X")
+    Z_test = None if X_test is None else _asked(lambda: _floating(adapter.transform(X_test)), "transform", "X_test")
     for made in (Z, Z_test):
         if made is not None and made.shape[1] != feature_map.n_engineered:
             raise UnsupportedModelError(
@@ -229,16 +262,14 @@ def automl_setup_model_explanations(
         X_transform=Z,
         X_test_transform=Z_test,
         X_test_raw=X_test,
-        y=y,
-        y_test=y_test,
-        engineered_feature_names=list(feature_map.engineered_names),
-        raw_feature_names=list(feature_map.raw_names),
+        y=_read_only(y),
+        y_test=_read_only(y_test),
         feature_map=feature_map,
-        classes=_classes(adapter, y) if X is not None or y is not None else None,
         surrogate_model=load(_DEFAULT_SURROGATE),
         surrogate_model_params=_surrogate_params(Z if Z is not None else Z_test, feature_map),
         automl_run=automl_run,
         task=adapter.task,
+        _classes=_classes(adapter, y) if X is not None or y is not None else None,
     )
 
 
@@ -305,6 +336,14 @@ def _with_targets(X: Any, y: Any, argument: str) -> tuple[Any, np.ndarray | None
     return (None if X is None else _take(X, np.flatnonzero(present))), values[present]
 
 
+def _read_only(targets: np.ndarray | None) -> np.ndarray | None:
+    if targets is None:
+        return None
+    targets = targets.copy()
+    targets.setflags(write=False)
+    return targets
+
+
 def _sample(n_rows: int, strata: np.ndarray | None, n_kept: int, random_state: int) -> np.ndarray:
     everything = np.arange(n_rows)
     try:
@@ -328,14 +367,31 @@ def _floating(rows: Any) -> Any:
     return rows if isinstance(rows, (pd.DataFrame, np.ndarray)) else np.asarray(rows)
 
 
+def _asked(ask: Callable[[], _T], purpose: str, argument: str) -> _T:
+    """What the model's library answers; what it raises becomes a DataError that says which rows it was about."""
+    try:
+        return ask()
+    except (AutoMLExplainError, MemoryError, Warning):
+        raise
+    except Exception as error:
+        raise DataError(
+            f"The model could not {purpose} `{argument}` ({type(error).__name__}: {error}). Expected are the columns, "
+            "types and kinds of values that it was fitted on, and numbers as predictions. Pass rows that "
+            "`fitted_model.predict` takes."
+        ) from error
+
+
 def _self_check(adapter: PipelineAdapter, X: Any, Z: Any) -> None:
     """Predicting on engineered rows must give what the model itself gives on the raw rows."""
     n_rows = X.shape[0]
     at = np.unique(np.linspace(0, n_rows - 1, min(n_rows, _CHECKED_ROWS)).astype(int))
-    own = np.asarray(adapter.predict_raw(_take(X, at)), dtype=np.float64)
-    ours = np.asarray(adapter.predict_engineered(_take(Z, at)), dtype=np.float64)
+    raw, engineered = _take(X, at), _take(Z, at)
+    own = _asked(lambda: np.asarray(adapter.predict_raw(raw), dtype=np.float64), "predict numbers from", "X")
+    ours = _asked(
+        lambda: np.asarray(adapter.predict_engineered(engineered), dtype=np.float64), "predict numbers from", "X"
+    )
     if own.shape == ours.shape and np.allclose(own, ours, rtol=1e-6, atol=1e-9, equal_nan=True):
-        _refuse_several_targets(adapter, own, _take(Z, at[:1]))
+        _refuse_several_targets(adapter, own, _take(engineered, np.array([0])))
         return
     apart = (
         "their shapes differ"
@@ -363,12 +419,12 @@ def _refuse_several_targets(adapter: PipelineAdapter, output: np.ndarray, first:
         )
 
 
-def _classes(adapter: PipelineAdapter, y: np.ndarray | None) -> list[Any] | None:
+def _classes(adapter: PipelineAdapter, y: np.ndarray | None) -> tuple[Any, ...] | None:
     if adapter.task != "classification":
         return None
     if adapter.classes is not None:
-        return list(adapter.classes)
-    return None if y is None else [c.item() if isinstance(c, np.generic) else c for c in np.unique(y)]
+        return tuple(adapter.classes)
+    return None if y is None else tuple(c.item() if isinstance(c, np.generic) else c for c in np.unique(y))
 
 
 def _surrogate_params(Z: Any, feature_map: FeatureMap) -> dict[str, Any]:

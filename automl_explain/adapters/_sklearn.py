@@ -200,5 +200,5 @@ def _has_several_targets(model: Any) -> bool:
     # Elsewhere the attributes may mean something else.
     if not type(model).__module__.startswith("sklearn.") or hasattr(model, "predict_proba"):
         return False
-    weights = getattr(model, "coef_", None)
+    weights: Any = getattr(model, "coef_", None)
     return getattr(model, "n_outputs_", 1) > 1 or (np.ndim(weights) == 2 and np.shape(weights)[0] > 1)
