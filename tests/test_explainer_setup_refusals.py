@@ -131,7 +131,7 @@ def test_targets_are_read_only_copies(model: Pipeline, X: pd.DataFrame, y: np.nd
 def test_changing_a_list_of_names_or_classes_changes_no_setup(model: Pipeline, X: pd.DataFrame, y: np.ndarray) -> None:
     setup = set_up(model, X=X, y=y)
     for name in ("classes", "raw_feature_names", "engineered_feature_names"):
-        before = getattr(setup, name)
-        assert type(before) is list
+        assert type(getattr(setup, name)) is list
+        before = tuple(getattr(setup, name))
         getattr(setup, name).append(9)
-        assert getattr(setup, name) == before
+        assert tuple(getattr(setup, name)) == before
