@@ -1,6 +1,8 @@
-"""The compiled kernels."""
+"""The compiled kernels that score rows."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -43,3 +45,228 @@ def predict(  # type: ignore[no-untyped-def]
                         goes_left = default_left[node]
                 node = np.int64(left[node] if goes_left else right[node])
             result[r, output[t]] += value[node]
+
+
+class Ranking(NamedTuple):
+    """What `rank_dense` and `rank_csr` need: see `Columns`; ``zero`` is the rank of an absent cell."""
+
+    feature: np.ndarray  # of each column
+    kind: np.ndarray
+    cut_ptr: np.ndarray
+    cuts: np.ndarray
+    zero: np.ndarray
+    column_ptr: np.ndarray  # columns of each feature: numbers column_ptr[f]:column_ptr[f + 1]
+
+
+class Questions(NamedTuple):
+    """Leaves of the exact quadrature, see `Leaves`; slots say where a player's value is added, by which weight."""
+
+    value: np.ndarray
+    output: np.ndarray
+    player_ptr: np.ndarray
+    player: np.ndarray
+    share: np.ndarray
+    condition_ptr: np.ndarray
+    column: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    missing: np.ndarray
+    ranks: np.ndarray
+    satisfied: np.ndarray
+    n_players: int
+    slot_ptr: np.ndarray  # (n_outputs * n_players + 1,)
+    slot: np.ndarray
+    weight: np.ndarray
+    nodes: np.ndarray  # row m: the m Gauss-Legendre nodes on (0, 1)
+    node_weights: np.ndarray
+
+
+class Tables(NamedTuple):
+    """Tables of merged leaves, see `automl_explain.treeshap._grouping`."""
+
+    step_ptr: np.ndarray  # steps of each group
+    step_column: np.ndarray
+    step_above: np.ndarray
+    step_size: np.ndarray
+    chunk_ptr: np.ndarray  # chunks of each group: 8 or 4 slots wide
+    start: np.ndarray  # of each chunk in `table`
+    width: np.ndarray
+    slot: np.ndarray  # (n_chunks, 8); the number of slots where there is none
+    table: np.ndarray
+
+
+@compiled
+def rank(x, kind, start, stop, cuts):  # type: ignore[no-untyped-def]
+    """Rank of a cell among the cuts of its column: how many lie below it (binary search)."""
+    if kind == 3:
+        if x != x:
+            return np.int64(cuts[stop - 1])
+        if not (-1.0 < x < stop - start - 2):
+            return np.int64(cuts[stop - 2])
+        return np.int64(cuts[start + np.int64(x)])
+    if x != x:
+        if kind != 0:
+            return stop - start + 1
+        x = 0.0
+    elif kind == 1 and -_ZERO <= x <= _ZERO:
+        return stop - start + 1
+    low, n = start, stop - start
+    while n > 0:
+        half = n >> 1
+        if cuts[low + half] < x:
+            low += half + 1
+            n -= half + 1
+        else:
+            n = half
+    return low - start
+
+
+@compiled
+def rank_dense(X, first, n, columns, ranks):  # type: ignore[no-untyped-def]
+    """Ranks (n_columns, n) of the n rows of ``X`` from ``first`` on."""
+    for c in range(columns.feature.shape[0]):
+        f, kind, start, stop = columns.feature[c], columns.kind[c], columns.cut_ptr[c], columns.cut_ptr[c + 1]
+        for r in range(n):
+            ranks[c, r] = rank(np.float64(X[first + r, f]), kind, start, stop, columns.cuts)
+
+
+@compiled
+def rank_csr(data, indices, indptr, first, n, columns, ranks):  # type: ignore[no-untyped-def]
+    """The same for rows of a csr matrix; touches only its stored cells."""
+    for c in range(ranks.shape[0]):
+        ranks[c, :] = columns.zero[c]
+    for r in range(n):
+        for i in range(indptr[first + r], indptr[first + r + 1]):
+            f = indices[i]
+            for c in range(columns.column_ptr[f], columns.column_ptr[f + 1]):
+                start, stop = columns.cut_ptr[c], columns.cut_ptr[c + 1]
+                ranks[c, r] = rank(np.float64(data[i]), columns.kind[c], start, stop, columns.cuts)
+
+
+@compiled
+def satisfies(r, c, low, high, missing, ranks, satisfied):  # type: ignore[no-untyped-def]
+    """Whether rank ``r`` satisfies condition ``c``."""
+    if ranks[c] >= 0:
+        return satisfied[ranks[c] + r]
+    return low[c] <= r <= high[c] or r == missing[c]
+
+
+@compiled
+def leaf_values(value, inside, share, nodes, node_weights, found):  # type: ignore[no-untyped-def]
+    r"""Shapley values of the game of one leaf, for its d players.
+
+    With o_j = 1 if the row satisfies what the path asks of player j and z_j the share of training rows
+    that it lets through, the path-dependent expectation (Lundberg et al. 2020,
+    doi:10.1038/s42256-019-0138-9) of the leaf alone, for the players S known, is
+    v prod_{i in S} o_i prod_{i not in S} z_i. Its Shapley values are
+
+        phi_j = v (o_j - z_j) \int_0^1 prod_{i != j} (y o_i + (1 - y) z_i) dy,
+
+    for the weights |S|! (d - |S| - 1)! / d! are the integrals of y^|S| (1 - y)^(d - |S| - 1). The
+    integrand has degree d - 1, so Gauss-Legendre with ceil(d / 2) nodes is exact (the polynomial is
+    that of Linear TreeSHAP, Yu et al. 2022, arXiv:2209.08192).
+    """
+    d = share.shape[0]
+    m = (d + 1) // 2
+    for j in range(d):
+        found[j] = 0.0
+    for j in range(d):
+        if not inside[j] and share[j] == 0.0:
+            return
+    for q in range(m):
+        y = nodes[m, q]
+        product = node_weights[m, q] * value
+        for j in range(d):
+            product *= (1.0 - y) * share[j] + (y if inside[j] else 0.0)
+        for j in range(d):
+            o = 1.0 if inside[j] else 0.0
+            found[j] += product * (o - share[j]) / (y * o + (1.0 - y) * share[j])
+
+
+@compiled
+def add_leaves(ranks, n, leaves, accumulators):  # type: ignore[no-untyped-def]
+    """Add the values of every leaf to the ``accumulators`` (n_slots, block) of n rows."""
+    widest = leaves.nodes.shape[1] * 2
+    inside, found = np.empty(widest, np.bool_), np.empty(widest)
+    for leaf in range(leaves.value.shape[0]):
+        first, last = leaves.player_ptr[leaf], leaves.player_ptr[leaf + 1]
+        row_of_slots = leaves.output[leaf] * leaves.n_players
+        for r in range(n):
+            for j in range(first, last):
+                inside[j - first] = True
+                for c in range(leaves.condition_ptr[j], leaves.condition_ptr[j + 1]):
+                    cell = np.int64(ranks[leaves.column[c], r])
+                    inside[j - first] &= satisfies(
+                        cell, c, leaves.low, leaves.high, leaves.missing, leaves.ranks, leaves.satisfied
+                    )
+            share = leaves.share[first:last]
+            leaf_values(leaves.value[leaf], inside, share, leaves.nodes, leaves.node_weights, found)
+            for j in range(first, last):
+                k = row_of_slots + leaves.player[j]
+                for s in range(leaves.slot_ptr[k], leaves.slot_ptr[k + 1]):
+                    accumulators[leaves.slot[s], r] += leaves.weight[s] * found[j - first]
+
+
+@compiled
+def find_cells(ranks, g, tables, cells):  # type: ignore[no-untyped-def]
+    """Cell of every row in the table of group g."""
+    for r in range(cells.shape[0]):
+        cells[r] = 0
+    for s in range(tables.step_ptr[g], tables.step_ptr[g + 1]):
+        column, above, size = ranks[tables.step_column[s]], tables.step_above[s], tables.step_size[s]
+        for r in range(cells.shape[0]):
+            cells[r] += size if column[r] > above else np.uint16(0)
+
+
+@compiled
+def add_tables(ranks, tables, accumulators, cells):  # type: ignore[no-untyped-def]
+    """Add the table rows of all groups to the ``accumulators`` (n_slots + 1, block) of a block of rows."""
+    for g in range(tables.step_ptr.shape[0] - 1):
+        find_cells(ranks, g, tables, cells)
+        for k in range(tables.chunk_ptr[g], tables.chunk_ptr[g + 1]):
+            start, width = tables.start[k], tables.width[k]
+            for j in range(width):
+                slot = accumulators[tables.slot[k, j]]
+                column = tables.table[start + j :]
+                for r in range(cells.shape[0]):
+                    slot[r] += column[np.int64(cells[r]) * width]
+
+
+@compiled
+def write(accumulators, n, first, target, result):  # type: ignore[no-untyped-def]
+    """Copy the slots of n rows to ``result`` (n_outputs, n_rows, n_targets)."""
+    n_targets = result.shape[2]
+    for s in range(target.shape[0]):
+        k, t = target[s] // n_targets, target[s] % n_targets
+        for r in range(n):
+            result[k, first + r, t] = accumulators[s, r]
+
+
+@compiled
+def explain_dense(X, first, last, block, columns, tables, leaves, target, result):  # type: ignore[no-untyped-def]
+    """Values of the rows ``first`` to ``last`` of a dense table, ``block`` at a time; fills ``result``."""
+    ranks = np.zeros((columns.feature.shape[0], block), np.uint16)
+    cells = np.empty(block, np.uint16)
+    accumulators = np.empty((target.shape[0] + 1, block + 24))  # a row length that is no power of 2 spares the cache
+    for start in range(first, last, block):
+        n = min(block, last - start)
+        rank_dense(X, start, n, columns, ranks)
+        accumulators[:] = 0.0
+        add_tables(ranks, tables, accumulators, cells)
+        add_leaves(ranks, n, leaves, accumulators)
+        write(accumulators, n, start, target, result)
+
+
+@compiled
+def explain_csr(data, indices, indptr, first, last, block, columns, tables, leaves, target, result):  # type: ignore[no-untyped-def]
+    """The same for rows of a csr matrix."""
+    ranks = np.zeros((columns.feature.shape[0], block), np.uint16)
+    cells = np.empty(block, np.uint16)
+    accumulators = np.empty((target.shape[0] + 1, block + 24))
+    for start in range(first, last, block):
+        n = min(block, last - start)
+        rank_csr(data, indices, indptr, start, n, columns, ranks)
+        accumulators[:] = 0.0
+        add_tables(ranks, tables, accumulators, cells)
+        add_leaves(ranks, n, leaves, accumulators)
+        write(accumulators, n, start, target, result)
