@@ -17,7 +17,7 @@ from automl_explain.treeshap._leaves import Leaves, find_leaves
 #: Bytes that the tables of one model may take; leaves beyond are computed exactly, row by row.
 DEFAULT_TABLE_BYTES = 256 * 2**20
 _MERGED_CELLS = 512  # of a table that several leaves share
-_LEAF_CELLS = 4096  # of a table of one leaf
+_LEAF_CELLS = 2**14  # of a table of one leaf
 TABLE_DTYPE: type[np.floating[Any]] = np.float64
 
 
