@@ -274,11 +274,20 @@ def write(accumulators, n, first, target, result):  # type: ignore[no-untyped-de
 
 
 @compiled
+def make_accumulators(n_slots, block):  # type: ignore[no-untyped-def]
+    """Room for the sums, each row from a cache line on and not a power of two behind the one before."""
+    length = (block + 7) // 8 * 8 + 24
+    room = np.empty(n_slots * length + 8)
+    first = (64 - room.ctypes.data % 64) % 64 // 8
+    return room[first : first + n_slots * length].reshape(n_slots, length)
+
+
+@compiled
 def explain_dense(X, first, last, block, columns, tables, leaves, target, result):  # type: ignore[no-untyped-def]
     """Values of the rows ``first`` to ``last`` of a dense table, ``block`` at a time; fills ``result``."""
     ranks = np.zeros((columns.feature.shape[0], block), np.uint16)
     x, cells = np.zeros(block), np.empty(block, np.uint16)
-    accumulators = np.empty((target.shape[0] + 1, block + 24))  # a row length that is no power of 2 spares the cache
+    accumulators = make_accumulators(target.shape[0] + 1, block)
     for start in range(first, last, block):
         n = min(block, last - start)
         rank_dense(X, start, n, columns, x, ranks)
@@ -293,7 +302,7 @@ def explain_csr(data, indices, indptr, first, last, block, columns, tables, leav
     """The same for rows of a csr matrix."""
     ranks = np.zeros((columns.feature.shape[0], block), np.uint16)
     cells = np.empty(block, np.uint16)
-    accumulators = np.empty((target.shape[0] + 1, block + 24))
+    accumulators = make_accumulators(target.shape[0] + 1, block)
     for start in range(first, last, block):
         n = min(block, last - start)
         rank_csr(data, indices, indptr, start, n, columns, ranks)

@@ -178,7 +178,7 @@ def _laid_out(
     chunk = chunk_ptr[owner] + within // 8
     chunk_slot = np.full((len(group), 8), len(slots.target), dtype=np.int64)
     chunk_slot[chunk, within % 8] = group_slot
-    table = np.zeros(int(size.sum()), dtype=TABLE_DTYPE)
+    table = _aligned(int(size.sum()))
     axes = (axis_ptr, axis_column, digit_ptr, digit_rank)
     most = int(np.log2(max(_LEAF_CELLS, _MERGED_CELLS))) + 1
     values = (slots.ptr, slots.slot, slots.weight, slots.n_players, *quadrature(most))
@@ -196,6 +196,13 @@ def _laid_out(
         slot=chunk_slot,
         table=table,
     )
+
+
+def _aligned(n: int) -> np.ndarray:
+    """Zeros that begin with a cache line, so that no table row lies in two of them."""
+    room = np.zeros(n + 16, dtype=TABLE_DTYPE)
+    first = -room.ctypes.data % 64 // room.itemsize
+    return room[first : first + n]
 
 
 def _take(leaves: Leaves, chosen: np.ndarray) -> Leaves:
