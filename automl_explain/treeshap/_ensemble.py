@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from automl_explain.exceptions import InputError, UnsupportedModelError
 from automl_explain.treeshap import _kernels
@@ -110,6 +112,9 @@ class TreeEnsemble:
             and _within(self.output, 0, self.n_outputs)
             and _within(self.feature, -1, self.n_features)
             and _within(self.missing, 0, 3)
+            and self.category_offsets[0] == 0
+            and bool((np.diff(self.category_offsets) >= 0).all())
+            and self.category_offsets[-1] == len(self.category_bits)
             and _within(self.category, -1, len(self.category_offsets) - 1)
             and bool(np.isfinite(self.value).all() and np.isfinite(self.base).all())
             and bool(np.isfinite(self.cover).all() and (self.cover >= 0).all())
@@ -134,14 +139,20 @@ class TreeEnsemble:
 
     def predict(self, X: Any) -> np.ndarray:
         """Margins of shape (n_rows, n_outputs) for rows of shape (n_rows, n_features), float64."""
-        X = np.asarray(X)
+        if not sp.issparse(X):
+            X = np.asarray(X, dtype=np.float64)
         if X.ndim != 2 or X.shape[1] != self.n_features:
             raise InputError(f"`X` has shape {X.shape}; expected (n_rows, {self.n_features}), the columns of the trees.")
         result = np.empty((X.shape[0], self.n_outputs))
-        _kernels.predict(np.ascontiguousarray(X, dtype=np.float64), *self.walk_arrays(), result)
+        if sp.issparse(X):
+            rows = sp.csr_matrix(X, dtype=np.float64)
+            _kernels.predict_csr(rows.data, rows.indices, rows.indptr, self.n_features, self._walk_arrays, result)
+        else:
+            _kernels.predict(np.ascontiguousarray(X), self._walk_arrays, result)
         return result
 
-    def walk_arrays(self) -> tuple[np.ndarray, ...]:
+    @functools.cached_property
+    def _walk_arrays(self) -> tuple[np.ndarray, ...]:
         """What `_kernels.predict` needs to walk the trees."""
         splits = (self.feature, self.threshold, self.missing, self.default_left, self.left, self.right)
         categories = (self.category, self.category_offsets, self.category_bits)

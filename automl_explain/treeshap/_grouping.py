@@ -20,7 +20,7 @@ _TOO_MANY = 1 << 20
 
 # Measured nanoseconds a row: for a fetched table row of 8 and of 4, for a comparison, for a group; and what
 # a table cell is worth, which keeps the tables in the cache.
-_ROW8, _ROW4, _STEP, _GROUP, _CELL = 1.05, 0.6, 0.034, 0.15, 2e-5
+_ROW8, _ROW4, _STEP, _GROUP = 1.05, 0.6, 0.034, 0.15
 
 
 @compiled
@@ -87,7 +87,7 @@ def _count_bits(word):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _cost(group, starts, answers, members, slots, cap):  # type: ignore[no-untyped-def]
+def _cost(group, starts, answers, members, slots, cap, cell_cost):  # type: ignore[no-untyped-def]
     """Nanoseconds a row for one group of leaves, given as a word; infinite above ``cap`` cells."""
     cells, steps, used = 1, 0, np.uint64(0)
     for c in range(members.shape[0]):
@@ -108,11 +108,11 @@ def _cost(group, starts, answers, members, slots, cap):  # type: ignore[no-untyp
             return np.inf
     n = _count_bits(used)
     rest = 0.0 if n % 8 == 0 else (_ROW4 if n % 8 <= 4 else _ROW8)
-    return _GROUP + _ROW8 * (n // 8) + rest + _STEP * steps + _CELL * cells * n
+    return _GROUP + _ROW8 * (n // 8) + rest + _STEP * steps + cell_cost * cells * n
 
 
 @compiled
-def merge(leaves, block_ptr, n_ranks, missing_rank, slot_ptr, slot, n_players, player_of_column, cap):  # type: ignore[no-untyped-def]
+def merge(leaves, block_ptr, n_ranks, missing_rank, slot_ptr, slot, n_players, player_of_column, cap, cell_cost):  # type: ignore[no-untyped-def]
     """Number of the group of every leaf in ``order``: greedy, best pair of groups first, within blocks."""
     label = np.empty(block_ptr[-1], np.int64)
     output = leaves[1][1]
@@ -125,7 +125,7 @@ def merge(leaves, block_ptr, n_ranks, missing_rank, slot_ptr, slot, n_players, p
             k = output[leaves[0][first]] * n_players + player_of_column[columns[c]]
             for s in range(slot_ptr[k], slot_ptr[k + 1]):
                 slots[c] |= np.uint64(1) << np.uint64(slot[s] % 64)
-        groups = _merge_block(last - first, starts, answers, members, slots, cap)
+        groups = _merge_block(last - first, starts, answers, members, slots, cap, cell_cost)
         for i in range(last - first):
             label[first + i] = n_groups + groups[i]
         n_groups += groups.max() + 1
@@ -133,17 +133,17 @@ def merge(leaves, block_ptr, n_ranks, missing_rank, slot_ptr, slot, n_players, p
 
 
 @compiled
-def _merge_block(n, starts, answers, members, slots, cap):  # type: ignore[no-untyped-def]
+def _merge_block(n, starts, answers, members, slots, cap, cell_cost):  # type: ignore[no-untyped-def]
     group = np.empty(n, np.uint64)
     cost, gain = np.empty(n), np.full((n, n), -np.inf)
     for i in range(n):
         group[i] = np.uint64(1) << np.uint64(i)
         # A leaf too large for a table stays alone.
-        cost[i] = _cost(group[i], starts, answers, members, slots, cap)
+        cost[i] = _cost(group[i], starts, answers, members, slots, cap, cell_cost)
     for i in range(n):
         for j in range(i):
             if np.isfinite(cost[i]) and np.isfinite(cost[j]):
-                gain[i, j] = cost[i] + cost[j] - _cost(group[i] | group[j], starts, answers, members, slots, cap)
+                gain[i, j] = cost[i] + cost[j] - _cost(group[i] | group[j], starts, answers, members, slots, cap, cell_cost)
     while True:
         best = np.argmax(gain)
         i, j = best // n, best % n
@@ -151,12 +151,12 @@ def _merge_block(n, starts, answers, members, slots, cap):  # type: ignore[no-un
             break
         group[j] |= group[i]
         group[i] = np.uint64(0)
-        cost[j] = _cost(group[j], starts, answers, members, slots, cap)
+        cost[j] = _cost(group[j], starts, answers, members, slots, cap, cell_cost)
         gain[i, :] = -np.inf
         gain[:, i] = -np.inf
         for k in range(n):
             if k != j and group[k] != np.uint64(0) and np.isfinite(cost[k]):
-                both = _cost(group[j] | group[k], starts, answers, members, slots, cap)
+                both = _cost(group[j] | group[k], starts, answers, members, slots, cap, cell_cost)
                 gain[max(j, k), min(j, k)] = cost[j] + cost[k] - both
     result, n_groups = np.empty(n, np.int64), 0
     for i in range(n):

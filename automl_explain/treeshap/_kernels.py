@@ -22,31 +22,48 @@ def has_category(x: float, start: int, stop: int, bits: np.ndarray) -> bool:
     return bool((bits[start + (code >> 5)] >> np.uint32(code & 31)) & np.uint32(1))
 
 
-@compiled
-def predict(  # type: ignore[no-untyped-def]
-    X, offsets, output, feature, threshold, missing, default_left, left, right, value, category, category_offsets,
-    category_bits, base, result,
-):  # fmt: skip
-    """Add up the leaves that each row of ``X`` falls into, tree by tree; fills ``result`` (n_rows, n_outputs)."""
-    for r in range(X.shape[0]):
-        result[r, :] = base
-        for t in range(output.shape[0]):
-            node = np.int64(offsets[t])
-            while feature[node] >= 0:
-                x = np.float64(X[r, feature[node]])
-                if category[node] >= 0:
-                    k = category[node]
+@inlined
+def _add_walk(x, trees, result):  # type: ignore[no-untyped-def]
+    """Add the leaves that one row falls into, tree by tree."""
+    offsets, output, feature, threshold, missing, default_left, left, right, value = trees[:9]
+    category, category_offsets, category_bits, base = trees[9:]
+    result[:] = base
+    for t in range(output.shape[0]):
+        node = np.int64(offsets[t])
+        while feature[node] >= 0:
+            cell = np.float64(x[feature[node]])
+            if category[node] >= 0:
+                k = category[node]
+                goes_left = default_left[node]
+                if cell == cell:
+                    goes_left = has_category(cell, category_offsets[k], category_offsets[k + 1], category_bits)
+            else:
+                if cell != cell and missing[node] == 0:
+                    cell = 0.0
+                goes_left = cell <= threshold[node]
+                if cell != cell or (missing[node] == 1 and -_ZERO <= cell <= _ZERO):
                     goes_left = default_left[node]
-                    if x == x:
-                        goes_left = has_category(x, category_offsets[k], category_offsets[k + 1], category_bits)
-                else:
-                    if x != x and missing[node] == 0:
-                        x = 0.0
-                    goes_left = x <= threshold[node]
-                    if x != x or (missing[node] == 1 and -_ZERO <= x <= _ZERO):
-                        goes_left = default_left[node]
-                node = np.int64(left[node] if goes_left else right[node])
-            result[r, output[t]] += value[node]
+            node = np.int64(left[node] if goes_left else right[node])
+        result[output[t]] += value[node]
+
+
+@compiled
+def predict(X, trees, result):  # type: ignore[no-untyped-def]
+    """Margins of the rows of ``X``; fills ``result`` (n_rows, n_outputs)."""
+    for r in range(X.shape[0]):
+        _add_walk(X[r], trees, result[r])
+
+
+@compiled
+def predict_csr(data, indices, indptr, n_features, trees, result):  # type: ignore[no-untyped-def]
+    """The same for the rows of a csr matrix."""
+    x = np.zeros(n_features)
+    for r in range(result.shape[0]):
+        for i in range(indptr[r], indptr[r + 1]):
+            x[indices[i]] += data[i]
+        _add_walk(x, trees, result[r])
+        for i in range(indptr[r], indptr[r + 1]):
+            x[indices[i]] = 0.0
 
 
 class Ranking(NamedTuple):
@@ -310,3 +327,33 @@ def explain_csr(data, indices, indptr, first, last, block, columns, tables, leav
         add_tables(ranks, tables, accumulators, cells)
         add_leaves(ranks, n, leaves, accumulators)
         write(accumulators, n, start, target, result)
+
+
+@compiled
+def explain_row(X, packed, cuts, table, result):  # type: ignore[no-untyped-def]
+    """Values of the only row of ``X``, in the order of sums of `explain_dense`, so with the same bits.
+
+    ``packed`` begins with the places of the arrays that lie behind one another in it.
+    """
+    feature, kind, cut_ptr = packed[packed[0] : packed[1]], packed[packed[1] : packed[2]], packed[packed[2] : packed[3]]
+    step_ptr, step_column = packed[packed[3] : packed[4]], packed[packed[4] : packed[5]]
+    step_above, step_size = packed[packed[5] : packed[6]], packed[packed[6] : packed[7]]
+    group, start, width = packed[packed[7] : packed[8]], packed[packed[8] : packed[9]], packed[packed[9] : packed[10]]
+    slot, target = packed[packed[10] : packed[11]], packed[packed[11] : packed[12]]
+    ranks = np.empty(feature.shape[0], np.uint32)
+    for c in range(feature.shape[0]):
+        ranks[c] = rank(np.float64(X[0, feature[c]]), kind[c], np.int64(cut_ptr[c]), np.int64(cut_ptr[c + 1]), cuts)
+    cells = np.empty(step_ptr.shape[0] - 1, np.uint32)
+    for g in range(cells.shape[0]):
+        cell = np.uint32(0)
+        for s in range(step_ptr[g], step_ptr[g + 1]):
+            cell += step_size[s] if ranks[step_column[s]] > step_above[s] else np.uint32(0)
+        cells[g] = cell & np.uint32(0xFFFF)
+    sums = np.zeros(target.shape[0] + 1)
+    for k in range(group.shape[0]):
+        at = start[k] + cells[group[k]] * width[k]
+        for j in range(width[k]):
+            sums[slot[np.uint32(8 * k + j)]] += table[at + np.uint32(j)]
+    values = result.reshape(-1)
+    for s in range(target.shape[0]):
+        values[target[s]] = sums[s]

@@ -16,9 +16,10 @@ from automl_explain.treeshap._leaves import Leaves, find_leaves
 
 #: Bytes that the tables of one model may take; leaves beyond are computed exactly, row by row.
 DEFAULT_TABLE_BYTES = 256 * 2**20
-_MERGED_CELLS = 512  # of a table that several leaves share
+_MERGED_CELLS = 4096  # of a table that several leaves share
 _LEAF_CELLS = 2**14  # of a table of one leaf
-TABLE_DTYPE: type[np.floating[Any]] = np.float64
+_CELL_COST = 5e-5  # nanoseconds a row and slot: what streaming tables through the cache costs
+TABLE_DTYPE = np.float64
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -92,6 +93,19 @@ class Prepared:
         """Bytes of the tables."""
         return int(self.tables.table.nbytes)
 
+    def row_arrays(self) -> tuple[np.ndarray, ...] | None:
+        """What `_kernels.explain_row` takes: few arrays, for each costs time at every call; None with exact leaves."""
+        if len(self.questions.value):
+            return None
+        c, t = self.ranking, self.tables
+        group = np.repeat(np.arange(len(t.step_ptr) - 1), np.diff(t.chunk_ptr))
+        parts = (
+            c.feature, c.kind, c.cut_ptr, t.step_ptr, t.step_column, t.step_above, t.step_size, group, t.start,
+            t.width, t.slot.ravel(), self.slots.target,
+        )  # fmt: skip
+        ends = len(parts) + 1 + np.cumsum([0, *(len(part) for part in parts)])
+        return np.concatenate([ends, *parts]).astype(np.uint32), c.cuts, t.table
+
 
 def _ranking(columns: Columns, n_features: int) -> Ranking:
     zero = np.empty(len(columns.feature), dtype=np.int64)
@@ -132,7 +146,7 @@ def _make_tables(
     blocks = [np.arange(a, b, _grouping.BLOCK) for a, b in zip([0, *ends[:-1]], ends, strict=True)]
     block_ptr = np.append(np.concatenate(blocks), len(order))
     player_of_column = player_of_feature[columns.feature]
-    label = _grouping.merge((order, leaves.arrays), block_ptr, *ranks, *places, player_of_column, _MERGED_CELLS)
+    label = _grouping.merge((order, leaves.arrays), block_ptr, *ranks, *places, player_of_column, _MERGED_CELLS, _CELL_COST)
     order, group_ptr = order[np.argsort(label, kind="stable")], np.append(0, np.cumsum(np.bincount(label, minlength=0)))
 
     # The smallest tables first, until the memory is used up.
