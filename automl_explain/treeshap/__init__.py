@@ -137,4 +137,4 @@ def warm_up() -> None:
     rows = np.zeros((2, 1))
     for given in (rows, rows[:1], sp.csr_matrix(rows)):
         engine.values(given)
-    trees.predict(rows)
+        trees.predict(given)

@@ -12,7 +12,7 @@ import scipy.sparse as sp
 
 from automl_explain.exceptions import InputError
 from automl_explain.treeshap import _kernels
-from automl_explain.treeshap._ensemble import TreeEnsemble
+from automl_explain.treeshap._ensemble import TreeEnsemble, read_only
 from automl_explain.treeshap._players import Players
 from automl_explain.treeshap._prepare import DEFAULT_TABLE_BYTES, Prepared
 
@@ -104,7 +104,7 @@ class Engine:
         if isinstance(X, np.ndarray):
             kernel, rows = _kernels.explain_dense, (X,)
         else:
-            kernel, rows = _kernels.explain_csr, (X.data, X.indices, X.indptr)
+            kernel, rows = _kernels.explain_csr, tuple(map(read_only, (X.data, X.indices, X.indptr)))
         spans = list(self._spans(X.shape[0]))
         # The kernels let go of the interpreter's lock; a pool that ends with the call survives no fork.
         if len(spans) == 1:
@@ -123,14 +123,17 @@ class Engine:
             yield first, min(n_rows, first + each)
 
     def _checked(self, X: Any) -> Any:
+        """Rows as a read-only ndarray of floats, or a canonical csr_matrix of floats."""
         if X.ndim != 2 or X.shape[1] != self.n_features:
-            raise InputError(f"`X` has shape {X.shape}; expected (n_rows, {self.n_features}), the columns of the trees.")
+            raise InputError(
+                f"`X` has shape {X.shape}; expected (n_rows, {self.n_features}), the columns of the trees."
+            )
         if isinstance(X, np.ndarray):
             if X.dtype in _FLOATS and (X.flags.c_contiguous or X.flags.f_contiguous):
-                return X
-            return np.ascontiguousarray(X, dtype=np.float64)
+                return read_only(X)
+            return read_only(np.ascontiguousarray(X, dtype=np.float64))
         if not sp.issparse(X):
-            return np.ascontiguousarray(X, dtype=np.float64)
+            return self._checked(np.asarray(X, dtype=np.float64))
         rows = sp.csr_matrix(X)
         if not rows.has_canonical_format:
             rows = rows.copy()

@@ -142,13 +142,16 @@ class TreeEnsemble:
         if not sp.issparse(X):
             X = np.asarray(X, dtype=np.float64)
         if X.ndim != 2 or X.shape[1] != self.n_features:
-            raise InputError(f"`X` has shape {X.shape}; expected (n_rows, {self.n_features}), the columns of the trees.")
+            raise InputError(
+                f"`X` has shape {X.shape}; expected (n_rows, {self.n_features}), the columns of the trees."
+            )
         result = np.empty((X.shape[0], self.n_outputs))
         if sp.issparse(X):
             rows = sp.csr_matrix(X, dtype=np.float64)
-            _kernels.predict_csr(rows.data, rows.indices, rows.indptr, self.n_features, self._walk_arrays, result)
+            stored = map(read_only, (rows.data, rows.indices, rows.indptr))
+            _kernels.predict_csr(*stored, self.n_features, self._walk_arrays, result)
         else:
-            _kernels.predict(np.ascontiguousarray(X), self._walk_arrays, result)
+            _kernels.predict(read_only(np.ascontiguousarray(X)), self._walk_arrays, result)
         return result
 
     @functools.cached_property
@@ -207,3 +210,10 @@ _DTYPES: dict[str, Any] = {
 
 def _within(numbers: np.ndarray, low: int, stop: int) -> bool:
     return bool(((numbers >= low) & (numbers < stop)).all())
+
+
+def read_only(array: np.ndarray) -> np.ndarray:
+    """A view that cannot be written: numba compiles a kernel anew for arrays that can."""
+    view = array.view()
+    view.flags.writeable = False
+    return view

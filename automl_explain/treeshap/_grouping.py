@@ -24,7 +24,7 @@ _ROW8, _ROW4, _STEP, _GROUP = 1.05, 0.6, 0.034, 0.15
 
 
 @compiled
-def pieces(leaves, first, last, n_ranks, missing_rank):  # type: ignore[no-untyped-def]
+def pieces(leaves, first, last, n_ranks, missing_rank):
     """Split the ranks of every column where a leaf of ``order[first:last]`` changes its answer.
 
     Gives the columns, where the pieces of each begin, the lowest rank of every piece, a word that says
@@ -78,7 +78,7 @@ def pieces(leaves, first, last, n_ranks, missing_rank):  # type: ignore[no-untyp
 
 
 @compiled
-def _count_bits(word):  # type: ignore[no-untyped-def]
+def _count_bits(word):
     n = 0
     while word != np.uint64(0):
         word &= word - np.uint64(1)
@@ -87,7 +87,7 @@ def _count_bits(word):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _cost(group, starts, answers, members, slots, cap, cell_cost):  # type: ignore[no-untyped-def]
+def _cost(group, starts, answers, members, slots, cap, cell_cost):
     """Nanoseconds a row for one group of leaves, given as a word; infinite above ``cap`` cells."""
     cells, steps, used = 1, 0, np.uint64(0)
     for c in range(members.shape[0]):
@@ -112,7 +112,7 @@ def _cost(group, starts, answers, members, slots, cap, cell_cost):  # type: igno
 
 
 @compiled
-def merge(leaves, block_ptr, n_ranks, missing_rank, slot_ptr, slot, n_players, player_of_column, cap, cell_cost):  # type: ignore[no-untyped-def]
+def merge(leaves, block_ptr, n_ranks, missing_rank, slot_ptr, slot, n_players, player_of_column, cap, cell_cost):
     """Number of the group of every leaf in ``order``: greedy, best pair of groups first, within blocks."""
     label = np.empty(block_ptr[-1], np.int64)
     output = leaves[1][1]
@@ -133,7 +133,7 @@ def merge(leaves, block_ptr, n_ranks, missing_rank, slot_ptr, slot, n_players, p
 
 
 @compiled
-def _merge_block(n, starts, answers, members, slots, cap, cell_cost):  # type: ignore[no-untyped-def]
+def _merge_block(n, starts, answers, members, slots, cap, cell_cost):
     group = np.empty(n, np.uint64)
     cost, gain = np.empty(n), np.full((n, n), -np.inf)
     for i in range(n):
@@ -143,7 +143,9 @@ def _merge_block(n, starts, answers, members, slots, cap, cell_cost):  # type: i
     for i in range(n):
         for j in range(i):
             if np.isfinite(cost[i]) and np.isfinite(cost[j]):
-                gain[i, j] = cost[i] + cost[j] - _cost(group[i] | group[j], starts, answers, members, slots, cap, cell_cost)
+                gain[i, j] = (
+                    cost[i] + cost[j] - _cost(group[i] | group[j], starts, answers, members, slots, cap, cell_cost)
+                )
     while True:
         best = np.argmax(gain)
         i, j = best // n, best % n
@@ -169,7 +171,7 @@ def _merge_block(n, starts, answers, members, slots, cap, cell_cost):  # type: i
 
 
 @compiled
-def describe(leaves, group_ptr, n_ranks, missing_rank):  # type: ignore[no-untyped-def]
+def describe(leaves, group_ptr, n_ranks, missing_rank):
     """Columns, digits, steps and number of cells of every group.
 
     The cell of a row is the sum of the ``size`` of those steps whose column's rank is above ``above``,

@@ -23,7 +23,7 @@ def has_category(x: float, start: int, stop: int, bits: np.ndarray) -> bool:
 
 
 @inlined
-def _add_walk(x, trees, result):  # type: ignore[no-untyped-def]
+def _add_walk(x, trees, result):
     """Add the leaves that one row falls into, tree by tree."""
     offsets, output, feature, threshold, missing, default_left, left, right, value = trees[:9]
     category, category_offsets, category_bits, base = trees[9:]
@@ -48,14 +48,14 @@ def _add_walk(x, trees, result):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def predict(X, trees, result):  # type: ignore[no-untyped-def]
+def predict(X, trees, result):
     """Margins of the rows of ``X``; fills ``result`` (n_rows, n_outputs)."""
     for r in range(X.shape[0]):
         _add_walk(X[r], trees, result[r])
 
 
 @compiled
-def predict_csr(data, indices, indptr, n_features, trees, result):  # type: ignore[no-untyped-def]
+def predict_csr(data, indices, indptr, n_features, trees, result):
     """The same for the rows of a csr matrix."""
     x = np.zeros(n_features)
     for r in range(result.shape[0]):
@@ -115,7 +115,7 @@ class Tables(NamedTuple):
 
 
 @compiled
-def rank(x, kind, start, stop, cuts):  # type: ignore[no-untyped-def]
+def rank(x, kind, start, stop, cuts):
     """Rank of a cell among the cuts of its column: how many lie below it (binary search)."""
     if kind == 3:
         if x != x:
@@ -141,7 +141,7 @@ def rank(x, kind, start, stop, cuts):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def rank_dense(X, first, n, columns, x, ranks):  # type: ignore[no-untyped-def]
+def rank_dense(X, first, n, columns, x, ranks):
     """Ranks (n_columns, block) of the n rows of ``X`` from ``first`` on; ``x`` (block,) is room to work in."""
     for c in range(columns.feature.shape[0]):
         f, kind, start, stop = columns.feature[c], columns.kind[c], columns.cut_ptr[c], columns.cut_ptr[c + 1]
@@ -162,7 +162,7 @@ def rank_dense(X, first, n, columns, x, ranks):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def count_below(x, cuts, found):  # type: ignore[no-untyped-def]
+def count_below(x, cuts, found):
     """How many cuts lie below each x: all comparisons, many rows at a time, beat a search in each row."""
     for r in range(x.shape[0]):
         found[r] = 0
@@ -173,7 +173,7 @@ def count_below(x, cuts, found):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def rank_csr(data, indices, indptr, first, n, columns, ranks):  # type: ignore[no-untyped-def]
+def rank_csr(data, indices, indptr, first, n, columns, ranks):
     """The same for rows of a csr matrix; touches only its stored cells."""
     for c in range(ranks.shape[0]):
         ranks[c, :] = columns.zero[c]
@@ -186,7 +186,7 @@ def rank_csr(data, indices, indptr, first, n, columns, ranks):  # type: ignore[n
 
 
 @compiled
-def satisfies(r, c, low, high, missing, ranks, satisfied):  # type: ignore[no-untyped-def]
+def satisfies(r, c, low, high, missing, ranks, satisfied):
     """Whether rank ``r`` satisfies condition ``c``."""
     if ranks[c] >= 0:
         return satisfied[ranks[c] + r]
@@ -194,7 +194,7 @@ def satisfies(r, c, low, high, missing, ranks, satisfied):  # type: ignore[no-un
 
 
 @compiled
-def leaf_values(value, inside, share, nodes, node_weights, found):  # type: ignore[no-untyped-def]
+def leaf_values(value, inside, share, nodes, node_weights, found):
     r"""Shapley values of the game of one leaf, for its d players.
 
     With o_j = 1 if the row satisfies what the path asks of player j and z_j the share of training rows
@@ -226,7 +226,7 @@ def leaf_values(value, inside, share, nodes, node_weights, found):  # type: igno
 
 
 @compiled
-def add_leaves(ranks, n, leaves, accumulators):  # type: ignore[no-untyped-def]
+def add_leaves(ranks, n, leaves, accumulators):
     """Add the values of every leaf to the ``accumulators`` (n_slots, block) of n rows."""
     widest = leaves.nodes.shape[1] * 2
     inside, found = np.empty(widest, np.bool_), np.empty(widest)
@@ -250,7 +250,7 @@ def add_leaves(ranks, n, leaves, accumulators):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def find_cells(ranks, g, tables, cells):  # type: ignore[no-untyped-def]
+def find_cells(ranks, g, tables, cells):
     """Cell of every row in the table of group g."""
     for r in range(cells.shape[0]):
         cells[r] = 0
@@ -261,7 +261,7 @@ def find_cells(ranks, g, tables, cells):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def add_tables(ranks, tables, accumulators, cells):  # type: ignore[no-untyped-def]
+def add_tables(ranks, tables, accumulators, cells):
     """Add the table rows of all groups to the ``accumulators`` (n_slots + 1, block) of a block of rows."""
     table, base, stride = tables.table, accumulators.ctypes.data, accumulators.strides[0]
     for g in range(tables.step_ptr.shape[0] - 1):
@@ -281,7 +281,7 @@ def add_tables(ranks, tables, accumulators, cells):  # type: ignore[no-untyped-d
 
 
 @compiled
-def write(accumulators, n, first, target, result):  # type: ignore[no-untyped-def]
+def write(accumulators, n, first, target, result):
     """Copy the slots of n rows to ``result`` (n_outputs, n_rows, n_targets)."""
     n_targets = result.shape[2]
     for s in range(target.shape[0]):
@@ -291,7 +291,7 @@ def write(accumulators, n, first, target, result):  # type: ignore[no-untyped-de
 
 
 @compiled
-def make_accumulators(n_slots, block):  # type: ignore[no-untyped-def]
+def make_accumulators(n_slots, block):
     """Room for the sums, each row from a cache line on and not a power of two behind the one before."""
     length = (block + 7) // 8 * 8 + 24
     room = np.empty(n_slots * length + 8)
@@ -300,7 +300,7 @@ def make_accumulators(n_slots, block):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def explain_dense(X, first, last, block, columns, tables, leaves, target, result):  # type: ignore[no-untyped-def]
+def explain_dense(X, first, last, block, columns, tables, leaves, target, result):
     """Values of the rows ``first`` to ``last`` of a dense table, ``block`` at a time; fills ``result``."""
     ranks = np.zeros((columns.feature.shape[0], block), np.uint16)
     x, cells = np.zeros(block), np.empty(block, np.uint16)
@@ -315,7 +315,7 @@ def explain_dense(X, first, last, block, columns, tables, leaves, target, result
 
 
 @compiled
-def explain_csr(data, indices, indptr, first, last, block, columns, tables, leaves, target, result):  # type: ignore[no-untyped-def]
+def explain_csr(data, indices, indptr, first, last, block, columns, tables, leaves, target, result):
     """The same for rows of a csr matrix."""
     ranks = np.zeros((columns.feature.shape[0], block), np.uint16)
     cells = np.empty(block, np.uint16)
@@ -330,7 +330,7 @@ def explain_csr(data, indices, indptr, first, last, block, columns, tables, leav
 
 
 @compiled
-def explain_row(X, packed, cuts, table, result):  # type: ignore[no-untyped-def]
+def explain_row(X, packed, cuts, table, result):
     """Values of the only row of ``X``, in the order of sums of `explain_dense`, so with the same bits.
 
     ``packed`` begins with the places of the arrays that lie behind one another in it.

@@ -87,7 +87,7 @@ def find_leaves(trees: TreeEnsemble, columns: Columns, player_of_feature: np.nda
 
 
 @compiled
-def _walk(  # type: ignore[no-untyped-def]
+def _walk(
     tree_output, offsets, left, default_left, cover, leaf_value, parent, node_column, node_rank, node_ranks_left,
     ranks_left, n_ranks, missing_rank, player_of_column, base,
 ):  # fmt: skip
@@ -156,7 +156,7 @@ def _walk(  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _sort_by_player(player_of_column, first, part, column, low, high, missing, ranks):  # type: ignore[no-untyped-def]
+def _sort_by_player(player_of_column, first, part, column, low, high, missing, ranks):
     """Bring the conditions from ``first`` on into the order of their players, then columns (insertion sort)."""
     for i in range(first + 1, len(column)):
         j = i

@@ -36,7 +36,9 @@ def read_lightgbm(text: str) -> TreeEnsemble:
     try:
         n_outputs = int(header["num_tree_per_iteration"])
         n_features = int(header["max_feature_idx"]) + 1
-        trees = [_tree(_pairs(block.split("\n\n", 1)[0].splitlines()[1:]), number) for number, block in enumerate(blocks)]
+        trees = [
+            _tree(_pairs(block.split("\n\n", 1)[0].splitlines()[1:]), number) for number, block in enumerate(blocks)
+        ]
     except (KeyError, ValueError, IndexError, OverflowError) as error:
         raise UnsupportedModelError(
             f"The text is not a whole LightGBM model ({error!r}); expected what `Booster.model_to_string()` gives. "

@@ -146,7 +146,9 @@ def _make_tables(
     blocks = [np.arange(a, b, _grouping.BLOCK) for a, b in zip([0, *ends[:-1]], ends, strict=True)]
     block_ptr = np.append(np.concatenate(blocks), len(order))
     player_of_column = player_of_feature[columns.feature]
-    label = _grouping.merge((order, leaves.arrays), block_ptr, *ranks, *places, player_of_column, _MERGED_CELLS, _CELL_COST)
+    label = _grouping.merge(
+        (order, leaves.arrays), block_ptr, *ranks, *places, player_of_column, _MERGED_CELLS, _CELL_COST
+    )
     order, group_ptr = order[np.argsort(label, kind="stable")], np.append(0, np.cumsum(np.bincount(label, minlength=0)))
 
     # The smallest tables first, until the memory is used up.

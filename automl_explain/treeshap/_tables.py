@@ -9,7 +9,7 @@ from automl_explain.treeshap._kernels import leaf_values, satisfies
 
 
 @compiled
-def group_slots(leaves, group_ptr, slot_ptr, slot, n_players, n_slots):  # type: ignore[no-untyped-def]
+def group_slots(leaves, group_ptr, slot_ptr, slot, n_players, n_slots):
     """The slots that the leaves of every group add to, rising: where those of a group begin, and all."""
     order = leaves[0]
     value, output, player_ptr, player, share, condition_ptr, column, low, high, missing, ranks, satisfied = leaves[1]
@@ -32,7 +32,7 @@ def group_slots(leaves, group_ptr, slot_ptr, slot, n_players, n_slots):  # type:
 
 
 @compiled
-def _patterns(value, share, nodes, node_weights):  # type: ignore[no-untyped-def]
+def _patterns(value, share, nodes, node_weights):
     """Values of a leaf for each of the 2^d answers of its d players, (2^d, d)."""
     d = share.shape[0]
     inside, result = np.empty(d, np.bool_), np.empty((1 << d, d))
@@ -44,7 +44,7 @@ def _patterns(value, share, nodes, node_weights):  # type: ignore[no-untyped-def
 
 
 @compiled
-def _leaf_answers(leaf, conditions, player_ptr, condition_ptr, column, axis_column, digit_ptr, digit_rank, radix):  # type: ignore[no-untyped-def]
+def _leaf_answers(leaf, conditions, player_ptr, condition_ptr, column, axis_column, digit_ptr, digit_rank, radix):
     """For every cell of a group the pattern of the leaf's answers: bit j for its player j."""
     low, high, missing, ranks, satisfied = conditions
     result = np.zeros(np.prod(radix), np.int64)
@@ -65,7 +65,7 @@ def _leaf_answers(leaf, conditions, player_ptr, condition_ptr, column, axis_colu
 
 
 @compiled
-def fill(leaves, group_ptr, axes, slots, slot_starts, group_slot, where, table):  # type: ignore[no-untyped-def]
+def fill(leaves, group_ptr, axes, slots, slot_starts, group_slot, where, table):
     """Add the values of each leaf to every cell of its group's table.
 
     ``where`` is, for every slot of every group, the place of its first cell in ``table`` and the step

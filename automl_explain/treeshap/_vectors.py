@@ -25,9 +25,7 @@ def add_rows(typingctx: Any, table: Any, start: Any, cells: Any, row: Any, targe
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         item = context.get_data_type(signature.args[0].dtype)
-        first, numbers = (
-            context.make_array(signature.args[i])(context, builder, values[i]).data for i in (0, 2)
-        )
+        first, numbers = (context.make_array(signature.args[i])(context, builder, values[i]).data for i in (0, 2))
         i64 = ir.IntType(64)
         rows = []
         for i in range(n):

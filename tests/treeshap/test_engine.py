@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from automl_explain.exceptions import InputError, UnsupportedModelError
-from automl_explain.treeshap import Engine, Players, TreeEnsemble
+from automl_explain.treeshap import Engine, Players, TreeEnsemble, _grouping, _kernels, _leaves, _tables, warm_up
 
 N_FEATURES = 6
 
@@ -289,6 +289,21 @@ def test_rows_and_players_of_another_width_are_refused() -> None:
 
 
 # Processes
+
+
+def test_nothing_is_left_to_compile_after_warming_up() -> None:
+    warm_up()
+    kernels = [k for m in (_grouping, _kernels, _leaves, _tables) for k in vars(m).values() if hasattr(k, "signatures")]
+    before = [len(k.signatures) for k in kernels]
+    trees, X = random_trees(1, n_outputs=2), random_rows(1)
+    X.flags.writeable = False
+    for players in (None, [0, 0, 1, 1, 2, 2], np.ones((2, N_FEATURES)) / 2):
+        for max_bytes in (2**28, 0):
+            engine = Engine(trees, Players.of(players, N_FEATURES), max_bytes=max_bytes)
+            for rows in (X, X[:1], sp.csr_matrix(X)):
+                engine.values(rows)
+                trees.predict(rows)
+    assert [len(k.signatures) for k in kernels] == before
 
 
 def _sum_in_child(queue: Any, engine: Engine, X: np.ndarray) -> None:
