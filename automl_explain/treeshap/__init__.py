@@ -127,12 +127,12 @@ def warm_up() -> None:
     Takes some seconds the first time on a machine (numba then keeps the result on disk, by default next to
     the package or under the user's home, else where ``NUMBA_CACHE_DIR`` says) and well under a second later.
     """
-    split = {"feature": [0, -1, -1], "threshold": [0.5, 0, 0], "left": [1, -1, -1], "right": [2, -1, -1]}
-    no_category = {"category": [-1] * 3, "category_offsets": [0], "category_bits": []}
-    trees = TreeEnsemble(
-        offsets=[0, 3], output=[0], **split, missing=[2, 0, 0], default_left=[True, False, False],
-        cover=[2, 1, 1], value=[0, -1, 1], **no_category, base=[0.0], n_features=1,
-    )  # type: ignore[arg-type]  # fmt: skip
+    stump: dict[str, Any] = {
+        "offsets": [0, 3], "output": [0], "feature": [0, -1, -1], "threshold": [0.5, 0, 0], "missing": [2, 0, 0],
+        "default_left": [True, False, False], "left": [1, -1, -1], "right": [2, -1, -1], "cover": [2, 1, 1],
+        "value": [0, -1, 1], "category": [-1, -1, -1], "category_offsets": [0], "category_bits": [], "base": [0],
+    }  # fmt: skip
+    trees = TreeEnsemble(**stump, n_features=1)
     engine = Engine(trees, Players.engineered(1), n_jobs=1)
     rows = np.zeros((2, 1))
     for given in (rows, rows[:1], sp.csr_matrix(rows)):

@@ -24,36 +24,35 @@ _ROW8, _ROW4, _STEP, _GROUP = 1.05, 0.6, 0.034, 0.15
 
 
 @compiled
-def pieces(leaves, first, last, n_ranks, missing_rank):
+def pieces(order, leaves, first, last, n_ranks, missing_rank):
     """Split the ranks of every column where a leaf of ``order[first:last]`` changes its answer.
 
     Gives the columns, where the pieces of each begin, the lowest rank of every piece, a word that says
     for which of the leaves the piece satisfies the condition on the column (or there is none), and a
     word that says which leaves have one.
     """
-    order = leaves[0]
-    value, output, player_ptr, player, share, condition_ptr, column, low, high, missing, ranks, satisfied = leaves[1]
     owner, condition = [0][:0], [0][:0]
     for i in range(first, last):
         leaf = order[i]
-        for c in range(condition_ptr[player_ptr[leaf]], condition_ptr[player_ptr[leaf + 1]]):
+        players = leaves.player_ptr[leaf], leaves.player_ptr[leaf + 1]
+        for c in range(leaves.condition_ptr[players[0]], leaves.condition_ptr[players[1]]):
             owner.append(i - first)
             condition.append(c)
-    by_column = np.argsort(column[np.array(condition)], kind="mergesort")
+    by_column = np.argsort(leaves.column[np.array(condition)], kind="mergesort")
     columns, starts, lowest = [0][:0], [0], [0][:0]
     answers, members = [np.uint64(0)][:0], [np.uint64(0)][:0]
     a = 0
     while a < len(by_column):
-        c = column[condition[by_column[a]]]
+        c = leaves.column[condition[by_column[a]]]
         b = a
         cuts = [0]
-        while b < len(by_column) and column[condition[by_column[b]]] == c:
+        while b < len(by_column) and leaves.column[condition[by_column[b]]] == c:
             at = condition[by_column[b]]
-            if ranks[at] >= 0:
+            if leaves.ranks[at] >= 0:
                 cuts.extend(range(n_ranks[c]))
             else:
-                cuts.append(low[at])
-                cuts.append(high[at] + 1)
+                cuts.append(leaves.low[at])
+                cuts.append(leaves.high[at] + 1)
             b += 1
         if missing_rank[c] >= 0:
             cuts.append(missing_rank[c])
@@ -66,7 +65,7 @@ def pieces(leaves, first, last, n_ranks, missing_rank):
             for i in range(a, b):
                 bit = np.uint64(1) << np.uint64(owner[by_column[i]])
                 asked |= bit
-                if not satisfies(cut, condition[by_column[i]], low, high, missing, ranks, satisfied):
+                if not satisfies(cut, condition[by_column[i]], leaves):
                     word &= ~bit
             lowest.append(cut)
             answers.append(word)
@@ -112,17 +111,16 @@ def _cost(group, starts, answers, members, slots, cap, cell_cost):
 
 
 @compiled
-def merge(leaves, block_ptr, n_ranks, missing_rank, slot_ptr, slot, n_players, player_of_column, cap, cell_cost):
+def merge(order, leaves, block_ptr, n_ranks, missing_rank, slot_ptr, slot, n_players, player_of_column, cap, cell_cost):
     """Number of the group of every leaf in ``order``: greedy, best pair of groups first, within blocks."""
     label = np.empty(block_ptr[-1], np.int64)
-    output = leaves[1][1]
     n_groups = 0
     for block in range(block_ptr.shape[0] - 1):
         first, last = block_ptr[block], block_ptr[block + 1]
-        columns, starts, _, answers, members = pieces(leaves, first, last, n_ranks, missing_rank)
+        columns, starts, _, answers, members = pieces(order, leaves, first, last, n_ranks, missing_rank)
         slots = np.zeros(columns.shape[0], np.uint64)
         for c in range(columns.shape[0]):
-            k = output[leaves[0][first]] * n_players + player_of_column[columns[c]]
+            k = leaves.output[order[first]] * n_players + player_of_column[columns[c]]
             for s in range(slot_ptr[k], slot_ptr[k + 1]):
                 slots[c] |= np.uint64(1) << np.uint64(slot[s] % 64)
         groups = _merge_block(last - first, starts, answers, members, slots, cap, cell_cost)
@@ -171,7 +169,7 @@ def _merge_block(n, starts, answers, members, slots, cap, cell_cost):
 
 
 @compiled
-def describe(leaves, group_ptr, n_ranks, missing_rank):
+def describe(order, leaves, group_ptr, n_ranks, missing_rank):
     """Columns, digits, steps and number of cells of every group.
 
     The cell of a row is the sum of the ``size`` of those steps whose column's rank is above ``above``,
@@ -181,8 +179,8 @@ def describe(leaves, group_ptr, n_ranks, missing_rank):
     step_ptr, step_column, step_above, step_size = [0], [0][:0], [0][:0], [np.uint16(0)][:0]
     cells = np.ones(group_ptr.shape[0] - 1, np.int64)
     for g in range(group_ptr.shape[0] - 1):
-        columns, starts, lowest, answers, members = pieces(
-            leaves, group_ptr[g], group_ptr[g + 1], n_ranks, missing_rank
+        columns, starts, lowest, answers, _ = pieces(
+            order, leaves, group_ptr[g], group_ptr[g + 1], n_ranks, missing_rank
         )
         for c in range(columns.shape[0]):
             words = [answers[starts[c]]]

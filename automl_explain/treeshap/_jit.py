@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numba
 
-_F = TypeVar("_F", bound=Callable[..., Any])
 
-
-def compiled(function: _F) -> _F:
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a kernel that holds no lock; kept in numba's cache directory if that can be written."""
     try:
         made = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
     except RuntimeError:  # numba finds no directory it may write (read-only container)
         made = numba.njit(nogil=True, error_model="numpy")(function)
-    result: _F = made
+    result: Callable[..., Any] = made
     return result
 
 
-def inlined(function: _F) -> _F:
+def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a helper into every kernel that calls it."""
-    result: _F = numba.njit(inline="always", error_model="numpy")(function)
+    result: Callable[..., Any] = numba.njit(inline="always", error_model="numpy")(function)
     return result

@@ -186,11 +186,11 @@ def rank_csr(data, indices, indptr, first, n, columns, ranks):
 
 
 @compiled
-def satisfies(r, c, low, high, missing, ranks, satisfied):
-    """Whether rank ``r`` satisfies condition ``c``."""
-    if ranks[c] >= 0:
-        return satisfied[ranks[c] + r]
-    return low[c] <= r <= high[c] or r == missing[c]
+def satisfies(r, c, leaves):
+    """Whether rank ``r`` satisfies condition ``c`` of `Leaves` or `Questions`."""
+    if leaves.ranks[c] >= 0:
+        return leaves.satisfied[leaves.ranks[c] + r]
+    return leaves.low[c] <= r <= leaves.high[c] or r == leaves.missing[c]
 
 
 @compiled
@@ -238,9 +238,7 @@ def add_leaves(ranks, n, leaves, accumulators):
                 inside[j - first] = True
                 for c in range(leaves.condition_ptr[j], leaves.condition_ptr[j + 1]):
                     cell = np.int64(ranks[leaves.column[c], r])
-                    inside[j - first] &= satisfies(
-                        cell, c, leaves.low, leaves.high, leaves.missing, leaves.ranks, leaves.satisfied
-                    )
+                    inside[j - first] &= satisfies(cell, c, leaves)
             share = leaves.share[first:last]
             leaf_values(leaves.value[leaf], inside, share, leaves.nodes, leaves.node_weights, found)
             for j in range(first, last):

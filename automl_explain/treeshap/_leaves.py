@@ -7,7 +7,7 @@ player become one question: does the row satisfy them all?
 
 from __future__ import annotations
 
-import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,8 +16,7 @@ from automl_explain.treeshap._ensemble import TreeEnsemble
 from automl_explain.treeshap._jit import compiled
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Leaves:
+class Leaves(NamedTuple):
     """Leaves that add something, in the order of the trees.
 
     Parameters
@@ -51,22 +50,9 @@ class Leaves:
     satisfied: np.ndarray
 
     @property
-    def arrays(self) -> tuple[np.ndarray, ...]:
-        """All arrays, as the kernels take them."""
-        return tuple(getattr(self, field.name) for field in dataclasses.fields(self))
-
-    @property
-    def conditions(self) -> tuple[np.ndarray, ...]:
-        """What `satisfies` takes."""
-        return (self.low, self.high, self.missing, self.ranks, self.satisfied)
-
-    @property
     def n_players(self) -> np.ndarray:
         """Players of every leaf."""
         return np.diff(self.player_ptr)
-
-    def __len__(self) -> int:
-        return len(self.value)
 
 
 def find_leaves(trees: TreeEnsemble, columns: Columns, player_of_feature: np.ndarray) -> tuple[Leaves, np.ndarray]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -119,7 +118,7 @@ def _ranking(columns: Columns, n_features: int) -> Ranking:
 
 def _questions(leaves: Leaves, slots: Slots) -> Questions:
     most = int(leaves.n_players.max(initial=1))
-    return Questions(*leaves.arrays, slots.n_players, slots.ptr, slots.slot, slots.weight, *quadrature(most))
+    return Questions(*leaves, slots.n_players, slots.ptr, slots.slot, slots.weight, *quadrature(most))
 
 
 def quadrature(n_players: int) -> tuple[np.ndarray, np.ndarray]:
@@ -146,14 +145,12 @@ def _make_tables(
     blocks = [np.arange(a, b, _grouping.BLOCK) for a, b in zip([0, *ends[:-1]], ends, strict=True)]
     block_ptr = np.append(np.concatenate(blocks), len(order))
     player_of_column = player_of_feature[columns.feature]
-    label = _grouping.merge(
-        (order, leaves.arrays), block_ptr, *ranks, *places, player_of_column, _MERGED_CELLS, _CELL_COST
-    )
+    label = _grouping.merge(order, leaves, block_ptr, *ranks, *places, player_of_column, _MERGED_CELLS, _CELL_COST)
     order, group_ptr = order[np.argsort(label, kind="stable")], np.append(0, np.cumsum(np.bincount(label, minlength=0)))
 
     # The smallest tables first, until the memory is used up.
-    cells, *_ = _grouping.describe((order, leaves.arrays), group_ptr, *ranks)
-    starts, _ = _tables.group_slots((order, leaves.arrays), group_ptr, *places, len(slots.target))
+    cells, *_ = _grouping.describe(order, leaves, group_ptr, *ranks)
+    starts, _ = _tables.group_slots(order, leaves, group_ptr, *places, len(slots.target))
     n_slots = np.diff(starts)
     size = cells * (n_slots + 7) * np.dtype(TABLE_DTYPE).itemsize
     by_size = np.argsort(size, kind="stable")
@@ -165,21 +162,22 @@ def _make_tables(
     order = np.concatenate([order[:0], *(order[group_ptr[g] : group_ptr[g + 1]] for g in kept)])
     group_ptr = np.append(0, np.cumsum(np.diff(group_ptr)[kept])).astype(np.int64)
 
-    in_tables = np.zeros(len(leaves), dtype=bool)
+    in_tables = np.zeros(len(leaves.value), dtype=bool)
     in_tables[order] = True
-    return in_tables, _laid_out((order, leaves.arrays), group_ptr, ranks, slots)
+    return in_tables, _laid_out(order, leaves, group_ptr, ranks, slots)
 
 
 def _laid_out(
-    leaves: tuple[np.ndarray, tuple[np.ndarray, ...]],
+    order: np.ndarray,
+    leaves: Leaves,
     group_ptr: np.ndarray,
     ranks: tuple[np.ndarray, np.ndarray],
     slots: Slots,
 ) -> Tables:
     """Tables of the groups, in chunks of 8 or 4 slots whose cells lie side by side."""
-    cells, axis_ptr, axis_column, digit_ptr, digit_rank, *steps = _grouping.describe(leaves, group_ptr, *ranks)
+    cells, axis_ptr, axis_column, digit_ptr, digit_rank, *steps = _grouping.describe(order, leaves, group_ptr, *ranks)
     places = (slots.ptr, slots.slot, slots.n_players)
-    starts, group_slot = _tables.group_slots(leaves, group_ptr, *places, len(slots.target))
+    starts, group_slot = _tables.group_slots(order, leaves, group_ptr, *places, len(slots.target))
     n_slots = np.diff(starts)
     n_chunks = -(-n_slots // 8)
     chunk_ptr = np.append(0, np.cumsum(n_chunks))
@@ -199,7 +197,7 @@ def _laid_out(
     most = int(np.log2(max(_LEAF_CELLS, _MERGED_CELLS))) + 1
     values = (slots.ptr, slots.slot, slots.weight, slots.n_players, *quadrature(most))
     where = np.column_stack([start[chunk] + within % 8, width[chunk]])
-    _tables.fill(leaves, group_ptr, axes, values, starts, group_slot, where, table)
+    _tables.fill(order, leaves, group_ptr, axes, values, starts, group_slot, where, table)
     step_ptr, step_column, step_above, step_size = steps
     return Tables(
         step_ptr=step_ptr,
@@ -218,7 +216,8 @@ def _aligned(n: int) -> np.ndarray:
     """Zeros that begin with a cache line, so that no table row lies in two of them."""
     room = np.zeros(n + 16, dtype=TABLE_DTYPE)
     first = -room.ctypes.data % 64 // room.itemsize
-    return room[first : first + n]
+    aligned: np.ndarray = room[first : first + n]
+    return aligned
 
 
 def _take(leaves: Leaves, chosen: np.ndarray) -> Leaves:
@@ -227,19 +226,19 @@ def _take(leaves: Leaves, chosen: np.ndarray) -> Leaves:
     players = _ranges(leaves.player_ptr[chosen], counts)
     asked = np.diff(leaves.condition_ptr)[players]
     conditions = _ranges(leaves.condition_ptr[players], asked)
-    return Leaves(
-        leaves.value[chosen],
-        leaves.output[chosen],
-        np.append(0, np.cumsum(counts)),
-        leaves.player[players],
-        leaves.share[players],
-        np.append(0, np.cumsum(asked)),
-        *(getattr(leaves, name)[conditions] for name in ("column", "low", "high", "missing", "ranks")),
-        leaves.satisfied,
+    return leaves._replace(
+        value=leaves.value[chosen],
+        output=leaves.output[chosen],
+        player_ptr=np.append(0, np.cumsum(counts)),
+        player=leaves.player[players],
+        share=leaves.share[players],
+        condition_ptr=np.append(0, np.cumsum(asked)),
+        **{name: getattr(leaves, name)[conditions] for name in ("column", "low", "high", "missing", "ranks")},
     )
 
 
 def _ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """The numbers start, start + 1, ... of several ranges, behind one another."""
     ends = np.cumsum(counts)
-    return np.arange(int(counts.sum())) + np.repeat(starts - (ends - counts), counts)
+    found: np.ndarray = np.arange(int(counts.sum())) + np.repeat(starts - (ends - counts), counts)
+    return found

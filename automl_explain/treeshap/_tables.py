@@ -9,18 +9,16 @@ from automl_explain.treeshap._kernels import leaf_values, satisfies
 
 
 @compiled
-def group_slots(leaves, group_ptr, slot_ptr, slot, n_players, n_slots):
+def group_slots(order, leaves, group_ptr, slot_ptr, slot, n_players, n_slots):
     """The slots that the leaves of every group add to, rising: where those of a group begin, and all."""
-    order = leaves[0]
-    value, output, player_ptr, player, share, condition_ptr, column, low, high, missing, ranks, satisfied = leaves[1]
     seen = np.full(n_slots, -1, np.int64)
     starts, found = [0], [0][:0]
     for g in range(group_ptr.shape[0] - 1):
         mine = [0][:0]
         for i in range(group_ptr[g], group_ptr[g + 1]):
             leaf = order[i]
-            for j in range(player_ptr[leaf], player_ptr[leaf + 1]):
-                k = output[leaf] * n_players + player[j]
+            for j in range(leaves.player_ptr[leaf], leaves.player_ptr[leaf + 1]):
+                k = leaves.output[leaf] * n_players + leaves.player[j]
                 for s in range(slot_ptr[k], slot_ptr[k + 1]):
                     if seen[slot[s]] != g:
                         seen[slot[s]] = g
@@ -44,19 +42,18 @@ def _patterns(value, share, nodes, node_weights):
 
 
 @compiled
-def _leaf_answers(leaf, conditions, player_ptr, condition_ptr, column, axis_column, digit_ptr, digit_rank, radix):
+def _leaf_answers(leaf, leaves, axis_column, digit_ptr, digit_rank, radix):
     """For every cell of a group the pattern of the leaf's answers: bit j for its player j."""
-    low, high, missing, ranks, satisfied = conditions
     result = np.zeros(np.prod(radix), np.int64)
-    first = player_ptr[leaf]
-    result[:] = (1 << (player_ptr[leaf + 1] - first)) - 1
-    for j in range(first, player_ptr[leaf + 1]):
+    first = leaves.player_ptr[leaf]
+    result[:] = (1 << (leaves.player_ptr[leaf + 1] - first)) - 1
+    for j in range(first, leaves.player_ptr[leaf + 1]):
         bit = 1 << (j - first)
-        for c in range(condition_ptr[j], condition_ptr[j + 1]):
-            axis = np.searchsorted(axis_column, column[c])
+        for c in range(leaves.condition_ptr[j], leaves.condition_ptr[j + 1]):
+            axis = np.searchsorted(axis_column, leaves.column[c])
             inner = np.prod(radix[:axis])
             for digit in range(radix[axis]):
-                if satisfies(digit_rank[digit_ptr[axis] + digit], c, low, high, missing, ranks, satisfied):
+                if satisfies(digit_rank[digit_ptr[axis] + digit], c, leaves):
                     continue
                 for outer in range(digit * inner, result.shape[0], inner * radix[axis]):
                     for cell in range(outer, outer + inner):
@@ -65,17 +62,14 @@ def _leaf_answers(leaf, conditions, player_ptr, condition_ptr, column, axis_colu
 
 
 @compiled
-def fill(leaves, group_ptr, axes, slots, slot_starts, group_slot, where, table):
+def fill(order, leaves, group_ptr, axes, slots, slot_starts, group_slot, where, table):
     """Add the values of each leaf to every cell of its group's table.
 
     ``where`` is, for every slot of every group, the place of its first cell in ``table`` and the step
     from cell to cell.
     """
-    order = leaves[0]
-    value, output, player_ptr, player, share, condition_ptr, column, low, high, missing, ranks, satisfied = leaves[1]
     axis_ptr, axis_column, digit_ptr, digit_rank = axes
     slot_ptr, slot, weight, n_players, nodes, node_weights = slots
-    conditions = (low, high, missing, ranks, satisfied)
     for g in range(group_ptr.shape[0] - 1):
         a, b = axis_ptr[g], axis_ptr[g + 1]
         radix = digit_ptr[a + 1 : b + 1] - digit_ptr[a:b]
@@ -84,13 +78,11 @@ def fill(leaves, group_ptr, axes, slots, slot_starts, group_slot, where, table):
         values = np.zeros((mine.shape[0], n_cells))
         for i in range(group_ptr[g], group_ptr[g + 1]):
             leaf = order[i]
-            first, last = player_ptr[leaf], player_ptr[leaf + 1]
-            answers = _leaf_answers(
-                leaf, conditions, player_ptr, condition_ptr, column, axis_column[a:b], digit_ptr[a:b], digit_rank, radix
-            )
-            found = _patterns(value[leaf], share[first:last], nodes, node_weights)
+            first, last = leaves.player_ptr[leaf], leaves.player_ptr[leaf + 1]
+            answers = _leaf_answers(leaf, leaves, axis_column[a:b], digit_ptr[a:b], digit_rank, radix)
+            found = _patterns(leaves.value[leaf], leaves.share[first:last], nodes, node_weights)
             for j in range(first, last):
-                k = output[leaf] * n_players + player[j]
+                k = leaves.output[leaf] * n_players + leaves.player[j]
                 for s in range(slot_ptr[k], slot_ptr[k + 1]):
                     row = values[np.searchsorted(mine, slot[s])]
                     for cell in range(n_cells):
