@@ -66,7 +66,7 @@ def dense(size: argparse.Namespace, n_classes: int) -> dict[str, Any]:
     trees = TreeModel([text], n_jobs=1)
     engine = trees.prepared()
     prepared = time.process_time() - start
-    few = X[: min(size.rows, 2000)]
+    few = X[: min(size.rows, 2000 // n_classes)]
     ways: dict[str, tuple[Callable[[Any], Any], np.ndarray]] = {
         "ours": (trees.shapley_values, X),
         "lightgbm": (lambda rows: booster.predict(rows, pred_contrib=True, num_threads=1), few),
@@ -74,7 +74,7 @@ def dense(size: argparse.Namespace, n_classes: int) -> dict[str, Any]:
     }
     batch = measure(ways, size.repeats)
     one = {name: (way, X[:1]) for name, (way, _) in ways.items()}
-    row = measure(one, 40 * size.repeats)
+    row = measure(one, 10 * size.repeats)
     wanted = booster.predict(few, pred_contrib=True).reshape(len(few), n_classes, -1)[:, :, :-1].swapaxes(0, 1)
     return {
         "fit_s": fit,
@@ -114,12 +114,12 @@ def sparse(size: argparse.Namespace, n_rows: int = 20_000, n_columns: int = 2000
     trees = TreeModel([booster.model_to_string()], n_jobs=1)
     weights = sp.csr_matrix((np.ones(n_columns), (np.arange(n_columns) % n_raw, np.arange(n_columns))))
     engine = trees.prepared(Players.folded(weights))
-    few = X[:1000]
+    few = X[:200]
     ways = {
         "ours": (engine.values, X),
         "lightgbm": (lambda rows: booster.predict(rows, pred_contrib=True, num_threads=1), few),
     }
-    wanted = booster.predict(few, pred_contrib=True)[:, :-1] @ weights.T
+    wanted = (booster.predict(few, pred_contrib=True)[:, :-1] @ weights.T).toarray()
     return {
         "batch": measure(ways, size.repeats),
         "largest_difference": float(np.abs(engine.values(few) - wanted).max()),
