@@ -10,6 +10,7 @@ from automl_explain.treeshap._jit import compiled, inlined
 from automl_explain.treeshap._vectors import add_rows
 
 _ZERO = 1e-35  # |x| up to here is zero where zeros count as missing (LightGBM's kZeroThreshold)
+_LEAF_ROWS = 128  # rows that the exact quadrature takes at a time
 _MANY_CUTS = 500  # from here on a binary search is faster than comparing with every cut
 
 
@@ -229,22 +230,50 @@ def leaf_values(value, inside, share, nodes, node_weights, found):
 def add_leaves(ranks, n, leaves, accumulators):
     """Add the values of every leaf to the ``accumulators`` (n_slots, block) of n rows."""
     widest = leaves.nodes.shape[1] * 2
-    inside, found = np.empty(widest, np.bool_), np.empty(widest)
-    for leaf in range(leaves.value.shape[0]):
-        first, last = leaves.player_ptr[leaf], leaves.player_ptr[leaf + 1]
-        row_of_slots = leaves.output[leaf] * leaves.n_players
-        for r in range(n):
+    inside, found = np.empty((widest, _LEAF_ROWS), np.bool_), np.empty((widest, _LEAF_ROWS))
+    product = np.empty(_LEAF_ROWS)
+    for start in range(0, n, _LEAF_ROWS):
+        stop = min(n, start + _LEAF_ROWS)
+        for leaf in range(leaves.value.shape[0]):
+            first, last = leaves.player_ptr[leaf], leaves.player_ptr[leaf + 1]
             for j in range(first, last):
-                inside[j - first] = True
+                inside[j - first, :] = True
                 for c in range(leaves.condition_ptr[j], leaves.condition_ptr[j + 1]):
-                    cell = np.int64(ranks[leaves.column[c], r])
-                    inside[j - first] &= satisfies(cell, c, leaves)
-            share = leaves.share[first:last]
-            leaf_values(leaves.value[leaf], inside, share, leaves.nodes, leaves.node_weights, found)
+                    column = ranks[leaves.column[c]]
+                    for r in range(start, stop):
+                        inside[j - first, r - start] &= satisfies(np.int64(column[r]), c, leaves)
+            _leaf_values_of_rows(leaf, leaves, inside, product, found)
+            row_of_slots = leaves.output[leaf] * leaves.n_players
             for j in range(first, last):
                 k = row_of_slots + leaves.player[j]
                 for s in range(leaves.slot_ptr[k], leaves.slot_ptr[k + 1]):
-                    accumulators[leaves.slot[s], r] += leaves.weight[s] * found[j - first]
+                    sums, weight = accumulators[leaves.slot[s]], leaves.weight[s]
+                    for r in range(start, stop):
+                        sums[r] += weight * found[j - first, r - start]
+
+
+@compiled
+def _leaf_values_of_rows(leaf, leaves, inside, product, found):
+    """`leaf_values` of many rows at a time; a player's factors have two values only, so nothing is divided."""
+    first = leaves.player_ptr[leaf]
+    d = leaves.player_ptr[leaf + 1] - first
+    m = (d + 1) // 2
+    found[:d] = 0.0
+    for q in range(m):
+        y = leaves.nodes[m, q]
+        product[:] = leaves.node_weights[m, q] * leaves.value[leaf]
+        for j in range(d):
+            out = (1.0 - y) * leaves.share[first + j]
+            into, answers = out + y, inside[j]
+            for r in range(product.shape[0]):
+                product[r] *= into if answers[r] else out
+        for j in range(d):
+            share, answers, values = leaves.share[first + j], inside[j], found[j]
+            out = (1.0 - y) * share
+            into = (1.0 - share) / (out + y)
+            out = -share / out if out > 0.0 else 0.0
+            for r in range(product.shape[0]):
+                values[r] += product[r] * (into if answers[r] else out)
 
 
 @compiled
