@@ -186,7 +186,7 @@ def rank_csr(data, indices, indptr, first, n, columns, ranks):
                 ranks[c, r] = rank(np.float64(data[i]), columns.kind[c], start, stop, columns.cuts)
 
 
-@compiled
+@inlined
 def satisfies(r, c, leaves):
     """Whether rank ``r`` satisfies condition ``c`` of `Leaves` or `Questions`."""
     if leaves.ranks[c] >= 0:
@@ -230,18 +230,16 @@ def leaf_values(value, inside, share, nodes, node_weights, found):
 def add_leaves(ranks, n, leaves, accumulators):
     """Add the values of every leaf to the ``accumulators`` (n_slots, block) of n rows."""
     widest = leaves.nodes.shape[1] * 2
-    inside, found = np.empty((widest, _LEAF_ROWS), np.bool_), np.empty((widest, _LEAF_ROWS))
-    product = np.empty(_LEAF_ROWS)
-    for start in range(0, n, _LEAF_ROWS):
-        stop = min(n, start + _LEAF_ROWS)
+    size = min(n, _LEAF_ROWS)
+    inside, found, product = np.empty((widest, size)), np.empty((widest, size)), np.empty(size)
+    for start in range(0, n, size):
+        stop = min(n, start + size)
         for leaf in range(leaves.value.shape[0]):
             first, last = leaves.player_ptr[leaf], leaves.player_ptr[leaf + 1]
             for j in range(first, last):
-                inside[j - first, :] = True
+                inside[j - first, :] = 1.0
                 for c in range(leaves.condition_ptr[j], leaves.condition_ptr[j + 1]):
-                    column = ranks[leaves.column[c]]
-                    for r in range(start, stop):
-                        inside[j - first, r - start] &= satisfies(np.int64(column[r]), c, leaves)
+                    _answer(ranks[leaves.column[c]], start, stop, c, leaves, inside[j - first])
             _leaf_values_of_rows(leaf, leaves, inside, product, found)
             row_of_slots = leaves.output[leaf] * leaves.n_players
             for j in range(first, last):
@@ -253,8 +251,24 @@ def add_leaves(ranks, n, leaves, accumulators):
 
 
 @compiled
+def _answer(column, start, stop, c, leaves, inside):
+    """Set ``inside`` to 0 for the rows whose rank does not satisfy condition c."""
+    low, high, missing, ranks = leaves.low[c], leaves.high[c], leaves.missing[c], leaves.ranks[c]
+    for r in range(start, stop):
+        cell = np.int64(column[r])
+        if ranks >= 0:
+            inside[r - start] *= leaves.satisfied[ranks + cell]
+        else:
+            inside[r - start] *= ((cell >= low) & (cell <= high)) | (cell == missing)
+
+
+@compiled
 def _leaf_values_of_rows(leaf, leaves, inside, product, found):
-    """`leaf_values` of many rows at a time; a player's factors have two values only, so nothing is divided."""
+    """`leaf_values` of many rows at a time; a player's factors have two values only, so nothing is divided.
+
+    ``inside`` is 1.0 where the row satisfies what the path asks of the player, else 0.0: sums without branches
+    are taken many rows to an instruction.
+    """
     first = leaves.player_ptr[leaf]
     d = leaves.player_ptr[leaf + 1] - first
     m = (d + 1) // 2
@@ -264,16 +278,17 @@ def _leaf_values_of_rows(leaf, leaves, inside, product, found):
         product[:] = leaves.node_weights[m, q] * leaves.value[leaf]
         for j in range(d):
             out = (1.0 - y) * leaves.share[first + j]
-            into, answers = out + y, inside[j]
+            answers = inside[j]
             for r in range(product.shape[0]):
-                product[r] *= into if answers[r] else out
+                product[r] *= out + y * answers[r]
         for j in range(d):
             share, answers, values = leaves.share[first + j], inside[j], found[j]
             out = (1.0 - y) * share
-            into = (1.0 - share) / (out + y)
+            gain = (1.0 - share) / (out + y)
             out = -share / out if out > 0.0 else 0.0
+            gain -= out
             for r in range(product.shape[0]):
-                values[r] += product[r] * (into if answers[r] else out)
+                values[r] += product[r] * (out + gain * answers[r])
 
 
 @compiled
