@@ -1,20 +1,28 @@
 """Shapley values of tree surrogates; the only module that knows trees.
 
-Path-dependent Shapley values (Lundberg et al. 2020, doi:10.1038/s42256-019-0138-9) of LightGBM
-ensembles, one ensemble per output. The values come from LightGBM's own contributions; everything
-else in the package goes through `TreeModel`, so that another engine can take their place.
+Path-dependent Shapley values (Lundberg et al. 2020, doi:10.1038/s42256-019-0138-9), exact, from tables
+that are computed once per model. The data flow: a reader (`_lightgbm`, ...) makes a `TreeEnsemble`;
+`_columns` turns its splits into ranks; `_leaves` its leaves into games; `_grouping` and `_tables` put the
+games into tables; `_kernels` looks rows up in them.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
-import lightgbm as lgb
 import numpy as np
 import scipy.sparse as sp
 
-__all__ = ["TreeModel"]
+from automl_explain.treeshap._engine import Engine
+from automl_explain.treeshap._ensemble import TreeEnsemble
+from automl_explain.treeshap._lightgbm import read_lightgbm
+from automl_explain.treeshap._players import Players
+
+__all__ = ["Engine", "Players", "TreeEnsemble", "TreeModel", "read_lightgbm", "warm_up"]
+
+_KEPT = 4  # choices of players whose tables are kept
 
 
 class TreeModel:
@@ -27,57 +35,106 @@ class TreeModel:
     texts : sequence of str
         LightGBM models as text, one per output, over the same columns.
     n_jobs : int or None, default None
-        Threads for a call; None leaves the number to LightGBM.
+        Threads for a call; None for one per processor.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If a text is damaged, or its trees have linear models in their leaves.
     """
 
     def __init__(self, texts: Sequence[str], *, n_jobs: int | None = None) -> None:
         self.texts = tuple(texts)
-        self.boosters = tuple(lgb.Booster(model_str=text) for text in self.texts)
-        self.n_features: int = self.boosters[0].num_feature()
-        self._threads = {} if n_jobs is None else {"num_threads": n_jobs}
-        zero = np.zeros((1, self.n_features))
-        self.expected_values = np.array([float(self._contributions(b, zero)[0, -1]) for b in self.boosters])
-        self.expected_values.flags.writeable = False
+        self.n_jobs = n_jobs
+        self.ensemble = TreeEnsemble.join([read_lightgbm(text) for text in self.texts])
+        self.n_features: int = self.ensemble.n_features
+        self._prepared: dict[Any, Engine] = {}
 
     @property
     def n_outputs(self) -> int:
         """Number of outputs."""
-        return len(self.boosters)
+        return self.ensemble.n_outputs
 
-    def predict_output(self, X: Any) -> np.ndarray:
-        """Margins of shape (n_rows, n_outputs) for rows of shape (n_rows, n_features)."""
-        columns = [b.predict(X, raw_score=True, **self._threads) for b in self.boosters]
-        return np.column_stack([np.asarray(c, dtype=np.float64) for c in columns])
+    @functools.cached_property
+    def boosters(self) -> tuple[Any, ...]:
+        """The texts as ``lightgbm.Booster`` objects."""
+        import lightgbm as lgb  # explaining needs none
 
-    def shapley_values(self, X: Any) -> np.ndarray | tuple[sp.csr_matrix, ...]:
-        """Contributions of every column to every output.
+        return tuple(lgb.Booster(model_str=text) for text in self.texts)
+
+    @functools.cached_property
+    def expected_values(self) -> np.ndarray:
+        """Output where all contributions are zero, shape (n_outputs,), read-only."""
+        values = self._engineered.prepared.expected_values
+        values.flags.writeable = False
+        return values
+
+    @functools.cached_property
+    def _engineered(self) -> Engine:
+        return self.prepared()
+
+    def prepared(self, players: Any = None) -> Engine:
+        """Tables for one choice of players, made on first use and kept.
 
         Parameters
         ----------
-        X : ndarray or csr_matrix of shape (n_rows, n_features), float64
+        players : csr_matrix or FeatureMap of shape (n_raw, n_engineered), int array (n_features,) or Players
+            Weights fold the values of features to raw columns; groups make all features of one number a
+            single player; `Players.raw` does both. Every feature for itself where left out.
+        """
+        chosen = Players.of(players, self.n_features)
+        key = chosen.key
+        if key not in self._prepared:
+            while len(self._prepared) >= _KEPT:
+                del self._prepared[next(iter(self._prepared))]
+            self._prepared[key] = Engine(self.ensemble, chosen, n_jobs=self.n_jobs)
+        return self._prepared[key]
+
+    def predict_output(self, X: Any) -> np.ndarray:
+        """Margins of shape (n_rows, n_outputs) for rows of shape (n_rows, n_features)."""
+        return self.ensemble.predict(X)
+
+    def shapley_values(self, X: Any, players: Any = None) -> np.ndarray | tuple[sp.csr_matrix, ...]:
+        """Contributions of every column (or raw column, or group) to every output.
+
+        Parameters
+        ----------
+        X : ndarray or csr_matrix of shape (n_rows, n_features), float64 or float32
+        players : optional
+            See `prepared`.
 
         Returns
         -------
         ndarray of shape (n_outputs, n_rows, n_features), or tuple of n_outputs csr_matrix
-            In the unit of the margins. Sparse rows give sparse values.
+            In the unit of the margins. Without ``players`` sparse rows give sparse values; with them
+            values are dense, of shape (n_outputs, n_rows, n_raw or n_groups). What features without a
+            raw parent contribute is left out: `Engine.values_and_remainder` gives it.
         """
-        if sp.issparse(X):
-            return tuple(self._sparse_contributions(b, X) for b in self.boosters)
-        values = np.empty((self.n_outputs, X.shape[0], self.n_features))
-        for k, booster in enumerate(self.boosters):
-            values[k] = self._contributions(booster, X)[:, :-1]
-        return values
-
-    def _contributions(self, booster: lgb.Booster, X: Any) -> Any:
-        return booster.predict(X, pred_contrib=True, **self._threads)
-
-    def _sparse_contributions(self, booster: lgb.Booster, X: Any) -> sp.csr_matrix:
-        values = sp.csr_matrix(self._contributions(booster, X)[:, :-1])
-        values.sort_indices()  # sums over a row then have one order, and so the same bits, everywhere
-        return values
+        if players is None:
+            return self._engineered.sparse_values(X) if sp.issparse(X) else self._engineered.values(X)
+        return self.prepared(players).values(X)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"texts": self.texts, "threads": self._threads}
+        return {"texts": self.texts, "n_jobs": self.n_jobs}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["texts"], n_jobs=state["threads"].get("num_threads"))  # type: ignore[misc]
+        self.__init__(state["texts"], n_jobs=state["n_jobs"])  # type: ignore[misc]
+
+
+def warm_up() -> None:
+    """Compile every kernel for float64 rows, or load it from numba's cache, before the first row comes.
+
+    Takes some seconds the first time on a machine (numba then keeps the result on disk, by default next to
+    the package or under the user's home, else where ``NUMBA_CACHE_DIR`` says) and well under a second later.
+    """
+    stump: dict[str, Any] = {
+        "offsets": [0, 3], "output": [0], "feature": [0, -1, -1], "threshold": [0.5, 0, 0], "missing": [2, 0, 0],
+        "default_left": [True, False, False], "left": [1, -1, -1], "right": [2, -1, -1], "cover": [2, 1, 1],
+        "value": [0, -1, 1], "category": [-1, -1, -1], "category_offsets": [0], "category_bits": [], "base": [0],
+    }  # fmt: skip
+    trees = TreeEnsemble(**stump, n_features=1)
+    engine = Engine(trees, Players.engineered(1), n_jobs=1)
+    rows = np.zeros((2, 1))
+    for given in (rows, rows[:1], sp.csr_matrix(rows)):
+        engine.values(given)
+        trees.predict(given)

@@ -1,0 +1,101 @@
+"""What the trees need to know of a cell: its rank among the cuts of its column.
+
+All splits of an ensemble on one feature that treat missing values alike share a *column*. The rank of a
+number is how many of the column's cuts lie below it, so ``x <= cut[t]`` is ``rank <= t``; a missing value
+has the rank behind the last one. Categories that no split tells apart share a rank.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from automl_explain.treeshap._ensemble import TreeEnsemble
+
+#: Kind of a column of categories; the kinds below are the missing types of numbers.
+CATEGORICAL = 3
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Columns:
+    """The columns that the trees split on, and every split in terms of ranks.
+
+    Parameters
+    ----------
+    feature, kind : ndarray of shape (n_columns,)
+        Feature and missing type (0, 1, 2) or `CATEGORICAL`.
+    cut_ptr : ndarray of shape (n_columns + 1,), int64
+    cuts : ndarray, float64
+        Rising cuts of a column of numbers. For categories the rank of every code, then that of
+        negative and unseen codes, then that of NaN.
+    n_ranks : ndarray of shape (n_columns,), int64
+    node_column, node_rank : ndarray of shape (n_nodes,), int32
+        Of every split; ranks up to ``node_rank`` go left, -1 for splits on categories.
+    node_ranks_left : ndarray of shape (n_nodes,), int64
+        Where in ``ranks_left`` a split on categories says of each rank whether it goes left, or -1.
+    ranks_left : ndarray, bool
+    """
+
+    feature: np.ndarray
+    kind: np.ndarray
+    cut_ptr: np.ndarray
+    cuts: np.ndarray
+    n_ranks: np.ndarray
+    node_column: np.ndarray
+    node_rank: np.ndarray
+    node_ranks_left: np.ndarray
+    ranks_left: np.ndarray
+
+    @classmethod
+    def of(cls, trees: TreeEnsemble) -> Columns:
+        """Columns of an ensemble."""
+        inner = np.flatnonzero(trees.feature >= 0)
+        kinds = np.where(trees.category[inner] >= 0, CATEGORICAL, trees.missing[inner])
+        keys, column = np.unique(trees.feature[inner].astype(np.int64) * 4 + kinds, return_inverse=True)
+        kind = (keys % 4).astype(np.int64)
+        node_column = np.full(len(trees.feature), -1, dtype=np.int32)
+        node_rank, node_ranks_left = node_column.copy(), np.full(len(trees.feature), -1, dtype=np.int64)
+        node_column[inner] = column
+        cuts: list[np.ndarray] = []
+        lefts: list[np.ndarray] = []
+        n_ranks = np.zeros(len(keys), dtype=np.int64)
+        n_lefts = 0
+        by_column = np.split(inner[np.argsort(column, kind="stable")], np.cumsum(np.bincount(column))[:-1])
+        for c, nodes in enumerate(by_column if len(keys) else []):
+            if kind[c] == CATEGORICAL:
+                ranks, left = _category_ranks(trees, nodes)
+                cuts.append(ranks.astype(np.float64))
+                n_ranks[c] = left.shape[1]
+                node_ranks_left[nodes] = n_lefts + np.arange(len(nodes)) * left.shape[1]
+                lefts.append(left.ravel())
+                n_lefts += left.size
+            else:
+                found, node_rank[nodes] = np.unique(trees.threshold[nodes], return_inverse=True)
+                cuts.append(found)
+                n_ranks[c] = len(found) + 1 + (kind[c] > 0)
+        return cls(
+            feature=keys // 4,
+            kind=kind,
+            cut_ptr=np.cumsum([0, *(len(c) for c in cuts)]),
+            cuts=np.concatenate([np.zeros(0), *cuts]),
+            n_ranks=n_ranks,
+            node_column=node_column,
+            node_rank=node_rank,
+            node_ranks_left=node_ranks_left,
+            ranks_left=np.concatenate([np.zeros(0, dtype=bool), *lefts]),
+        )
+
+
+def _category_ranks(trees: TreeEnsemble, nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rank of every code (behind them: other, NaN), and for every node whether a rank goes left."""
+    starts, stops = (trees.category_offsets[trees.category[nodes] + i] for i in (0, 1))
+    n_codes = 32 * int((stops - starts).max())
+    left = np.zeros((len(nodes), n_codes + 2), dtype=bool)
+    for i, (start, stop) in enumerate(zip(starts, stops, strict=True)):
+        words = np.ascontiguousarray(trees.category_bits[start:stop], dtype="<u4")
+        left[i, : 32 * (stop - start)] = np.unpackbits(words.view(np.uint8), bitorder="little")
+    left[:, -1] = trees.default_left[nodes]
+    packed = np.packbits(left, axis=0)
+    _, first, ranks = np.unique(packed, axis=1, return_index=True, return_inverse=True)
+    return ranks.ravel(), left[:, first]

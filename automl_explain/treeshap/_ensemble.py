@@ -1,0 +1,219 @@
+"""TreeEnsemble: all trees of a model as plain arrays; what every reader makes and the engine reads."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from automl_explain.exceptions import InputError, UnsupportedModelError
+from automl_explain.treeshap import _kernels
+
+#: How a split treats missing cells: NaN counts as 0.0; zero and NaN are missing; NaN is missing.
+MISSING_NONE, MISSING_ZERO, MISSING_NAN = 0, 1, 2
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TreeEnsemble:
+    """All trees of a model as arrays; tree t holds nodes offsets[t]:offsets[t + 1], its root first.
+
+    Parameters
+    ----------
+    offsets : ndarray of shape (n_trees + 1,), int64
+    output : ndarray of shape (n_trees,), int32
+        Output that the tree adds to.
+    feature : ndarray of shape (n_nodes,), int32
+        Column that the node splits on; -1 in a leaf.
+    threshold : ndarray of shape (n_nodes,), float64
+        ``x <= threshold`` in float64 goes left. Libraries that compare with ``<`` or in float32 have
+        theirs rounded so that this holds.
+    missing : ndarray of shape (n_nodes,), int8
+        0: NaN counts as 0.0; 1: zero (``|x| <= 1e-35``) and NaN are missing; 2: NaN is missing.
+    default_left : ndarray of shape (n_nodes,), bool
+        Where a missing value goes.
+    left, right : ndarray of shape (n_nodes,), int32
+        Absolute node numbers; -1 in a leaf.
+    cover : ndarray of shape (n_nodes,), float64
+        Training rows (or weight) that reached the node.
+    value : ndarray of shape (n_nodes,), float64
+        Leaf value, scaled by learning rate or averaging; 0 in inner nodes.
+    category : ndarray of shape (n_nodes,), int32
+        Number of the split's category set, or -1. A category in the set goes left; negative and
+        unseen ones go right, NaN goes where ``default_left`` says, fractional codes truncate.
+    category_offsets : ndarray of shape (n_sets + 1,), int64
+        Words of each set in ``category_bits``.
+    category_bits : ndarray of uint32
+        32 categories a word.
+    base : ndarray of shape (n_outputs,), float64
+        Added to every output.
+    n_features : int
+        Columns of the rows.
+    """
+
+    offsets: np.ndarray
+    output: np.ndarray
+    feature: np.ndarray
+    threshold: np.ndarray
+    missing: np.ndarray
+    default_left: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+    cover: np.ndarray
+    value: np.ndarray
+    category: np.ndarray
+    category_offsets: np.ndarray
+    category_bits: np.ndarray
+    base: np.ndarray
+    n_features: int
+
+    def __post_init__(self) -> None:
+        for name, dtype in _DTYPES.items():
+            array = np.ascontiguousarray(getattr(self, name), dtype=dtype)
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of outputs."""
+        return len(self.base)
+
+    @property
+    def n_trees(self) -> int:
+        """Number of trees."""
+        return len(self.output)
+
+    @property
+    def n_leaves(self) -> int:
+        """Number of leaves of all trees."""
+        return int(np.count_nonzero(self.feature < 0))
+
+    def validate(self) -> TreeEnsemble:
+        """Give itself if the arrays hold trees.
+
+        Raises
+        ------
+        UnsupportedModelError
+            If they do not: the model is damaged, or of a kind the reader does not know.
+        """
+        n_nodes = len(self.feature)
+        per_node = ("threshold", "missing", "default_left", "left", "right", "cover", "value", "category")
+        inner = self.feature >= 0
+        inner_trees = np.repeat(np.arange(self.n_trees), np.maximum(np.diff(self.offsets), 0))
+        fits = (
+            all(len(getattr(self, name)) == n_nodes for name in per_node)
+            and len(self.offsets) == self.n_trees + 1
+            and self.offsets[0] == 0
+            and self.offsets[-1] == n_nodes
+            and bool((np.diff(self.offsets) > 0).all())
+            and _within(self.output, 0, self.n_outputs)
+            and _within(self.feature, -1, self.n_features)
+            and _within(self.missing, 0, 3)
+            and self.category_offsets[0] == 0
+            and bool((np.diff(self.category_offsets) >= 0).all())
+            and self.category_offsets[-1] == len(self.category_bits)
+            and _within(self.category, -1, len(self.category_offsets) - 1)
+            and bool(np.isfinite(self.value).all() and np.isfinite(self.base).all())
+            and bool(np.isfinite(self.cover).all() and (self.cover >= 0).all())
+            and not bool(np.isnan(self.threshold[inner]).any())
+        )
+        if fits:
+            # Children lie behind their node inside the same tree, so no walk can run in circles; and
+            # every node but the roots is the child of one node.
+            for child in (self.left[inner], self.right[inner]):
+                at = np.flatnonzero(inner)
+                ends = self.offsets[1:][inner_trees[at]]
+                fits = fits and bool(((child > at) & (child < ends)).all())
+            children = np.sort(np.concatenate([self.left[inner], self.right[inner]]))
+            others = np.setdiff1d(np.arange(n_nodes), self.offsets[:-1])
+            fits = fits and np.array_equal(children, others)
+        if not fits:
+            raise UnsupportedModelError(
+                "The arrays of the tree ensemble do not hold trees (lengths, node numbers or values are wrong); "
+                "expected the trees of a fitted model. Save the model again with the library that made it."
+            )
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Margins of shape (n_rows, n_outputs) for rows of shape (n_rows, n_features), float64."""
+        if not sp.issparse(X):
+            X = np.asarray(X, dtype=np.float64)
+        if X.ndim != 2 or X.shape[1] != self.n_features:
+            raise InputError(
+                f"`X` has shape {X.shape}; expected (n_rows, {self.n_features}), the columns of the trees."
+            )
+        result = np.empty((X.shape[0], self.n_outputs))
+        if sp.issparse(X):
+            rows = sp.csr_matrix(X, dtype=np.float64)
+            stored = map(read_only, (rows.data, rows.indices, rows.indptr))
+            _kernels.predict_csr(*stored, self.n_features, self._walk_arrays, result)
+        else:
+            _kernels.predict(read_only(np.ascontiguousarray(X)), self._walk_arrays, result)
+        return result
+
+    @functools.cached_property
+    def _walk_arrays(self) -> tuple[np.ndarray, ...]:
+        """What `_kernels.predict` needs to walk the trees."""
+        splits = (self.feature, self.threshold, self.missing, self.default_left, self.left, self.right)
+        categories = (self.category, self.category_offsets, self.category_bits)
+        return (self.offsets, self.output, *splits, self.value, *categories, self.base)
+
+    @classmethod
+    def join(cls, ensembles: Sequence[TreeEnsemble]) -> TreeEnsemble:
+        """One ensemble with the outputs of several over the same columns, one after the other."""
+        widths = {e.n_features for e in ensembles}
+        if len(widths) != 1:
+            raise InputError(f"The tree models have {sorted(widths)} columns; pass models over the same columns.")
+        if len(ensembles) == 1:
+            return ensembles[0]
+        joined: dict[str, list[np.ndarray]] = {name: [] for name in _DTYPES}
+        nodes = sets = words = outputs = 0
+        for e in ensembles:
+            moved = {
+                "offsets": e.offsets[1:] + nodes,
+                "output": e.output + outputs,
+                "left": np.where(e.left < 0, -1, e.left + nodes),
+                "right": np.where(e.right < 0, -1, e.right + nodes),
+                "category": np.where(e.category < 0, -1, e.category + sets),
+                "category_offsets": e.category_offsets[1:] + words,
+            }
+            for name, parts in joined.items():
+                parts.append(moved.get(name, getattr(e, name)))
+            nodes, outputs = nodes + len(e.feature), outputs + e.n_outputs
+            sets, words = sets + len(e.category_offsets) - 1, words + len(e.category_bits)
+        for name in ("offsets", "category_offsets"):
+            joined[name].insert(0, np.zeros(1, dtype=np.int64))
+        arrays = {name: np.concatenate(parts) for name, parts in joined.items()}
+        return cls(**arrays, n_features=widths.pop())
+
+
+_DTYPES: dict[str, Any] = {
+    "offsets": np.int64,
+    "output": np.int32,
+    "feature": np.int32,
+    "threshold": np.float64,
+    "missing": np.int8,
+    "default_left": np.bool_,
+    "left": np.int32,
+    "right": np.int32,
+    "cover": np.float64,
+    "value": np.float64,
+    "category": np.int32,
+    "category_offsets": np.int64,
+    "category_bits": np.uint32,
+    "base": np.float64,
+}
+
+
+def _within(numbers: np.ndarray, low: int, stop: int) -> bool:
+    return bool(((numbers >= low) & (numbers < stop)).all())
+
+
+def read_only(array: np.ndarray) -> np.ndarray:
+    """A view that cannot be written: numba compiles a kernel anew for arrays that can."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
