@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import scipy.sparse as sp
 
+from automl_explain.exceptions import UnsupportedModelError
 from automl_explain.treeshap import _grouping, _tables
 from automl_explain.treeshap._columns import CATEGORICAL, Columns
 from automl_explain.treeshap._ensemble import TreeEnsemble
@@ -139,8 +140,12 @@ def _make_tables(
     ranks = (columns.n_ranks, np.where(numeric, columns.n_ranks - 1, -1))
     places = (slots.ptr, slots.slot, slots.n_players)
     order = np.argsort(leaves.output, kind="stable")
-    if columns.n_ranks.max(initial=0) > np.iinfo(np.uint16).max:
-        order = order[:0]
+    most = np.iinfo(np.uint16).max  # what a rank has room for in the kernels
+    if columns.n_ranks.max(initial=0) > most:
+        raise UnsupportedModelError(
+            f"The trees cut one column at {columns.n_ranks.max():,} places; at most {most:,} are supported. Fit the "
+            "surrogate with a smaller `max_bin`."
+        )
     ends = np.cumsum(np.bincount(leaves.output[order], minlength=1))
     blocks = [np.arange(a, b, _grouping.BLOCK) for a, b in zip([0, *ends[:-1]], ends, strict=True)]
     block_ptr = np.append(np.concatenate(blocks), len(order))

@@ -334,3 +334,27 @@ def test_without_a_directory_to_write_kernels_are_compiled_in_memory(tmp_path: P
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, cwd=tmp_path)
     assert run.stdout == "ok\n", run.stderr
+
+
+def test_more_cuts_than_a_rank_has_room_for_are_refused() -> None:
+    n = np.iinfo(np.uint16).max + 1  # stumps, each with a cut of its own
+    root, leaf = np.tile([True, False, False], n), np.tile([False, True, True], n)
+    stumps = TreeEnsemble(
+        offsets=3 * np.arange(n + 1),
+        output=np.zeros(n, np.int32),
+        feature=np.where(leaf, -1, 0).astype(np.int32),
+        threshold=np.where(root, np.arange(3 * n), 0.0),
+        missing=np.zeros(3 * n, np.int8),
+        default_left=np.zeros(3 * n, bool),
+        left=np.where(root, np.arange(3 * n) + 1, -1).astype(np.int32),
+        right=np.where(root, np.arange(3 * n) + 2, -1).astype(np.int32),
+        cover=np.where(root, 2.0, 1.0),
+        value=np.where(leaf, 1.0, 0.0),
+        category=np.full(3 * n, -1, np.int32),
+        category_offsets=np.array([0]),
+        category_bits=np.array([], np.uint32),
+        base=np.zeros(1),
+        n_features=1,
+    )
+    with pytest.raises(UnsupportedModelError, match=r"cut one column at 65,5\d\d places; at most 65,535"):
+        Engine(stumps, Players.engineered(1)).values(np.zeros((1, 1)))
