@@ -7,7 +7,6 @@ import dataclasses
 import io
 import logging
 import os
-import shutil
 import sys
 import time
 import warnings
@@ -18,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from automl_explain._cli_data import Table, split
-from automl_explain.exceptions import AlreadyExistsError, AutoMLExplainError, ExplanationWarning, StorageError
+from automl_explain.exceptions import AlreadyExistsError, DataError, ExplanationWarning, StorageError
 
 # What a run writes; with --overwrite these alone are replaced.
 RAW, ENGINEERED, SCORING, MODEL = "raw", "engineered", "scoring", "model.joblib"
@@ -106,7 +105,7 @@ def run(table: Table, options: RunOptions, phases: Phases) -> Outcome:
     ------
     AlreadyExistsError, StorageError
         If the folder may not or cannot be written to; found out before the model is fitted.
-    AutoMLExplainError
+    DataError
         If the rows are too few, or FLAML finds no model for them.
     """
     prepare_folder(options)
@@ -174,6 +173,12 @@ def prepare_folder(options: RunOptions) -> None:
         raise AlreadyExistsError(
             f"The folder {str(out)!r} exists and is not empty; pass --overwrite, or another folder with --out."
         )
+    for name in (RAW, ENGINEERED):
+        folder = out / name
+        if folder.is_dir() and any(folder.iterdir()) and not (folder / "explanation.json").is_file():
+            raise AlreadyExistsError(
+                f"The folder {str(folder)!r} holds files that are no explanation; choose another folder with --out."
+            )
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -220,13 +225,9 @@ def _fit(X: Any, y: Any, task: str, options: RunOptions) -> Any:
         try:
             automl.fit(X, y, task=task, verbose=0, log_file_name="", **settings)
         except Exception as error:
-            raise AutoMLExplainError(
-                f"FLAML could not fit a model: {type(error).__name__}: {_first_line(error)}"
-            ) from error
+            raise DataError(f"FLAML could not fit a model: {type(error).__name__}: {_first_line(error)}") from error
     if automl.best_estimator is None or automl.model is None:
-        raise AutoMLExplainError(
-            f"FLAML found no model within {options.time_budget:g} s; give it more with --time-budget."
-        )
+        raise DataError(f"FLAML found no model within {options.time_budget:g} s; give it more with --time-budget.")
     return automl
 
 
@@ -263,12 +264,10 @@ def _write(
     from automl_explain.scoring import TreeScoringExplainer, save
 
     out = options.out
-    for name in (RAW, ENGINEERED, SCORING, MODEL):
-        _remove(out / name)
-    raw.save(out / RAW)
-    engineered.save(out / ENGINEERED)
+    raw.save(out / RAW, exist_ok=True)
+    engineered.save(out / ENGINEERED, exist_ok=True)
     scoring = TreeScoringExplainer(wrapper.explainer, feature_maps=[setup.feature_map])
-    saved = Path(save(scoring, directory=out / SCORING))
+    saved = Path(save(scoring, directory=out / SCORING, exist_ok=True))
     files = [
         (out / RAW, "explanation in your columns, for Explanation.load"),
         (out / ENGINEERED, "explanation in the columns the model sees"),
@@ -280,13 +279,6 @@ def _write(
         joblib.dump(automl, out / MODEL)
         files.append((out / MODEL, "the model, a pickle: load only your own"))
     return tuple(files)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _first_line(error: BaseException) -> str:

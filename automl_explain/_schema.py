@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
+import decimal
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
@@ -13,7 +15,7 @@ import scipy.sparse as sp
 
 from automl_explain.exceptions import DataError, InputError
 
-Kind = Literal["number", "boolean", "category", "datetime", "text"]
+Kind = Literal["number", "boolean", "category", "datetime", "text", "date", "object"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,8 +26,8 @@ class ColumnSchema:
     ----------
     name : str or int
         Column label.
-    kind : {"number", "boolean", "category", "datetime", "text"}
-        What the cells are.
+    kind : {"number", "boolean", "category", "datetime", "text", "date", "object"}
+        What the cells are: ``date`` for ``datetime.date``, ``object`` for what JSON cannot carry.
     dtype : str
         The pandas dtype to restore.
     categories : tuple, default ()
@@ -51,14 +53,16 @@ class ColumnSchema:
             plain = tuple(c.item() if isinstance(c, np.generic) else c for c in dtype.categories)
             if all(isinstance(c, (str, bool, int, float)) for c in plain):
                 return cls(name, "category", "category", plain, bool(dtype.ordered))
-            return cls(name, "text", "object")
+            return cls(name, "object", "category")
         if pd.api.types.is_datetime64_any_dtype(dtype):
             return cls(name, "datetime", str(dtype))
         if pd.api.types.is_bool_dtype(dtype):
             return cls(name, "boolean", str(dtype))
         if pd.api.types.is_numeric_dtype(dtype):
             return cls(name, "number", str(dtype))
-        return cls(name, "text", str(dtype), none=str(dtype) == "object" and any(c is None for c in column))
+        if str(dtype) == "object":
+            return cls(name, _object_kind(column), "object", none=any(c is None for c in column))
+        return cls(name, "text", str(dtype))
 
     def read(self, column: pd.Series) -> pd.Series:
         """Cells as this column's type.
@@ -74,6 +78,8 @@ class ColumnSchema:
             "category": self._read_category,
             "datetime": self._read_datetime,
             "text": self._read_text,
+            "date": self._read_date,
+            "object": self._read_object,
         }[self.kind]
         return reader(column)
 
@@ -102,6 +108,17 @@ class ColumnSchema:
         extra = [c for c in pd.unique(present) if c not in set(self.categories)]
         dtype = pd.CategoricalDtype([*self.categories, *extra], ordered=self.ordered)
         return column.astype(object).astype(dtype)
+
+    def _read_date(self, column: pd.Series) -> pd.Series:
+        cells = column.map(_as_date)
+        self._refuse(column, cells.isna() & ~column.isna(), "a date (ISO 8601 text)")
+        return cells.astype(object)
+
+    def _read_object(self, column: pd.Series) -> pd.Series:
+        # As text they would equal no cell that the pipeline knows, and be scored as unknown without a word.
+        bare = column.map(lambda c: isinstance(c, (str, bool, int, float)) and not pd.isna(c))
+        self._refuse(column, bare, "of the type it had in training, which JSON cannot carry; pass a DataFrame")
+        return column
 
     def _read_datetime(self, column: pd.Series) -> pd.Series:
         if pd.api.types.is_datetime64_any_dtype(column.dtype):
@@ -174,6 +191,26 @@ def _since_1970(milliseconds: pd.Series) -> pd.Series:
 def _nested(column: pd.Series) -> pd.Series:
     """Which cells are lists or records, that neither compare nor hash."""
     return column.astype(object).map(lambda c: isinstance(c, (list, dict, set)))
+
+
+def _object_kind(column: pd.Series) -> Kind:
+    """Whether the cells of a column of Python objects are text, dates, or something JSON cannot carry."""
+    present = column.dropna()
+    if len(present) and all(type(c) is datetime.date for c in present):
+        return "date"
+    plain = all(isinstance(c, (str, bool, int, float, np.generic, decimal.Decimal)) for c in present)
+    return "text" if plain else "object"
+
+
+def _as_date(cell: Any) -> Any:
+    if isinstance(cell, datetime.datetime):
+        return cell.date()
+    if not isinstance(cell, str):
+        return cell if isinstance(cell, datetime.date) else None
+    try:
+        return datetime.datetime.fromisoformat(cell).date()
+    except ValueError:
+        return None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -71,7 +71,7 @@ def parse(raw_data: str | bytes) -> Any:
     """Records in the JSON of a request."""
     try:
         body = json.loads(raw_data)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise BadRequestError(f"The request is not JSON: {error}.") from error
     return body["data"] if isinstance(body, dict) and "data" in body else body
 

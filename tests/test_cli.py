@@ -479,3 +479,11 @@ def test_a_terminal_without_unicode_gets_a_report_all_the_same(monkeypatch: pyte
     _write_any_text()
     print("bar █", flush=True)
     assert stream.buffer.getvalue() == b"bar ?\n"  # type: ignore[attr-defined]
+
+
+def test_overwriting_leaves_the_users_own_files_alone(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "measurements.txt").write_text("mine")
+    with pytest.raises(AlreadyExistsError, match="holds files that are no explanation; choose another folder"):
+        _cli_run.prepare_folder(_cli_run.RunOptions(out=tmp_path, overwrite=True))
+    assert (tmp_path / "raw" / "measurements.txt").read_text() == "mine"

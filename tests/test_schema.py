@@ -97,7 +97,7 @@ def test_each_column_has_its_kind_and_dtype() -> None:
 
 def test_categories_that_json_cannot_hold_are_kept_as_they_come() -> None:
     bins = pd.Series(pd.cut([1.0, 2.0], [0, 1, 2]))
-    assert ColumnSchema.of("c", bins) == ColumnSchema("c", "text", "object")
+    assert ColumnSchema.of("c", bins) == ColumnSchema("c", "object", "category")
 
 
 def test_columns_are_found_by_name_in_any_order_and_those_in_excess_left_out() -> None:
@@ -355,3 +355,31 @@ def test_any_table_comes_back_from_json_with_its_types(columns: list[pd.Series],
     random.shuffle(order)
     back = schema.read(travelled(frame[order]))
     pd.testing.assert_frame_equal(back, frame)
+
+
+def test_dates_without_a_time_come_back_as_dates() -> None:
+    days = [datetime.date(2024, 2, 29), None, datetime.date(1999, 12, 31)]
+    frame = pd.DataFrame({"day": pd.Series(days, dtype=object)})
+    schema = TableSchema.from_json(json.loads(json.dumps(TableSchema.of(frame).to_json())))
+    assert schema.read([{"day": "2024-02-29"}, {"day": None}])["day"].tolist()[0] == days[0]
+    assert schema.read(frame)["day"].tolist()[0] == days[0]
+    with pytest.raises(DataError, match="'day', row 0: 'soon' is not a date"):
+        schema.read([{"day": "soon"}])
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pd.Series(pd.Categorical(pd.to_datetime(["2024-01-01", "2024-01-02"]))),
+        pd.Series(pd.cut([1.0, 5.0], bins=[0, 2, 6])),
+        pd.Series([datetime.time(8), datetime.time(9)], dtype=object),
+    ],
+)
+def test_cells_that_json_cannot_carry_are_refused_as_text_and_kept_as_they_are(column: pd.Series) -> None:
+    frame = pd.DataFrame({"c": column})
+    schema = TableSchema.of(frame)
+    pd.testing.assert_frame_equal(schema.read(frame), frame)
+    with pytest.raises(
+        DataError, match="'c', row 0: .* is not of the type it had in training, which JSON cannot carry"
+    ):
+        schema.read([{"c": str(column.iloc[0])}])

@@ -289,3 +289,17 @@ def test_the_example_runs_as_a_script(trained: Path, monkeypatch: pytest.MonkeyP
     source = (EXAMPLES / "score.py").read_text(encoding="utf-8")
     exec(compile(source, str(EXAMPLES / "score.py"), "exec"), {"__name__": "__main__"})
     assert capsys.readouterr().out.startswith('{\n "predictions": [')
+
+
+@pytest.mark.parametrize("body", ["[" * 100_000, b"\xff\xfe", '{"rows": []}'])
+def test_every_bad_request_is_answered_in_one_line(body: Any, service: ModuleType) -> None:
+    answer = service.run(body)
+    assert list(answer) == ["error"]
+    assert "\n" not in answer["error"]
+
+
+def test_an_infinite_number_is_answered_in_one_line(service: ModuleType, batch: pd.DataFrame) -> None:
+    record = json.loads(batch.head(1).to_json(orient="records", date_format="iso"))[0]
+    answer = service.run(json.dumps([{**record, "income": float("inf")}]))
+    assert list(answer) == ["error"]
+    assert "infinity" in answer["error"]
