@@ -84,7 +84,10 @@ class ColumnSchema:
         return reader(column)
 
     def _read_number(self, column: pd.Series) -> pd.Series:
-        cells = column if pd.api.types.is_numeric_dtype(column.dtype) else pd.to_numeric(column, errors="coerce")
+        try:
+            cells = column if pd.api.types.is_numeric_dtype(column.dtype) else pd.to_numeric(column, errors="coerce")
+        except OverflowError as error:
+            raise DataError(f"Column {self.name!r} holds a whole number too large for any number type.") from error
         self._refuse(column, cells.isna() & ~column.isna(), "a number")
         if str(cells.dtype) == self.dtype:
             return cells
@@ -112,7 +115,7 @@ class ColumnSchema:
     def _read_date(self, column: pd.Series) -> pd.Series:
         cells = column.map(_as_date)
         self._refuse(column, cells.isna() & ~column.isna(), "a date (ISO 8601 text)")
-        return cells.astype(object)
+        return cells.astype(object).where(cells.notna(), None if self.none else np.nan)
 
     def _read_object(self, column: pd.Series) -> pd.Series:
         # As text they would equal no cell that the pipeline knows, and be scored as unknown without a word.

@@ -383,3 +383,9 @@ def test_cells_that_json_cannot_carry_are_refused_as_text_and_kept_as_they_are(c
         DataError, match="'c', row 0: .* is not of the type it had in training, which JSON cannot carry"
     ):
         schema.read([{"c": str(column.iloc[0])}])
+
+
+def test_whole_numbers_too_large_for_any_type_are_refused() -> None:
+    schema = TableSchema.of(pd.DataFrame({"n": [1.0, 2.0]}))
+    with pytest.raises(DataError, match="'n' holds a whole number too large"):
+        schema.read([{"n": 10**400}])
