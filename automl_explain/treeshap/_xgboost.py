@@ -97,7 +97,7 @@ def _ensemble(learner: dict[str, Any], *, best_only: bool, missing: int) -> Tree
 def _end(grown: dict[str, Any], best: int, n_outputs: int) -> int:
     """Number of trees up to the best iteration."""
     if "iteration_indptr" in grown:  # since 2.0
-        return int(grown["iteration_indptr"][best + 1])
+        return int(grown["iteration_indptr"][: best + 2][-1])
     return (best + 1) * n_outputs * int(grown["gbtree_model_param"]["num_parallel_tree"])
 
 
