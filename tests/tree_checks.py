@@ -126,3 +126,16 @@ def _goes_left(trees: TreeEnsemble, node: int, cell: float) -> bool:
         return bool(cell <= trees.threshold[node])
     words = trees.category_bits[trees.category_offsets[number] : trees.category_offsets[number + 1]]
     return bool(0 <= cell < 32 * len(words) and int(words[int(cell) // 32]) >> int(cell) % 32 & 1)
+
+
+def rows_that_reach(trees: TreeEnsemble, X: np.ndarray) -> np.ndarray:
+    """Number of rows that reach every node."""
+    counts = np.zeros(len(trees.feature))
+    for row in X:
+        for root in trees.offsets[:-1]:
+            node = root
+            counts[node] += 1
+            while (feature := trees.feature[node]) >= 0:
+                node = (trees.left if _goes_left(trees, node, row[feature]) else trees.right)[node]
+                counts[node] += 1
+    return counts

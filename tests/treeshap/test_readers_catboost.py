@@ -6,7 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tree_checks import by_brute_force, check_predictions, check_values, classes, numbers, rows_with_categories
+from tree_checks import (
+    by_brute_force,
+    check_predictions,
+    check_values,
+    classes,
+    numbers,
+    rows_that_reach,
+    rows_with_categories,
+)
 
 from automl_explain.exceptions import InputError, UnsupportedModelError
 from automl_explain.treeshap import TreeEnsemble
@@ -38,7 +46,8 @@ def check(model: Any, X: np.ndarray, *, values: bool = True) -> TreeEnsemble:
 @pytest.mark.parametrize("policy", ["SymmetricTree", "Depthwise", "Lossguide"])
 def test_missing_cells(policy: str, treatment: str) -> None:
     X, y = numbers()
-    check(train(X, y, grow_policy=policy, nan_mode=treatment), X)
+    trees = check(train(X, y, grow_policy=policy, nan_mode=treatment), X)
+    np.testing.assert_array_equal(trees.cover, rows_that_reach(trees, X))
 
 
 @pytest.mark.parametrize("loss", ["Logloss", "CrossEntropy", "Poisson", "MAE", "Quantile:alpha=0.7"])
