@@ -19,8 +19,9 @@ from automl_explain.treeshap._engine import Engine
 from automl_explain.treeshap._ensemble import TreeEnsemble
 from automl_explain.treeshap._lightgbm import read_lightgbm
 from automl_explain.treeshap._players import Players
+from automl_explain.treeshap._readers import read_trees
 
-__all__ = ["Engine", "Players", "TreeEnsemble", "TreeModel", "read_lightgbm", "warm_up"]
+__all__ = ["Engine", "Players", "TreeEnsemble", "TreeModel", "read_lightgbm", "read_trees", "warm_up"]
 
 _KEPT = 4  # choices of players whose tables are kept
 
