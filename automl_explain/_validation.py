@@ -38,18 +38,18 @@ def check_task(task: Any) -> str:
     return str(task)
 
 
-def check_count(value: Any, argument: str) -> None:
-    """Refuse what is no whole number of at least 1.
+def check_count(value: Any, argument: str, *, least: int = 1) -> None:
+    """Refuse what is no whole number of at least ``least``.
 
     Raises
     ------
     InputError
         If it is not.
     """
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise InputError(f"`{argument}` must be a whole number; got {value!r}. Pass an int, such as 5000.")
-    if value < 1:
-        raise InputError(f"`{argument}` must be at least 1; got {value}.")
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise InputError(
+            f"`{argument}` must be a whole number of at least {least}; got {value!r}. Pass an int, such as 10."
+        )
 
 
 def as_table(rows: Any, argument: str, *, width: int | None = None) -> Any:

@@ -247,7 +247,7 @@ def test_targets_that_do_not_fit_are_refused(model: Pipeline, X: pd.DataFrame, y
         set_up(model, X=X, y=y[:-1])
     with pytest.raises(InputError, match="`y_test` has 3 values, `X_test` has 4 rows"):
         set_up(model, X_test=X[:4], y_test=y[:3])
-    with pytest.raises(InputError, match="`max_eval_rows` must be at least 1; got 0"):
+    with pytest.raises(InputError, match="`max_eval_rows` must be a whole number of at least 1; got 0"):
         set_up(model, X=X, max_eval_rows=0)
 
 

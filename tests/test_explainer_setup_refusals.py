@@ -91,7 +91,7 @@ def test_errors_of_this_package_pass_as_they_are(X: pd.DataFrame) -> None:
 
 @pytest.mark.parametrize("number", ["10", 10.5, None])
 def test_a_number_of_rows_that_is_no_whole_number_is_refused(model: Pipeline, X: pd.DataFrame, number: Any) -> None:
-    with pytest.raises(InputError, match=r"`max_eval_rows` must be a whole number; got .*Pass an int"):
+    with pytest.raises(InputError, match=r"`max_eval_rows` must be a whole number of at least 1; got .*Pass an int"):
         set_up(model, X_test=X, max_eval_rows=number)
     assert set_up(model, X_test=X, max_eval_rows=np.int64(5)).X_test_raw.shape[0] == 5
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,17 @@ def test_no_rows_and_other_dimensions_are_refused() -> None:
         v.raw_table(np.ones(4), "X")
     with pytest.raises(InputError, match=r"two dimensions .* got 3"):
         v.raw_table(np.ones((2, 2, 2)), "X")
+
+
+@pytest.mark.parametrize(
+    ("value", "least"), [(0, 1), (-1, 0), (True, 0), (2.0, 1), ("3", 1), (None, 0), (np.int64(1), 2)]
+)
+def test_a_count_is_a_whole_number_of_at_least_the_least(value: Any, least: int) -> None:
+    said = f"`top_k` must be a whole number of at least {least}; got {re.escape(repr(value))}. Pass an int"
+    with pytest.raises(InputError, match=said):
+        v.check_count(value, "top_k", least=least)
+    for good in (least, least + 1, np.int8(least)):
+        v.check_count(good, "top_k", least=least)
 
 
 def test_one_row_may_come_as_a_vector_of_the_known_width() -> None:

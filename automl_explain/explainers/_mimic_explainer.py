@@ -11,11 +11,10 @@ import scipy.sparse as sp
 from tqdm import tqdm
 
 from automl_explain._encoding import EngineeredEncoder
-from automl_explain._validation import as_table
+from automl_explain._validation import as_table, check_count
 from automl_explain.exceptions import ConflictingTransformationsError, InitDatasetMissingError
 from automl_explain.explainers._mimic_parts import (
     category_types,
-    check_count,
     check_groups,
     check_only,
     check_subset,
@@ -154,7 +153,7 @@ class MimicExplainer:
             raise InitDatasetMissingError("`initialization_examples` is None; pass the rows to train the surrogate on.")
         check_only("shap_values_output", shap_values_output, "default")
         check_only("reset_index", reset_index, "ignore")
-        check_count("max_num_of_augmentations", max_num_of_augmentations, 0)
+        check_count(max_num_of_augmentations, "max_num_of_augmentations", least=0)
         self.show_progress = show_progress
         self._featurizer, self._map = None, None
         rows = as_table(initialization_examples, "initialization_examples")
@@ -304,7 +303,7 @@ class MimicExplainer:
         Explanation
         """
         if batch_size is not None:
-            check_count("batch_size", batch_size, 1)
+            check_count(batch_size, "batch_size")
         fold = self._map if feature_map is None else feature_map
         if rows is None:
             return self._stream(self._init_sample, fold, batch_size, {})

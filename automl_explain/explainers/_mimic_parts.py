@@ -92,12 +92,6 @@ def check_groups(groups: Any, n_features: int) -> np.ndarray:
     return result
 
 
-def check_count(argument: str, value: Any, least: int) -> None:
-    """Refuse what is not a whole number of at least ``least``."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise InputError(f"`{argument}` must be a whole number of at least {least}; got {value!r}.")
-
-
 def category_types(rows: Any) -> dict[Any, pd.CategoricalDtype]:
     """Types of the categorical columns of a frame, by label."""
     if not isinstance(rows, pd.DataFrame):

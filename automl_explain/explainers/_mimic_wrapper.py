@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from automl_explain._validation import warn
+from automl_explain._validation import check_count, warn
 from automl_explain.exceptions import (
     ConflictingTransformationsError,
     ExplanationWarning,
@@ -18,7 +18,6 @@ from automl_explain.exceptions import (
     MissingRawTransformationsError,
 )
 from automl_explain.explainers._mimic_explainer import MimicExplainer
-from automl_explain.explainers._mimic_parts import check_count
 from automl_explain.explanation import Explanation
 from automl_explain.feature_map import FeatureMap
 
@@ -248,7 +247,7 @@ class MimicWrapper:
         if not isinstance(get_raw, bool):
             raise InputError(f"`get_raw` must be True or False; got {get_raw!r}.")
         if top_k is not None:
-            check_count("top_k", top_k, 0)
+            check_count(top_k, "top_k", least=0)
         if "local" in types and eval_dataset is None:
             raise MissingEvalDataError(
                 "Local values need rows: pass `eval_dataset` (such as `setup.X_test_transform`)."
