@@ -16,8 +16,9 @@ from automl_explain.treeshap._ensemble import TreeEnsemble, read_only
 from automl_explain.treeshap._players import Players
 from automl_explain.treeshap._prepare import DEFAULT_TABLE_BYTES, Prepared
 
-_BLOCK = 1024  # rows that share one pass over the tables
-_BLOCK_BYTES = 2**21  # of the sums and ranks of a block; narrower blocks for wide models
+_BLOCK = 2048  # rows that share one pass over the tables
+_BLOCK_BYTES = 2**21  # of the sums of one output and the ranks of a block; narrower blocks for wide models
+_ALL_BYTES = 2**24  # of the sums of all outputs
 _SPARSE_ROWS = 4096  # rows whose values are dense at a time when the result is sparse
 _ONE_THREAD = 4096  # rows below which a second thread costs more than it saves
 
@@ -48,8 +49,9 @@ class Engine:
         self.n_features, self.n_outputs = trees.n_features, trees.n_outputs
         self.n_targets, self._width = players.n_targets, int(weights.shape[0])
         self.n_jobs = n_jobs
-        per_row = 8 * len(self.prepared.slots.target) + 2 * len(self.prepared.ranking.feature)
-        self._block = max(64, min(_BLOCK, _BLOCK_BYTES // max(per_row, 1) // 64 * 64))
+        sums, ranks = 8 * len(self.prepared.slots.target), 2 * len(self.prepared.ranking.feature)
+        fits = min(_BLOCK_BYTES // max(sums // self.n_outputs + ranks, 1), _ALL_BYTES // max(sums, 1))
+        self._block = max(64, min(_BLOCK, fits // 64 * 64))
         self._row = self.prepared.row_arrays()
 
     def values(self, X: Any) -> np.ndarray:

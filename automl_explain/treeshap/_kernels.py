@@ -11,6 +11,7 @@ from automl_explain.treeshap._vectors import add_rows
 
 _ZERO = 1e-35  # |x| up to here is zero where zeros count as missing (LightGBM's kZeroThreshold)
 _LEAF_ROWS = 128  # rows that the exact quadrature takes at a time
+_AHEAD = 64  # rows between asking memory for a table row and adding it
 _MANY_CUTS = 500  # from here on a binary search is faster than comparing with every cut
 
 
@@ -306,20 +307,21 @@ def find_cells(ranks, g, tables, cells):
 def add_tables(ranks, tables, accumulators, cells):
     """Add the table rows of all groups to the ``accumulators`` (n_slots + 1, block) of a block of rows."""
     table, base, stride = tables.table, accumulators.ctypes.data, accumulators.strides[0]
+    n = cells.shape[0]
     for g in range(tables.step_ptr.shape[0] - 1):
         find_cells(ranks, g, tables, cells)
         for k in range(tables.chunk_ptr[g], tables.chunk_ptr[g + 1]):
             at = base + tables.slot[k] * stride
             start = tables.start[k]
             if tables.width[k] == 8:
-                for r in range(0, cells.shape[0], 8):
-                    o = 8 * r
+                for r in range(0, n, 8):
+                    o, ahead = 8 * r, min(r + _AHEAD, n - 8)
                     low = (at[0] + o, at[1] + o, at[2] + o, at[3] + o)
-                    add_rows(table, start, cells, r, (*low, at[4] + o, at[5] + o, at[6] + o, at[7] + o))
+                    add_rows(table, start, cells, r, ahead, (*low, at[4] + o, at[5] + o, at[6] + o, at[7] + o))
             else:
-                for r in range(0, cells.shape[0], 4):
-                    o = 8 * r
-                    add_rows(table, start, cells, r, (at[0] + o, at[1] + o, at[2] + o, at[3] + o))
+                for r in range(0, n, 4):
+                    o, ahead = 8 * r, min(r + _AHEAD, n - 4)
+                    add_rows(table, start, cells, r, ahead, (at[0] + o, at[1] + o, at[2] + o, at[3] + o))
 
 
 @compiled
