@@ -1,148 +1,231 @@
-"""CPU microseconds a row of exact Shapley values, ours and of others, interleaved in one process; prints JSON.
+"""Time, memory and agreement of exact Shapley values, ours and of other packages, as JSON.
 
-``python benchmarks/treeshap.py`` measures the usual size (100 trees x 31 leaves, 50 columns) in batch, one
-row, four classes and wide sparse rows. Other packages are measured if they are installed.
+``python benchmarks/treeshap.py --out results.json`` varies one size at a time around a base case (100 trees x 31
+leaves, 50 columns, 10,000 rows, one output, one thread) and lets all ways explain it by turns.
+``--quick`` is a smoke run on small sizes. ``--worker "fasttreeshap=PYTHON"`` runs a peer that needs an environment
+of its own in that interpreter. See ``benchmarks/README.md``; ``treeshap_report.py`` makes tables and plots.
 """
 
 from __future__ import annotations
 
+import os
+
+# Before any of them is loaded: one thread for every library, but where a case says otherwise.
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
 import argparse
+import contextlib
+import dataclasses
 import json
 import platform
-import statistics
+import sys
+import tempfile
 import time
-from collections.abc import Callable
+import warnings
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
+import _limit
+import _measure
+import _peers
 import lightgbm as lgb
 import numpy as np
 import scipy.sparse as sp
+from _cases import FULL, QUICK, Case, Effort, cases, categories, fitted, table, train
 
 from automl_explain.treeshap import Players, TreeModel, warm_up
 
+_CHECKED_ROWS = 100
+
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=10_000)
-    parser.add_argument("--trees", type=int, default=100)
-    parser.add_argument("--leaves", type=int, default=31)
-    parser.add_argument("--columns", type=int, default=50)
-    parser.add_argument("--repeats", type=int, default=5)
-    size = parser.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, help="file for the JSON; printed where left out")
+    parser.add_argument("--quick", action="store_true", help="small sizes, under a minute")
+    parser.add_argument("--only", choices=list(FULL.grids), action="append", help="this grid alone (or several)")
+    parser.add_argument("--worker", metavar="NAME=PYTHON", action="append", default=[], help="its interpreter")
+    arguments = parser.parse_args()
+    workers = dict(text.split("=", 1) for text in arguments.worker)
+    effort = QUICK if arguments.quick else FULL
+    if arguments.only:
+        kept = {name: values for name, values in effort.grids.items() if name in arguments.only}
+        effort = dataclasses.replace(effort, grids=kept)
+    warnings.simplefilter("ignore")  # of other packages
     start = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        found = run(effort, workers, Path(folder))
+    found["minutes"] = round((time.perf_counter() - start) / 60, 1)
+    text = json.dumps(found, indent=1)
+    print(text) if arguments.out is None else arguments.out.write_text(text + "\n")
+
+
+def run(effort: Effort, workers: dict[str, str], folder: Path) -> dict[str, Any]:
     warm_up()
-    found: dict[str, Any] = {"size": vars(size), "machine": machine(), "warm_up_s": time.perf_counter() - start}
-    found["dense"] = dense(size, n_classes=1)
-    found["dense_4_classes"] = dense(size, n_classes=4)
-    found["sparse_to_raw"] = sparse(size)
-    print(json.dumps(found, indent=1))
-
-
-def machine() -> dict[str, str]:
-    packages = {name: version(name) for name in ("numpy", "numba", "lightgbm", "shap")}
-    return {"machine": platform.machine(), "python": platform.python_version(), **packages}
-
-
-def train(X: Any, size: argparse.Namespace, n_classes: int) -> lgb.Booster:
-    rng = np.random.default_rng(1)
-    informative = X[:, :10].toarray() if sp.issparse(X) else X[:, :10]
-    y = informative.sum(1) + informative[:, 0] * informative[:, 1] + rng.normal(size=X.shape[0])
-    params: dict[str, Any] = {"num_leaves": size.leaves, "verbose": -1, "num_threads": 1}
-    if n_classes > 1:
-        params |= {"objective": "multiclass", "num_class": n_classes}
-        y = np.digitize(y, np.quantile(y, np.linspace(0, 1, n_classes + 1)[1:-1]))
-    return lgb.train(params, lgb.Dataset(X, y), size.trees)
-
-
-def dense(size: argparse.Namespace, n_classes: int) -> dict[str, Any]:
-    X = np.random.default_rng(0).normal(size=(size.rows, size.columns))
-    start = time.process_time()
-    booster = train(X, size, n_classes)
-    fit = time.process_time() - start
-    text = booster.model_to_string()
-    booster = lgb.Booster(model_str=text)  # a fresh one has no training data to care for
-    start = time.process_time()
-    trees = TreeModel([text], n_jobs=1)
-    engine = trees.prepared()
-    prepared = time.process_time() - start
-    few = X[: min(size.rows, 2000 // n_classes)]
-    ways: dict[str, tuple[Callable[[Any], Any], np.ndarray]] = {
-        "ours": (trees.shapley_values, X),
-        "lightgbm": (lambda rows: booster.predict(rows, pred_contrib=True, num_threads=1), few),
-        **others(booster, few, n_classes),
-    }
-    batch = measure(ways, size.repeats)
-    one = {name: (way, X[:1]) for name, (way, _) in ways.items()}
-    row = measure(one, 10 * size.repeats)
-    wanted = booster.predict(few, pred_contrib=True).reshape(len(few), n_classes, -1)[:, :, :-1].swapaxes(0, 1)
-    return {
-        "fit_s": fit,
-        "prepare_s": prepared,
-        "table_mb": engine.prepared.nbytes / 1e6,
-        "largest_difference": float(np.abs(trees.shapley_values(few) - wanted).max()),
-        "batch": batch,
-        "one_row": row,
-    }
-
-
-def others(booster: lgb.Booster, X: np.ndarray, n_classes: int) -> dict[str, Any]:
-    """Other packages that are installed."""
-    found: dict[str, Any] = {}
-    try:
-        import shap
-
-        explainer = shap.TreeExplainer(booster)
-        found["shap"] = (explainer.shap_values, X)
-    except ImportError:
-        pass
-    try:
-        import fasttreeshap
-
-        fast = fasttreeshap.TreeExplainer(booster, algorithm="v2", n_jobs=1)
-        found["fasttreeshap"] = (lambda rows: fast.shap_values(rows, check_additivity=False), X)
-    except ImportError:
-        pass
+    found: dict[str, Any] = {"machine": machine(), "base": dataclasses.asdict(effort.base), "grids": effort.grids}
+    packages = {name: _peers.installed(name) for name in _peers.PACKAGES}
+    for name in packages:
+        packages[name] = "in a worker" if name.split()[0] in workers else packages[name] or "not installed"
+    found["peers"] = packages
+    found["cases"] = []
+    for case in cases(effort):
+        found["cases"].append(compare(case, effort, workers, packages, folder))
+        say(f"{case}: {brief(found['cases'][-1]['ways'])}")
+    found["to_raw"] = [to_raw(kind, effort, folder) for kind in ("one percent filled", "one-hot")]
+    say(f"to raw columns: {[brief(part['ways']) for part in found['to_raw']]}")
+    found["limit"] = limit(effort.base)
+    found["memory"] = memory(effort, folder)
+    found["first_call"] = _measure.first_call(save_model(effort.base, folder), cold=effort.cold)
     return found
 
 
-def sparse(size: argparse.Namespace, n_rows: int = 20_000, n_columns: int = 2000, n_raw: int = 40) -> dict[str, Any]:
-    """Rows of 1 % filled cells to raw values."""
-    X = sp.random(n_rows, n_columns, density=0.01, format="csr", random_state=0)
-    X.data += 0.5
-    booster = lgb.Booster(model_str=train(X, size, 1).model_to_string())
-    trees = TreeModel([booster.model_to_string()], n_jobs=1)
-    weights = sp.csr_matrix((np.ones(n_columns), (np.arange(n_columns) % n_raw, np.arange(n_columns))))
-    engine = trees.prepared(Players.folded(weights))
-    few = X[:200]
-    ways = {
-        "ours": (engine.values, X),
-        "lightgbm": (lambda rows: booster.predict(rows, pred_contrib=True, num_threads=1), few),
-    }
-    wanted = (booster.predict(few, pred_contrib=True)[:, :-1] @ weights.T).toarray()
+def compare(
+    case: Case, effort: Effort, workers: dict[str, str], packages: dict[str, str], folder: Path
+) -> dict[str, Any]:
+    """All ways on one case, by turns; ``packages`` learns what the workers have installed."""
+    model, fit = fitted(case)
+    text = model.model_to_string()
+    X = table(case)
+    prepare = []
+    for _ in range(3):
+        start = time.process_time()
+        trees = TreeModel([text], n_jobs=case.threads)
+        engine = trees.prepared()
+        prepare.append(time.process_time() - start)
+    ways: dict[str, Any] = {"ours": _peers.Local(trees.shapley_values, X, case.outputs)}
+    left_out: dict[str, str] = {}
+    for name, package in packages.items():
+        reason = why_not(name, package, case)
+        if reason is None:
+            try:
+                ways[name] = peer(name, model, X, case, workers, folder)
+                packages[name] = getattr(ways[name], "package", package)
+            except Exception as error:
+                reason = f"{type(error).__name__}: {error}"[:200]
+        if reason is not None:
+            left_out[name] = reason
+    with contextlib.ExitStack() as ending:
+        for way in ways.values():
+            ending.callback(way.close)
+        timed = _measure.by_turns(ways, case.rows, turns=effort.turns, seconds=effort.seconds)
+        n = min(case.rows, _CHECKED_ROWS)
+        wanted = ways["lightgbm"].values(n)
+        for name, result in timed.items():
+            if "failed" not in result:
+                result["difference"] = _measure.largest_difference(ways[name].values(n), wanted)
     return {
-        "batch": measure(ways, size.repeats),
-        "largest_difference": float(np.abs(engine.values(few) - wanted).max()),
+        "case": dataclasses.asdict(case),
+        "sparse": case.sparse,
+        "fit_s": round(fit, 3),
+        "prepare_s": _measure.spread(prepare),
+        "table_mb": round(engine.prepared.nbytes / 1e6, 1),
+        "exact_leaves": len(engine.prepared.questions.value),
+        "ways": timed,
+        "left_out": left_out,
     }
 
 
-def measure(ways: dict[str, tuple[Callable[[Any], Any], Any]], repeats: int) -> dict[str, Any]:
-    """Median and spread of CPU microseconds a row, the ways by turns; and how many times ours is faster."""
-    cpu: dict[str, list[float]] = {name: [] for name in ways}
-    for turn in range(repeats + 1):
-        for name, (way, rows) in ways.items():
-            start = time.process_time()
-            way(rows)
-            if turn:
-                cpu[name].append((time.process_time() - start) / rows.shape[0] * 1e6)
-    result: dict[str, Any] = {
-        name: {"us": statistics.median(t), "least": min(t), "most": max(t), "rows": int(ways[name][1].shape[0])}
-        for name, t in cpu.items()
+def why_not(name: str, package: str, case: Case) -> str | None:
+    """Why a peer does not take part in a case, or None."""
+    if package == "not installed":
+        return package
+    if case.threads > 1 and name not in _peers.THREADED:
+        return "takes no number of threads"
+    if case.sparse and name not in ("lightgbm", "xgboost", "shap"):
+        return "takes no sparse rows"
+    return None
+
+
+def peer(name: str, model: lgb.Booster, X: Any, case: Case, workers: dict[str, str], folder: Path) -> Any:
+    if name.split()[0] in workers:
+        files = save_model(case, folder), folder / "rows.npy"
+        np.save(files[1], X[:10_000])
+        way: Any = _peers.Worker(workers[name.split()[0]], name, (str(files[0]), str(files[1])), case.threads)
+        return way
+    call = _peers.make(name, model, case.columns, case.threads)
+    return _peers.Local(call, X, case.outputs, _peers.WHOLE_BATCH.get(name))
+
+
+def save_model(case: Case, folder: Path) -> Path:
+    path = folder / "model.txt"
+    fitted(case)[0].save_model(path)
+    return path
+
+
+def to_raw(kind: str, effort: Effort, folder: Path) -> dict[str, Any]:
+    """Sparse rows to raw values; LightGBM's values are folded by a product of sparse matrices."""
+    X, y, weights = categories(kind, effort)
+    text, fit = train(X, y, effort.base.trees, {"num_leaves": effort.base.leaves})
+    booster = lgb.Booster(model_str=text)
+    start = time.process_time()
+    engine = TreeModel([text], n_jobs=1).prepared(Players.folded(weights))
+    prepare = time.process_time() - start
+
+    def folded(rows: Any) -> np.ndarray:
+        values = booster.predict(rows, pred_contrib=True, num_threads=1)
+        result: np.ndarray = (values[:, :-1] @ weights.T).toarray()
+        return result
+
+    ways = {"ours": _peers.Local(engine.values, X), "lightgbm": _peers.Local(folded, X)}
+    timed = _measure.by_turns(ways, X.shape[0], turns=effort.turns, seconds=effort.seconds)
+    wanted = folded(X[:_CHECKED_ROWS])[None]
+    timed["ours"]["difference"] = _measure.largest_difference(engine.values(X[:_CHECKED_ROWS]), wanted)
+    files = [folder / name for name in ("sparse.txt", "sparse.npz", "weights.npz")]
+    files[0].write_text(text)
+    sp.save_npz(files[1], X)
+    sp.save_npz(files[2], weights)
+    return {
+        "kind": kind,
+        "rows": X.shape[0],
+        "columns": X.shape[1],
+        "filled": round(X.nnz / X.shape[0] / X.shape[1], 4),
+        "raw_columns": weights.shape[0],
+        "fit_s": round(fit, 3),
+        "prepare_s": round(prepare, 3),
+        "ways": timed,
+        "memory": _measure.extra_memory(*files),
     }
-    for name in ways:
-        if name != "ours":
-            result[name]["ratio"] = result[name]["us"] / result["ours"]["us"]
-    return result
+
+
+def limit(case: Case) -> dict[str, Any]:
+    """Lookups and bytes of a row in the base case, and how fast this machine does such."""
+    X = table(case)
+    trees = TreeModel([fitted(case)[0].model_to_string()], n_jobs=1)
+    row_bytes = case.columns * (X.itemsize + 8 * case.outputs)
+    return _limit.limits(trees.prepared().prepared, X, row_bytes)
+
+
+def memory(effort: Effort, folder: Path) -> dict[str, Any]:
+    """Of many rows in the base case, in one call and in chunks."""
+    files = save_model(effort.base, folder), folder / "many.npy"
+    np.save(files[1], table(dataclasses.replace(effort.base, rows=effort.many_rows)))
+    return {
+        "one_call": _measure.extra_memory(*files),
+        "in_chunks": _measure.extra_memory(*files, chunk=max(1, effort.many_rows // 10)),
+    }
+
+
+def machine() -> dict[str, str]:
+    names = ("automl-explain", "numpy", "scipy", "numba", "llvmlite", "lightgbm")
+    processor = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        processor = next((line.split(": ", 1)[1] for line in lines if line.startswith("model name")), processor)
+    return {
+        "processor": processor,
+        "processors": str(os.cpu_count()),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        **{name: version(name) for name in names},
+    }
+
+
+def brief(ways: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {way['cpu_us']['median']:.4g} us" for name, way in ways.items() if "cpu_us" in way)
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,193 @@
+"""Interleaved timing, agreement, memory of a fresh process, and seconds until the first values."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+_FIRST_ROWS = 50  # of the call that tells how many rows a slow peer gets
+_MOST_LOOPS = 2000
+_FEW_TURNS = 3  # of a way whose call takes more than ten times the wanted seconds
+
+
+class Way(Protocol):
+    """A way to compute values; see `_peers.Local` and `_peers.Worker`."""
+
+    most_rows: int | None
+
+    def time(self, n: int, loops: int) -> tuple[float, float]: ...
+
+    def values(self, n: int) -> np.ndarray: ...
+
+
+def by_turns(ways: Mapping[str, Way], n_rows: int, *, turns: int, seconds: float) -> dict[str, Any]:
+    """CPU and wall microseconds a row of every way, the ways by turns, and how many times the first is faster.
+
+    A way gets as many of the rows as it explains in ``seconds`` (the first one all of them), and repeats a
+    shorter call until the time is up; a very slow one gets fewer turns. What it raises at first is its result.
+    """
+    plans: dict[str, tuple[int, int, int]] = {}
+    found: dict[str, Any] = {}
+    first = next(iter(ways))
+    for name, way in ways.items():
+        try:
+            n, loops, wall = _plan(way, n_rows, seconds, whole=name == first)
+            plans[name] = n, loops, min(turns, _FEW_TURNS) if wall > 10 * seconds else turns
+        except Exception as error:
+            found[name] = {"failed": f"{type(error).__name__}: {error}"[:200]}
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in plans}
+    for turn in range(turns):
+        for name, (n, loops, most) in plans.items():
+            if turn < most:
+                times[name].append(ways[name].time(n, loops))
+    for name, (n, loops, _) in plans.items():
+        cpu, wall = (np.array(part) / n * 1e6 for part in zip(*times[name], strict=True))
+        found[name] = {
+            "rows": n,
+            "loops": loops,
+            "turns": len(times[name]),
+            "cpu_us": spread(cpu),
+            "wall_us": spread(wall),
+        }
+    for name in plans:
+        for clock in ("cpu_us", "wall_us"):
+            ratio = found[name][clock]["median"] / found[first][clock]["median"]
+            found[name][f"{clock.removesuffix('_us')}_ratio"] = round(ratio, 3)
+    return {name: found[name] for name in ways}
+
+
+def _plan(way: Way, n_rows: int, seconds: float, *, whole: bool) -> tuple[int, int, float]:
+    """Rows and repetitions of a call that takes about the wanted time, and seconds of one call."""
+    n = min(n_rows, _FIRST_ROWS)
+    way.time(n, 1)  # compiles, allocates
+    if whole or way.most_rows:
+        n = min(n_rows, way.most_rows or n_rows)
+        wall = way.time(n, 1)[1]
+    else:
+        wall = way.time(n, 1)[1]
+        more = min(n_rows, max(n, int(seconds / max(wall, 1e-9) * n)))
+        n, wall = more, wall * more / n
+    return n, min(_MOST_LOOPS, max(1, int(seconds / max(wall, 1e-9)))), wall
+
+
+def spread(values: Any) -> dict[str, float]:
+    """Median, quartiles and extremes."""
+    names = ("least", "lower_quartile", "median", "upper_quartile", "most")
+    found = np.quantile(values, np.linspace(0, 1, 5))
+    return {name: float(f"{value:.5g}") for name, value in zip(names, found, strict=True)}
+
+
+def largest_difference(found: np.ndarray, wanted: np.ndarray) -> float:
+    """Largest difference in a row over the largest value of that row, the worst row and output."""
+    scale = np.abs(wanted).max(axis=2)
+    gap = np.abs(found - wanted).max(axis=2)
+    return float(f"{np.max(gap / np.where(scale > 0, scale, 1.0)):.2g}")
+
+
+def run_fresh(script: str, *arguments: Any, cache: str | None = None) -> dict[str, Any]:
+    """Standard output, JSON, of code run in a new interpreter with one thread for every library."""
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    environment = {**os.environ, **threads, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    if cache is not None:
+        environment["NUMBA_CACHE_DIR"] = cache
+    command = [sys.executable, "-c", script, *map(str, arguments)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"a fresh interpreter failed:\n{done.stderr[-2000:]}")
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+_FIRST_CALL = """
+import json, sys, time
+def lap():
+    global start
+    start, before = time.perf_counter(), start
+    return round(start - before, 3)
+start = time.perf_counter()
+import numpy as np
+from automl_explain.treeshap import TreeModel, warm_up
+seconds = {"import_s": lap()}
+warm_up()
+seconds["warm_up_s"] = lap()
+trees = TreeModel([open(sys.argv[1]).read()], n_jobs=1)
+trees.prepared()
+seconds["prepare_s"] = lap()
+trees.shapley_values(np.zeros((1, trees.n_features)))
+seconds["first_row_s"] = lap()
+print(json.dumps(seconds))
+"""
+
+
+def first_call(model: Path, *, cold: bool) -> dict[str, Any]:
+    """Seconds from a new interpreter to the first values, with an empty cache of compiled code and a full one."""
+    with tempfile.TemporaryDirectory() as cache:
+        if not cold:
+            return {"full_cache": run_fresh(_FIRST_CALL, model)}
+        return {name: run_fresh(_FIRST_CALL, model, cache=cache) for name in ("empty_cache", "full_cache")}
+
+
+_MEMORY = """
+import json, sys
+import numpy as np, scipy.sparse as sp
+from automl_explain.treeshap import Players, TreeModel, warm_up
+from _measure import Peak
+model, rows, weights, chunk = sys.argv[1:]
+load = np.load if rows.endswith("npy") else sp.load_npz
+warm_up()
+trees = TreeModel([open(model).read()], n_jobs=1)
+X = load(rows)
+players = Players.folded(sp.load_npz(weights)) if weights else None
+with Peak() as preparing:
+    engine = trees.prepared(players)
+engine.values(X[:64])
+chunk = int(chunk)
+with Peak() as computing:
+    if chunk:
+        for start in range(0, X.shape[0], chunk):
+            engine.values(X[start : start + chunk])
+        output = 8 * min(chunk, X.shape[0]) * trees.n_outputs * engine.n_targets
+    else:
+        output = engine.values(X).nbytes
+parts = (X,) if isinstance(X, np.ndarray) else (X.data, X.indices, X.indptr)
+print(json.dumps({
+    "rows": X.shape[0], "rows_at_a_time": chunk or X.shape[0], "input_mb": sum(p.nbytes for p in parts) / 1e6,
+    "output_mb": output / 1e6, "tables_mb": engine.prepared.nbytes / 1e6,
+    "extra_mb_preparing": preparing.extra / 1e6, "extra_mb": max(0, computing.extra - output) / 1e6,
+}))
+"""
+
+
+class Peak:
+    """Bytes that the memory of this process grew by, at its largest, within a ``with`` block (Linux)."""
+
+    extra: int
+
+    def __enter__(self) -> Peak:
+        Path("/proc/self/clear_refs").write_text("5")  # the largest so far is forgotten
+        self._before = self._status("VmRSS")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.extra = self._status("VmHWM") - self._before
+
+    @staticmethod
+    def _status(name: str) -> int:
+        line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name))
+        return 1024 * int(line.split()[1])
+
+
+def extra_memory(model: Path, rows: Path, weights: Path | str = "", *, chunk: int = 0) -> dict[str, Any]:
+    """Megabytes beyond input and output, all rows in one call or ``chunk`` at a time, in a new interpreter."""
+    if not Path("/proc/self/clear_refs").exists():
+        return {"failed": "the largest memory of a block can only be measured on Linux"}
+    found = run_fresh(_MEMORY, model, rows, weights, chunk)
+    return {name: round(value, 1) for name, value in found.items()}
