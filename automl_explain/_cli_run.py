@@ -34,6 +34,7 @@ class RunOptions:
     seed: int = 0
     overwrite: bool = False
     save_model: bool = False
+    raw_method: str = "folded"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -144,6 +145,7 @@ def run(table: Table, options: RunOptions, phases: Phases) -> Outcome:
                 get_raw=True,
                 raw_feature_names=setup.raw_feature_names,
                 raw_eval_dataset=setup.X_test_raw,
+                raw_method=options.raw_method,
             )
         with phases("files", "Writing files"):
             files = _write(options, automl, setup, wrapper, engineered, raw)
@@ -266,7 +268,7 @@ def _write(
     out = options.out
     raw.save(out / RAW, exist_ok=True)
     engineered.save(out / ENGINEERED, exist_ok=True)
-    scoring = TreeScoringExplainer(wrapper.explainer, feature_maps=[setup.feature_map])
+    scoring = TreeScoringExplainer(wrapper.explainer, feature_maps=[setup.feature_map], raw_method=options.raw_method)
     saved = Path(save(scoring, directory=out / SCORING, exist_ok=True))
     files = [
         (out / RAW, "explanation in your columns, for Explanation.load"),

@@ -15,6 +15,7 @@ import scipy.sparse as sp
 from automl_explain.exceptions import DataError, ExplanationWarning, InputError
 
 TASKS = ("classification", "regression", "forecasting")
+RAW_METHODS = ("folded", "grouped")
 
 
 def warn(message: str, category: type[Warning]) -> None:
@@ -50,6 +51,22 @@ def check_count(value: Any, argument: str, *, least: int = 1) -> None:
         raise InputError(
             f"`{argument}` must be a whole number of at least {least}; got {value!r}. Pass an int, such as 10."
         )
+
+
+def check_raw_method(raw_method: Any) -> str:
+    """Way to raw values as given, if it is one of the two.
+
+    Raises
+    ------
+    InputError
+        If it is not.
+    """
+    if not isinstance(raw_method, str) or raw_method not in RAW_METHODS:
+        raise InputError(
+            f"`raw_method` is {raw_method!r}; expected 'folded' or 'grouped'. Leave it out for 'folded': engineered "
+            "values shared among their raw columns."
+        )
+    return raw_method
 
 
 def as_table(rows: Any, argument: str, *, width: int | None = None) -> Any:

@@ -184,6 +184,13 @@ def _add_common(parser: argparse.ArgumentParser, *, budget: float, out: str) -> 
     parser.add_argument(
         "--save-model", action="store_true", help="also write model.joblib; it is a pickle, so load only your own"
     )
+    parser.add_argument(
+        "--raw-method",
+        choices=("folded", "grouped"),
+        default="folded",
+        help="how contributions of your columns are made: those of the engineered columns added up (folded), or "
+        "Shapley values with your columns as the players (grouped) (default: folded)",
+    )
     parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="seed of everything random (default: 0)")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
@@ -236,6 +243,7 @@ def _options(arguments: argparse.Namespace) -> RunOptions:
         seed=arguments.seed,
         overwrite=arguments.overwrite,
         save_model=arguments.save_model,
+        raw_method=arguments.raw_method,
     )
 
 

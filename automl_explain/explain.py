@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from automl_explain._validation import check_raw_method
 from automl_explain.adapters import adapter_for
 from automl_explain.explainer_setup import AutoMLExplainerSetup, automl_setup_model_explanations
 from automl_explain.explainers import MimicWrapper
@@ -34,7 +35,14 @@ class AutoMLExplanations:
 
 
 def explain_automl(
-    automl: Any, X_train: Any, X_test: Any, y_train: Any = None, *, task: str | None = None, **setup_options: Any
+    automl: Any,
+    X_train: Any,
+    X_test: Any,
+    y_train: Any = None,
+    *,
+    task: str | None = None,
+    raw_method: str = "folded",
+    **setup_options: Any,
 ) -> AutoMLExplanations:
     """Explain a fitted AutoML model, engineered and raw, local and global.
 
@@ -48,6 +56,8 @@ def explain_automl(
         Targets of the training rows.
     task : {"classification", "regression"}, optional
         Taken from the model where left out.
+    raw_method : {"folded", "grouped"}, default "folded"
+        How raw values are made; see `MimicWrapper.explain`.
     **setup_options
         More arguments of `automl_setup_model_explanations`.
 
@@ -66,11 +76,18 @@ def explain_automl(
     >>> result.raw.get_ranked_global_names(top_k=1)
     ['petal length (cm)']
     """
+    check_raw_method(raw_method)
     setup = automl_setup_model_explanations(
         automl, task=task or adapter_for(automl).task, X=X_train, X_test=X_test, y=y_train, **setup_options
     )
     explainer = MimicWrapper.from_setup(setup)
     both = ["local", "global"]
     engineered = explainer.explain(both, eval_dataset=setup.X_test_transform)
-    raw = explainer.explain(both, eval_dataset=setup.X_test_transform, get_raw=True, raw_eval_dataset=setup.X_test_raw)
+    raw = explainer.explain(
+        both,
+        eval_dataset=setup.X_test_transform,
+        get_raw=True,
+        raw_eval_dataset=setup.X_test_raw,
+        raw_method=raw_method,
+    )
     return AutoMLExplanations(setup, explainer, engineered, raw)

@@ -66,6 +66,9 @@ class SurrogateModel(Protocol):
     def shapley_values(self, X: Any) -> Any:
         """Contributions: ndarray of shape (n_outputs, n_rows, n_features), or a tuple of csr_matrix."""
 
+    def raw_values(self, X: Any, feature_map: FeatureMap, raw_method: str = "folded") -> tuple[Any, np.ndarray]:
+        """Contributions of raw columns, shaped alike, and the unmapped share of shape (n_outputs, n_rows)."""
+
     @property
     def expected_values(self) -> np.ndarray:
         """Output where all contributions are zero, shape (n_outputs,)."""

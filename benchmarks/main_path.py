@@ -67,11 +67,7 @@ def measure(X: pd.DataFrame, y: pd.Series, time_budget: float, test_rows: int) -
         )
     scoring = TreeScoringExplainer(explainer.explainer, feature_maps=[setup.feature_map])
     encoded = explainer.explainer.encoder.encode(setup.X_test_transform)
-    gap = (
-        engineered.values.sum(-1).T
-        + scoring._trees.expected_values
-        - explainer.explainer.surrogate_model.predict_output(encoded)
-    )
+    gap = engineered.values.sum(-1).T + engineered.base - explainer.explainer.surrogate_model.predict_output(encoded)
     return {
         "rows": len(X),
         "columns": X.shape[1],

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from small_models import dense
 
 import automl_explain
 from automl_explain import _cli_run
@@ -84,6 +85,7 @@ def test_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         (["explain", "x.csv", "--target", "y", "--time-budget", "nan"], "'nan' is not a number of seconds above 0"),
         (["explain", "x.csv", "--target", "y", "--task", "ranking"], "invalid choice"),
         (["explain", "x.csv", "--target", "y", "--max-rows", "ten"], "'ten' is not a whole number of rows"),
+        (["explain", "x.csv", "--target", "y", "--raw-method", "mixed"], "invalid choice"),
         (["demo", "--seed", "-3"], "'-3' is not a whole number from 0"),
         (["demo", "--rows", "7"], "50 or more"),
     ],
@@ -436,7 +438,7 @@ def test_the_demo_writes_what_can_be_loaded_again(demo: Demo) -> None:
     _, folder = demo
     raw = automl_explain.Explanation.load(folder / "raw")
     engineered = automl_explain.Explanation.load(folder / "engineered")
-    assert (raw.is_raw, engineered.is_engineered) == (True, True)
+    assert (raw.is_raw, engineered.is_engineered, raw.method) == (True, True, "mimic.lightgbm")
     assert set(raw.features) == set(make_mixed_table(50).true_effects)
     scoring = automl_explain.load(folder / "scoring")
     again = scoring.explain(engineered.eval_data, get_raw=True)
@@ -463,12 +465,19 @@ def test_the_example_row_adds_up(demo: Demo) -> None:
 def test_a_csv_file_is_explained(task: str, tmp_path: Path) -> None:
     made = make_mixed_table(800, task=task)
     made.X.assign(target=made.y).to_csv(tmp_path / "table.csv", index=False)
-    done = run_command("explain", "table.csv", "--target", "target", "--time-budget", "2", "--save-model", cwd=tmp_path)
+    options = ("--target", "target", "--time-budget", "2", "--save-model", "--raw-method", "grouped")
+    done = run_command("explain", "table.csv", *options, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert f"task: {'regression' if task == 'regression' else 'classification'}, because 'target'" in done.stdout
     assert "read 'last_contact' as dates" in done.stdout
     assert "What drives target" in done.stdout
     assert (tmp_path / "automl-explain-out" / "model.joblib").exists()
+    raw = automl_explain.Explanation.load(tmp_path / "automl-explain-out" / "raw")
+    assert raw.method == "mimic.lightgbm.grouped"
+    scoring = automl_explain.load(tmp_path / "automl-explain-out" / "scoring")
+    engineered = automl_explain.Explanation.load(tmp_path / "automl-explain-out" / "engineered")
+    again = dense(scoring.explain(engineered.eval_data, get_raw=True))
+    np.testing.assert_allclose(again, dense(raw.local_importance_values), atol=1e-9)
 
 
 def test_a_terminal_without_unicode_gets_a_report_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,6 +94,21 @@ def test_a_bare_estimator_is_explained_in_its_own_columns() -> None:
     np.testing.assert_array_equal(result.raw.values, result.engineered.values)
 
 
+@pytest.mark.filterwarnings("ignore::automl_explain.exceptions.LowFidelityWarning")
+@pytest.mark.usefixtures("small")
+def test_raw_columns_may_be_the_players() -> None:
+    model, y = fitted("binary")
+    X = table(100, seed=1)[0]
+    folded, grouped = (explain_automl(model, table()[0], X, y, raw_method=m) for m in ("folded", "grouped"))
+    assert (folded.raw.method, grouped.raw.method) == ("mimic.lightgbm", "mimic.lightgbm.grouped")
+    np.testing.assert_allclose(grouped.raw.output, folded.raw.output, atol=1e-9)
+
+
+def test_another_way_to_raw_values_is_refused_before_anything_is_fitted() -> None:
+    with pytest.raises(InputError, match="`raw_method` is 'mixed'; expected 'folded' or 'grouped'"):
+        explain_automl(None, None, None, raw_method="mixed")
+
+
 def test_another_task_than_the_models_is_refused() -> None:
     model, y = fitted("binary")
     with pytest.raises(InputError, match="`task` is 'regression', but the model does classification"):

@@ -2,48 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 from tqdm import tqdm
 
 from automl_explain._encoding import EngineeredEncoder
-from automl_explain._validation import as_table, check_count
-from automl_explain.exceptions import ConflictingTransformationsError, InitDatasetMissingError
+from automl_explain._raw_values import method_name
+from automl_explain._validation import as_table, check_count, check_raw_method
+from automl_explain.exceptions import (
+    ConflictingTransformationsError,
+    InitDatasetMissingError,
+)
 from automl_explain.explainers._mimic_parts import (
     category_types,
     check_groups,
     check_only,
     check_subset,
-    content_key,
-    join_blocks,
     make_surrogate,
-    n_bytes,
-    select_features,
     with_categories,
 )
 from automl_explain.explainers._rows import chunks, take
 from automl_explain.explainers._teacher import Teacher
 from automl_explain.explainers._training import measure, train
+from automl_explain.explainers._views import View, join_blocks
 from automl_explain.explanation import Explanation, Fidelity, GlobalAccumulator
-from automl_explain.explanation._folding import fold as fold_values
+from automl_explain.explanation._folding import raw_rows as raw_rows_of
 from automl_explain.explanation._folding import warn_unmapped
 from automl_explain.feature_map import FeatureMap
 from automl_explain.lineage import TransformationsFeaturizer
 
-# Values of the latest rows are kept up to this size, so that the raw explanation that follows an
-# engineered one costs nothing.
-_MAX_KEPT_BYTES = 256 * 2**20
 _BLOCK_BYTES = 32 * 2**20
+_LEAST_ROWS = 8192  # of a block, where they fit: smaller ones give the tree engine no work for its threads
 _DEFAULT_EVAL_ROWS = 5000
-
-
-class _Kept(NamedTuple):
-    key: bytes
-    values: Any
 
 
 class MimicExplainer:
@@ -189,7 +182,6 @@ class MimicExplainer:
         rng = np.random.default_rng(random_state)
         chosen = np.sort(rng.permutation(rows.shape[0])[:_DEFAULT_EVAL_ROWS])
         self._init_sample = self.encoder.encode(take(rows, chosen))
-        self._kept: _Kept | None = None
 
     def _engineered(self, rows: Any, argument: str) -> tuple[Any, Any]:
         """Rows as given, and as the teacher read them in training: same columns, order and categories."""
@@ -240,21 +232,28 @@ class MimicExplainer:
         """How a summed output becomes a prediction: ``"identity"`` or ``"logit"``."""
         return "identity" if self.classes is None else "logit"
 
-    def explain_local(self, evaluation_examples: Any) -> Explanation:
+    def explain_local(self, evaluation_examples: Any, *, raw_method: str = "folded") -> Explanation:
         """Explain every row.
 
         Parameters
         ----------
         evaluation_examples : DataFrame, ndarray or scipy sparse of shape (n_rows, n_features)
+        raw_method : {"folded", "grouped"}, default "folded"
+            With ``transformations``: see `explain_rows`.
 
         Returns
         -------
         Explanation
         """
-        return self.explain_rows(evaluation_examples, include_local=True)
+        return self.explain_rows(evaluation_examples, include_local=True, raw_method=raw_method)
 
     def explain_global(
-        self, evaluation_examples: Any = None, include_local: bool = True, batch_size: int | None = None
+        self,
+        evaluation_examples: Any = None,
+        include_local: bool = True,
+        batch_size: int | None = None,
+        *,
+        raw_method: str = "folded",
     ) -> Explanation:
         """Explain the rows together: mean absolute contribution of every feature.
 
@@ -267,12 +266,16 @@ class MimicExplainer:
             blocks and memory does not grow with their number.
         batch_size : int, optional
             Rows in a block.
+        raw_method : {"folded", "grouped"}, default "folded"
+            With ``transformations``: see `explain_rows`.
 
         Returns
         -------
         Explanation
         """
-        return self.explain_rows(evaluation_examples, include_local=include_local, batch_size=batch_size)
+        return self.explain_rows(
+            evaluation_examples, include_local=include_local, batch_size=batch_size, raw_method=raw_method
+        )
 
     def explain_rows(
         self,
@@ -282,6 +285,7 @@ class MimicExplainer:
         batch_size: int | None = None,
         feature_map: FeatureMap | None = None,
         raw_rows: Any = None,
+        raw_method: str = "folded",
     ) -> Explanation:
         """Explanation of rows in the engineered space, or with a feature map in the raw space.
 
@@ -294,58 +298,56 @@ class MimicExplainer:
         batch_size : int, optional
             Rows in a block.
         feature_map : FeatureMap, optional
-            Folds to raw columns.
+            Raw x engineered, for values of raw columns; engineered values are not computed then.
         raw_rows : DataFrame, ndarray or scipy sparse, optional
             Raw rows to show with a raw explanation.
+        raw_method : {"folded", "grouped"}, default "folded"
+            ``folded`` shares engineered values among their raw columns by weight; ``grouped`` makes
+            the raw columns the players of the game, each with all engineered features that it alone
+            feeds.
 
         Returns
         -------
         Explanation
+
+        Raises
+        ------
+        MissingRawTransformationsError
+            If ``raw_method="grouped"`` is asked for without a feature map.
+        InputError, DataError
+            If an argument or a cell cannot be used.
         """
         if batch_size is not None:
             check_count(batch_size, "batch_size")
         fold = self._map if feature_map is None else feature_map
+        view = View.of(self.surrogate_model, self.encoder.names, self._subset, fold, check_raw_method(raw_method))
+        if view.fold is not None and view.unmapped_features:
+            warn_unmapped(view.unmapped_features)
         if rows is None:
-            return self._stream(self._init_sample, fold, batch_size, {})
+            return self._stream(self._init_sample, view, batch_size, {})
         shown, rows = self._engineered(rows, "eval_dataset")
         encoded = self.encoder.encode(rows)
         described = self._describe(rows, encoded)
         if not include_local:
-            return self._stream(encoded, fold, batch_size, described)
-        values = self._values(encoded, batch_size)
-        names, values, unmapped, rest = self._shown(values)
-        explanation = Explanation(
-            values=values,
-            features=names,
-            unmapped=unmapped,
-            unmapped_features=rest,
-            eval_data=None if fold is not None else shown,
-            **self._common(),
-            **described,
-        )
-        if fold is None:
-            return explanation
-        return explanation.get_raw_explanation([fold], eval_data=raw_rows if self._map is None else shown)
+            return self._stream(encoded, view, batch_size, described)
+        values, unmapped = join_blocks(encoded.shape[0], self._blocks(encoded, view, batch_size))
+        if view.fold is not None:
+            raw = raw_rows if self._map is None else shown
+            shown, described["row_labels"] = raw_rows_of(raw, view.fold, described["row_labels"])
+        return Explanation(values=values, unmapped=unmapped, eval_data=shown, **self._common(view), **described)
 
-    def _shown(self, values: Any) -> tuple[tuple[str | int, ...], Any, np.ndarray | None, tuple[str | int, ...]]:
-        """Names and values of the features shown, the sum of the others, and their names."""
-        names = self.encoder.names
-        if self._subset is None:
-            return names, values, None, ()
-        values, unmapped = select_features(values, self._subset)
-        rest = tuple(n for j, n in enumerate(names) if j not in set(self._subset))
-        return tuple(names[j] for j in self._subset), values, unmapped, rest
-
-    def _common(self) -> dict[str, Any]:
+    def _common(self, view: View) -> dict[str, Any]:
         return {
+            "features": view.names,
+            "unmapped_features": view.unmapped_features,
             "base": self.surrogate_model.expected_values,
             "task": self.teacher.task,
             "classes": self.classes,
-            "space": "engineered",
+            "space": "engineered" if view.fold is None else "raw",
             "output_unit": self.output_unit,
             "link": self.link,
             "fidelity": self.fidelity,
-            "method": self.method,
+            "method": method_name(self.method, view.raw_method),
             "model_type": self.teacher.model_type,
         }
 
@@ -359,52 +361,28 @@ class MimicExplainer:
             "row_labels": list(rows.index) if isinstance(rows, pd.DataFrame) else None,
         }
 
-    def _stream(
-        self, encoded: Any, fold: FeatureMap | None, batch_size: int | None, described: dict[str, Any]
-    ) -> Explanation:
+    def _stream(self, encoded: Any, view: View, batch_size: int | None, described: dict[str, Any]) -> Explanation:
         """Global values of rows worked through in blocks."""
         total = GlobalAccumulator()
-        for block in self._blocks(encoded, batch_size):
-            names, values, unmapped, rest = self._shown(self.surrogate_model.shapley_values(encoded[block]))
-            if fold is not None:
-                values, lost = fold_values(values, fold)
-                unmapped = lost if fold.unmapped else None
+        for _, values, unmapped in self._blocks(encoded, view, batch_size):
             total.add(values, unmapped)
-        if fold is not None:
-            rest = tuple(names[j] for j in fold.unmapped)
-            names = fold.raw_names
-            if rest:
-                warn_unmapped(rest)
-        fields = {**self._common(), **{k: v for k, v in described.items() if k != "row_labels"}}
+        described.pop("row_labels", None)
         return Explanation(
             values=None,
-            features=names,
             global_values=total.global_values,
             unmapped_global=total.unmapped_global,
-            unmapped_features=rest,
             n_explained_rows=total.n_rows,
-            **{**fields, "space": "engineered" if fold is None else "raw"},
+            **self._common(view),
+            **described,
         )
 
-    def _values(self, encoded: Any, batch_size: int | None) -> Any:
-        """Contributions of the rows; those of the latest rows are found again by their content."""
-        kept, key = self._kept, content_key(encoded)
-        if kept is not None and kept.key == key:
-            return kept.values
-        parts = [self.surrogate_model.shapley_values(encoded[block]) for block in self._blocks(encoded, batch_size)]
-        values = join_blocks(parts)
-        for array in values if isinstance(values, tuple) else (values,):
-            (array.data if sp.issparse(array) else array).flags.writeable = False
-        if n_bytes(values) <= _MAX_KEPT_BYTES:
-            self._kept = _Kept(key, values)  # one assignment: threads see the old entry or the new one
-        return values
-
-    def _blocks(self, encoded: Any, batch_size: int | None) -> Any:
+    def _blocks(
+        self, encoded: Any, view: View, batch_size: int | None
+    ) -> Iterator[tuple[slice, Any, np.ndarray | None]]:
+        """Blocks of rows with their values and their unmapped share."""
         n_rows, n_features = encoded.shape
         fitting = max(100, _BLOCK_BYTES // (8 * n_features * self.teacher.n_outputs))
-        blocks = list(chunks(n_rows, batch_size or min(fitting, max(100, n_rows // 20))))
-        hidden = None if self.show_progress is None else not self.show_progress
-        return tqdm(blocks, desc="explaining", unit="block", disable=hidden if len(blocks) > 1 else True, leave=False)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_kept": None}
+        blocks = list(chunks(n_rows, batch_size or min(fitting, max(_LEAST_ROWS, n_rows // 20))))
+        hidden = True if len(blocks) == 1 else None if self.show_progress is None else not self.show_progress
+        for rows in tqdm(blocks, desc="explaining", unit="block", disable=hidden, leave=False):
+            yield rows, *view.values(encoded[rows])

@@ -1,14 +1,12 @@
-"""Small parts of `MimicExplainer`: checks of its arguments, and values dense or sparse."""
+"""Small parts of `MimicExplainer`: checks of its arguments, and the types of categories."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 
 from automl_explain.exceptions import InputError
 
@@ -42,42 +40,6 @@ def check_subset(positions: Sequence[int] | None, n_features: int) -> tuple[int,
             f"`explain_subset` must hold different positions from 0 to {n_features - 1}; got {list(positions)}."
         )
     return tuple(int(p) for p in chosen)
-
-
-def select_features(values: Any, positions: tuple[int, ...]) -> tuple[Any, np.ndarray]:
-    """Values at these positions, and the sum of all others."""
-    at = list(positions)
-    if isinstance(values, tuple):
-        picked = tuple(sp.csr_matrix(v[:, at]) for v in values)
-        rest = [
-            np.asarray(v.sum(axis=1)).ravel() - np.asarray(p.sum(axis=1)).ravel()
-            for v, p in zip(values, picked, strict=True)
-        ]
-        return picked, np.array(rest)
-    others = np.setdiff1d(np.arange(values.shape[-1]), at)
-    return np.ascontiguousarray(values[..., at]), values[..., others].sum(axis=-1)
-
-
-def join_blocks(parts: list[Any]) -> Any:
-    if len(parts) == 1:
-        return parts[0]
-    if isinstance(parts[0], tuple):
-        return tuple(sp.vstack([p[k] for p in parts], format="csr") for k in range(len(parts[0])))
-    return np.concatenate(parts, axis=1)
-
-
-def n_bytes(values: Any) -> int:
-    if isinstance(values, tuple):
-        return int(sum(v.data.nbytes + v.indices.nbytes for v in values))
-    return int(values.nbytes)
-
-
-def content_key(encoded: Any) -> bytes:
-    digest = hashlib.blake2b(repr(encoded.shape).encode(), digest_size=16)
-    arrays = (encoded.data, encoded.indices, encoded.indptr) if sp.issparse(encoded) else (encoded,)
-    for array in arrays:
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.digest()
 
 
 def check_groups(groups: Any, n_features: int) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from automl_explain._validation import check_count, warn
+from automl_explain._validation import check_count, check_raw_method, warn
 from automl_explain.exceptions import (
     ConflictingTransformationsError,
     ExplanationWarning,
@@ -202,6 +202,8 @@ class MimicWrapper:
         experiment_name: str = "explain_model",
         raw_eval_dataset: Any = None,
         true_ys: Any = None,
+        *,
+        raw_method: str = "folded",
     ) -> Explanation:
         """Explain rows.
 
@@ -222,7 +224,7 @@ class MimicWrapper:
         tag : str, default ""
             Comment kept with an uploaded explanation.
         get_raw : bool, default False
-            Whether to fold the values to raw columns.
+            Whether to give the values of raw columns.
         raw_feature_names : sequence of str, optional
             Raw names; those of the feature map where left out.
         experiment_name : str, default "explain_model"
@@ -231,17 +233,26 @@ class MimicWrapper:
             Raw rows to show with a raw explanation.
         true_ys : array-like of shape (n_rows,), optional
             True labels or targets, for the store.
+        raw_method : {"folded", "grouped"}, default "folded"
+            How raw values are made; engineered values do not change with it. ``folded``: engineered
+            values are shared among their raw columns by weight, as
+            `Explanation.get_raw_explanation` does. ``grouped``: Shapley values of the raw columns
+            themselves, each a player with all engineered features that it alone feeds; engineered
+            features of several raw columns stay players and are shared by weight. The explanation's
+            ``method`` ends in ``.grouped`` then.
 
         Returns
         -------
         Explanation
-            In the space asked for. Engineered and raw explanations of the same rows share one
-            computation.
+            In the space asked for. Raw values are computed from the rows: engineered ones are
+            neither needed nor kept.
 
         Raises
         ------
         MissingExplanationTypesError, MissingEvalDataError, MissingRawTransformationsError
             If the types are not legal, local values have no rows, or raw values no feature map.
+        InputError
+            If another argument is not legal.
         """
         types = _types(explanation_types)
         if not isinstance(get_raw, bool):
@@ -252,11 +263,18 @@ class MimicWrapper:
             raise MissingEvalDataError(
                 "Local values need rows: pass `eval_dataset` (such as `setup.X_test_transform`)."
             )
+        check_raw_method(raw_method)
         fold = self._fold(raw_feature_names) if get_raw else None
+        if fold is None and self.feature_map is not None:
+            raw_method = "folded"  # it changes nothing about engineered values
         _check_same_rows(eval_dataset, raw_eval_dataset, "raw_eval_dataset")
         _check_same_rows(eval_dataset, true_ys, "true_ys")
         explanation = self.explainer.explain_rows(
-            eval_dataset, include_local="local" in types, feature_map=fold, raw_rows=raw_eval_dataset
+            eval_dataset,
+            include_local="local" in types,
+            feature_map=fold,
+            raw_rows=raw_eval_dataset,
+            raw_method=raw_method,
         )
         if upload and self._store is not None:
             self._upload(explanation, top_k=top_k, comment=tag, true_ys=true_ys)

@@ -15,7 +15,7 @@ from automl_explain.explanation._accessors import ImportanceAccessors
 from automl_explain.explanation._data import overall_data, row_data, rows_data, selector
 from automl_explain.explanation._display import Visual, explanation_html, explanation_text, row_visual
 from automl_explain.explanation._export import global_frame, local_frame, to_shap
-from automl_explain.explanation._folding import fold, warn_unmapped
+from automl_explain.explanation._folding import fold, raw_rows, warn_unmapped
 from automl_explain.explanation._rows import positions, take_table
 from automl_explain.explanation._storage import load_fields, save_fields
 from automl_explain.explanation._values import take_rows
@@ -57,7 +57,8 @@ class Explanation(ImportanceAccessors):
     eval_fidelity : Fidelity, optional
         The same on the rows explained.
     method : str, default "unknown"
-        Such as ``"mimic.lightgbm"``.
+        Such as ``"mimic.lightgbm"``; with ``.grouped`` behind it where raw columns were the players
+        (``raw_method="grouped"``).
     model_type, model_id : str, optional
         Type and name of the teacher.
     eval_data : DataFrame, ndarray or scipy sparse of shape (n_rows, ...), optional
@@ -169,7 +170,8 @@ class Explanation(ImportanceAccessors):
         """The same explanation in the raw columns.
 
         Every engineered value is shared among its raw parents by weight, with its sign, so that
-        each row still adds up. This explanation is not changed.
+        each row still adds up. This explanation is not changed. Values of the raw columns as players
+        (``raw_method="grouped"``) cannot be made from values: ask for them when explaining.
 
         Parameters
         ----------
@@ -222,9 +224,7 @@ class Explanation(ImportanceAccessors):
         unmapped = self.unmapped
         if feature_map.unmapped:
             unmapped = lost if unmapped is None else unmapped + lost
-        if isinstance(eval_data, pd.DataFrame) and set(eval_data.columns) == set(feature_map.raw_names):
-            eval_data = eval_data[list(feature_map.raw_names)]
-        labels = eval_data.index if isinstance(eval_data, pd.DataFrame) else self.row_labels
+        eval_data, labels = raw_rows(eval_data, feature_map, self.row_labels)
         return self._changed(
             values=values,
             features=feature_map.raw_names,

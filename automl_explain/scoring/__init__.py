@@ -76,7 +76,8 @@ def load(directory: str | Path = ".") -> Any:
     Returns
     -------
     TreeScoringExplainer
-        Its `explain` gives the same bits as before saving.
+        Its `explain` gives the same bits as before saving. Tables are prepared at its first rows, or by
+        its `warm_up`.
 
     Raises
     ------
@@ -93,7 +94,7 @@ def load(directory: str | Path = ".") -> Any:
     kind = manifest.get("kind")
     if kind not in _KINDS:
         raise CorruptFileError(f"{path} holds a scoring explainer of kind {kind!r}; known: {', '.join(_KINDS)}.")
-    return _KINDS[kind]._from_members(members)
+    return _KINDS[kind]._from_members(members, manifest["format_version"])
 
 
 def _place(directory: Any) -> Path:

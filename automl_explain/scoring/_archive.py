@@ -1,8 +1,8 @@
 """The file of a scoring explainer: a zip of JSON, text and ``.npy``, never of pickles.
 
 ``manifest.json`` names the format version and the sha256 of every other member. To raise the format:
-increase `FORMAT_VERSION`, keep reading the older ones in `_tree.TreeScoringExplainer._from_members`,
-and add a file written by the older version to the tests.
+increase `FORMAT_VERSION`, keep reading the older ones in `_parts.TreeParts.from_members`, and add a file
+written by the older version to the tests (`tests/scoring/golden`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import numpy as np
 
 from automl_explain.exceptions import CorruptFileError, NotFoundError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 2: explainer.json says how raw values are made (`raw_method`)
 FILE_NAME = "scoring_explainer.aex"
 _MANIFEST = "manifest.json"
 _MAX_BYTES = 2 * 2**30  # unpacked; a surrogate is a few megabytes

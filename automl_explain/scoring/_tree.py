@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import json
+import functools
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from automl_explain._encoding import EngineeredEncoder
+from automl_explain._raw_values import RawValues, method_name
 from automl_explain._schema import TableSchema
-from automl_explain._validation import as_table, listed
+from automl_explain._validation import as_table, check_raw_method, listed
 from automl_explain.exceptions import (
     ConflictingTransformationsError,
     CorruptFileError,
@@ -23,9 +23,8 @@ from automl_explain.exceptions import (
     UnsupportedModelError,
 )
 from automl_explain.explanation import Explanation, Fidelity
-from automl_explain.explanation._folding import fold
 from automl_explain.feature_map import FeatureMap, refuse_another_order
-from automl_explain.scoring._archive import from_npy, to_npy
+from automl_explain.scoring._parts import TreeParts
 from automl_explain.treeshap import TreeModel
 
 
@@ -41,6 +40,9 @@ class TreeScoringExplainer:
         ``get_raw=True`` folds their values. A `MimicWrapper` brings its own.
     raw_features, engineered_features : sequence of str, optional
         Names; those of the map and of the explainer where left out.
+    raw_method : {"folded", "grouped"}, default "folded"
+        How raw values are made. ``folded``: engineered values are shared among their raw columns by
+        weight. ``grouped``: Shapley values of the raw columns as players, see `MimicWrapper.explain`.
 
     Attributes
     ----------
@@ -59,7 +61,14 @@ class TreeScoringExplainer:
     UnsupportedModelError
         If the surrogate is no tree ensemble.
     InputError
-        If the map or the names do not fit.
+        If the map or the names do not fit, or ``raw_method`` is not known.
+    MissingRawTransformationsError
+        If ``raw_method="grouped"`` and there is no feature map.
+
+    Notes
+    -----
+    The tables of engineered values and those of raw values are prepared when such values are first
+    asked for, and kept. `warm_up` does it beforehand.
 
     Examples
     --------
@@ -80,7 +89,10 @@ class TreeScoringExplainer:
         feature_maps: Any = None,
         raw_features: Sequence[str | int] | None = None,
         engineered_features: Sequence[str | int] | None = None,
+        *,
+        raw_method: str = "folded",
     ) -> None:
+        check_raw_method(raw_method)
         explainer = getattr(original_explainer, "explainer", original_explainer)
         trees = getattr(getattr(explainer, "surrogate_model", None), "trees", None)
         if not isinstance(trees, TreeModel):
@@ -123,62 +135,63 @@ class TreeScoringExplainer:
                 UnmappedFeaturesWarning,
                 stacklevel=2,
             )
-        self._set(
+        if raw_method == "grouped" and chain is None:
+            raise MissingRawTransformationsError(
+                "`raw_method='grouped'` needs a feature map: make the scoring explainer with "
+                "`feature_maps=[setup.feature_map]`."
+            )
+        classes = explainer.classes
+        self._parts = TreeParts(
             trees=trees,
             encoder=encoder,
             feature_map=chain,
-            classes=explainer.classes,
+            raw_method=raw_method,
+            classes=None if classes is None else tuple(classes),
             output_unit=explainer.output_unit,
             link=explainer.link,
-            fidelity=explainer.fidelity,
             method=explainer.method,
+            fidelity=explainer.fidelity,
         )
 
-    def _set(
-        self,
-        *,
-        trees: TreeModel,
-        encoder: EngineeredEncoder,
-        feature_map: FeatureMap | None,
-        classes: list[Any] | None,
-        output_unit: Any,
-        link: Any,
-        fidelity: Fidelity | None,
-        method: str,
-    ) -> None:
-        self._trees, self._encoder, self._feature_map = trees, encoder, feature_map
-        self._classes, self._output_unit, self._link = classes, output_unit, link
-        self._fidelity, self._method = fidelity, method
+    @functools.cached_property
+    def _raw_values(self) -> RawValues:
+        assert self._parts.feature_map is not None
+        return RawValues(self._parts.trees, self._parts.feature_map, self._parts.raw_method)
 
     @property
     def feature_map(self) -> FeatureMap | None:
         """Map raw x engineered, if there is one."""
-        return self._feature_map
+        return self._parts.feature_map
+
+    @property
+    def raw_method(self) -> str:
+        """How raw values are made: ``"folded"`` or ``"grouped"``."""
+        return self._parts.raw_method
 
     @property
     def classes(self) -> list[Any] | None:
         """Labels in the order of the outputs; None for regression."""
-        return None if self._classes is None else list(self._classes)
+        return None if self._parts.classes is None else list(self._parts.classes)
 
     @property
     def output_unit(self) -> Any:
         """Unit of the values: ``"log-odds"`` or ``"target"``."""
-        return self._output_unit
+        return self._parts.output_unit
 
     @property
     def link(self) -> Any:
         """How the output becomes a prediction."""
-        return self._link
+        return self._parts.link
 
     @property
     def fidelity(self) -> Fidelity | None:
         """Of the surrogate on held-out rows."""
-        return self._fidelity
+        return self._parts.fidelity
 
     @property
     def method(self) -> str:
-        """Name shown in explanations."""
-        return self._method
+        """Name shown in engineered explanations; grouped raw ones add ``.grouped``."""
+        return self._parts.method
 
     @property
     def features(self) -> list[str | int]:
@@ -195,22 +208,18 @@ class TreeScoringExplainer:
     @property
     def engineered_features(self) -> list[str | int]:
         """Names of engineered values."""
-        return list(self._encoder.names)
+        return list(self._parts.encoder.names)
 
     @property
     def expected_values(self) -> np.ndarray:
         """Output where all contributions are zero."""
-        base = self._trees.expected_values
-        return np.concatenate([-base, base]) if self._binary else base.copy()
+        base = self._parts.trees.expected_values
+        return np.concatenate([-base, base]) if self._parts.binary else base.copy()
 
     @property
     def input_schema(self) -> TableSchema | None:
         """Names and types of the raw columns, if the feature map knows them."""
         return None if self.feature_map is None else self.feature_map.raw_schema
-
-    @property
-    def _binary(self) -> bool:
-        return self.classes is not None and len(self.classes) == 2
 
     def explain(self, X: Any, get_raw: bool | None = None, *, as_list: bool = False) -> Any:
         """Contributions of every feature to the surrogate's output.
@@ -228,7 +237,7 @@ class TreeScoringExplainer:
         -------
         ndarray of shape (n_rows, n_features) for regression, else (n_classes, n_rows, n_features)
             In ``output_unit``. Binary values are mirrored, ``[-v, v]``. Engineered values of sparse
-            rows (and raw values, beyond 1,000 raw columns) are csr_matrix, a list of them for
+            rows (and their raw values, beyond 1,000 raw columns) are csr_matrix, a list of them for
             classes. With ``as_list`` nested lists of the same shape.
 
         Raises
@@ -238,14 +247,15 @@ class TreeScoringExplainer:
         InputError, DataError
             If columns are missing or cells cannot be read.
         """
-        values, _ = self._values(X, get_raw)
+        values, _ = self._values(X, self._is_raw(get_raw))
+        parts = self._parts
         if isinstance(values, tuple):
-            blocks = [-values[0], values[0]] if self._binary else list(values)
-            shown = blocks if self.classes is not None else blocks[0]
+            blocks = [-values[0], values[0]] if parts.binary else list(values)
+            shown = blocks if parts.classes is not None else blocks[0]
             return _listed(shown) if as_list else shown
-        if self.classes is None:
+        if parts.classes is None:
             shown = values[0]
-        elif self._binary:
+        elif parts.binary:
             shown = np.concatenate([-values, values])
         else:
             shown = values
@@ -271,7 +281,7 @@ class TreeScoringExplainer:
         ndarray of shape (n_rows, n_outputs)
             In ``output_unit``; one output for two classes (the second).
         """
-        return self._trees.predict_output(self._encode(X))
+        return self._parts.trees.predict_output(self._encode(X))
 
     def explanation(self, X: Any, get_raw: bool | None = None) -> Explanation:
         """Contributions as an `Explanation`, to be shown, sliced or saved.
@@ -281,11 +291,12 @@ class TreeScoringExplainer:
         X, get_raw
             As in `explain`.
         """
-        values, unmapped = self._values(X, get_raw)
-        raw = self._is_raw(get_raw)
+        raw, parts = self._is_raw(get_raw), self._parts
+        values, unmapped = self._values(X, raw)
+        rest = parts.feature_map.unmapped if raw and parts.feature_map is not None else ()
         return Explanation(
             values=values,
-            base=self._trees.expected_values,
+            base=parts.trees.expected_values,
             features=tuple(self.raw_features or ()) if raw else tuple(self.engineered_features),
             task="regression" if self.classes is None else "classification",
             classes=self.classes,
@@ -293,11 +304,9 @@ class TreeScoringExplainer:
             output_unit=self.output_unit,
             link=self.link,
             fidelity=self.fidelity,
-            method=self.method,
+            method=method_name(self.method, self.raw_method) if raw else self.method,
             unmapped=unmapped,
-            unmapped_features=tuple(self._encoder.names[j] for j in self.feature_map.unmapped)
-            if raw and self.feature_map
-            else (),
+            unmapped_features=tuple(parts.encoder.names[j] for j in rest),
         )
 
     def read_records(self, rows: Sequence[Mapping[str, Any]] | Any) -> Any:
@@ -344,90 +353,41 @@ class TreeScoringExplainer:
         if self._featurizer is not None:
             width = None if self.feature_map is None else self.feature_map.n_raw
             X = self._featurizer.transform(as_table(X, "X", width=width))
-        return self._encoder.encode(X, "X")
+        return self._parts.encoder.encode(X, "X")
 
-    def _values(self, X: Any, get_raw: bool | None) -> tuple[Any, np.ndarray | None]:
-        raw = self._is_raw(get_raw)
-        values = self._trees.shapley_values(self._encode(X))
-        if not raw or self.feature_map is None:
-            return values, None
-        return fold(values, self.feature_map)
+    def _values(self, X: Any, raw: bool) -> tuple[Any, np.ndarray | None]:
+        rows = self._encode(X)
+        return self._raw_values.of(rows) if raw else (self._parts.trees.shapley_values(rows), None)
 
     def __repr__(self) -> str:
         raw = "" if self.feature_map is None else f"{self.feature_map.n_raw} raw, "
         kind = "regression" if self.classes is None else f"{len(self.classes)} classes"
-        size = f"{raw}{self._encoder.n_features} engineered features"
+        size = f"{raw}{self._parts.encoder.n_features} engineered features"
         return f"TreeScoringExplainer({size}, {kind}, {self.output_unit}; {self.fidelity})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Tables are prepared anew where they are needed: they are larger than the trees they come from.
+        return {"_featurizer": self._featurizer, "_parts": self._parts}
 
     def _to_members(self) -> dict[str, bytes]:
         """Everything as files of an archive."""
         if self._featurizer is not None:
             raise StorageError(
                 "This explainer carries fitted `transformations`, which only a pickle could hold. Make it with "
-                "`feature_maps` and "
-                "ship the transformations with the model."
+                "`feature_maps` and ship the transformations with the model."
             )
-        described = {
-            "encoder": self._encoder.to_json(),
-            "classes": self.classes,
-            "output_unit": self.output_unit,
-            "link": self.link,
-            "method": self.method,
-            "fidelity": None if self.fidelity is None else self.fidelity.to_json(),
-            "n_models": len(self._trees.texts),
-            "feature_map": None,
-        }
-        members = {f"trees_{k}.txt": text.encode() for k, text in enumerate(self._trees.texts)}
-        if self.feature_map is not None:
-            names = self.feature_map.to_json()
-            for part in ("weights", "support"):
-                for i, array in enumerate(names.pop(part)):
-                    kind = np.float64 if (part, i) == ("weights", 2) else np.int64
-                    members[f"{part}_{i}.npy"] = to_npy(np.asarray(array, dtype=kind))
-            described["feature_map"] = names
-        try:
-            return {"explainer.json": json.dumps(described).encode(), **members}
-        except TypeError as error:
-            raise StorageError(
-                f"A class or a feature name cannot be saved: {error}. Use text, whole numbers, numbers or booleans."
-            ) from error
+        return self._parts.to_members()
 
     @classmethod
-    def _from_members(cls, members: Mapping[str, bytes]) -> TreeScoringExplainer:
+    def _from_members(cls, members: Mapping[str, bytes], format_version: int) -> TreeScoringExplainer:
         """Build from the checked files of an archive."""
+        made = cls.__new__(cls)
+        made._featurizer = None
         try:
-            described = json.loads(members["explainer.json"])
-            texts = [members[f"trees_{k}.txt"].decode() for k in range(described["n_models"])]
-            feature_map = described["feature_map"]
-            if feature_map is not None:
-                feature_map["weights"] = [from_npy(members[f"weights_{i}.npy"]) for i in range(3)]
-                feature_map["support"] = [from_npy(members[f"support_{i}.npy"]) for i in range(2)]
-            made = cls.__new__(cls)
-            made._featurizer = None
-            made._set(
-                trees=TreeModel(texts),
-                encoder=EngineeredEncoder.from_json(described["encoder"]),
-                feature_map=None if feature_map is None else FeatureMap.from_json(feature_map),
-                classes=described["classes"],
-                output_unit=described["output_unit"],
-                link=described["link"],
-                fidelity=None if described["fidelity"] is None else Fidelity.from_json(described["fidelity"]),
-                method=described["method"],
-            )
-            made._check_parts()
-        except Exception as error:  # whatever a changed file makes numpy or LightGBM raise
+            made._parts = TreeParts.from_members(members, format_version)
+        except Exception as error:  # whatever a changed file makes numpy or the trees' reader raise
             raise CorruptFileError(f"The scoring explainer file does not hold what it should: {error!r}.") from error
         return made
-
-    def _check_parts(self) -> None:
-        widths = {self._trees.n_features, self._encoder.n_features, len(self._encoder.labels)}
-        if self.feature_map is not None:
-            widths.add(self.feature_map.n_engineered)
-        n_outputs = 1 if self.classes is None or len(self.classes) == 2 else len(self.classes)
-        if len(widths) > 1 or self._trees.n_outputs != n_outputs:
-            raise ValueError("its parts have different numbers of features or classes")
-        if not all("end of trees" in text for text in self._trees.texts):
-            raise ValueError("its trees are cut short")
 
 
 def _named(names: Sequence[str | int], n: int, argument: str) -> tuple[str | int, ...]:

@@ -14,7 +14,10 @@ import lightgbm as lgb
 import numpy as np
 import scipy.sparse as sp
 
+from automl_explain._raw_values import RawValues
+from automl_explain._validation import check_raw_method
 from automl_explain.exceptions import InputError, SurrogateNotFittedError
+from automl_explain.feature_map import FeatureMap
 from automl_explain.surrogates._targets import probabilities, r2
 from automl_explain.treeshap import TreeModel
 
@@ -224,6 +227,26 @@ class LGBMExplainableModel:
     def shapley_values(self, X: Any) -> np.ndarray | tuple[sp.csr_matrix, ...]:
         """Contributions of every column, see `automl_explain.treeshap.TreeModel.shapley_values`."""
         return self.trees.shapley_values(X)
+
+    def raw_values(self, X: Any, feature_map: FeatureMap, raw_method: str = "folded") -> tuple[Any, np.ndarray]:
+        """Contributions of the raw columns, and the share of features without a raw parent.
+
+        Parameters
+        ----------
+        X : ndarray or csr_matrix of shape (n_rows, n_features), float64
+            Encoded engineered rows.
+        feature_map : FeatureMap
+            Raw x engineered.
+        raw_method : {"folded", "grouped"}, default "folded"
+            Engineered values shared by weight, or values of the raw columns as players.
+
+        Returns
+        -------
+        values : ndarray of shape (n_outputs, n_rows, n_raw), or tuple of n_outputs csr_matrix
+            Sparse where the rows are and there are more than 1,000 raw columns.
+        unmapped : ndarray of shape (n_outputs, n_rows)
+        """
+        return RawValues(self.trees, feature_map, check_raw_method(raw_method)).of(X)
 
     def _check_fitted(self) -> None:
         if self._trees is None:

@@ -20,7 +20,6 @@ from small_models import (
     QUICK,
     SMALL,
     TASKS,
-    Counter,
     Formula,
     dense,
     make_wrapper,
@@ -35,7 +34,6 @@ from automl_explain.exceptions import (
     InputError,
     LowFidelityWarning,
 )
-from automl_explain.treeshap import TreeModel
 
 # Twenty trees on 400 rows: fidelity has tests of its own.
 pytestmark = pytest.mark.filterwarnings("ignore::automl_explain.exceptions.LowFidelityWarning")
@@ -320,9 +318,7 @@ def test_a_row_of_data_holds_that_row_only(task: str) -> None:
 
 
 @pytest.mark.parametrize("n_rows", [500, 20_000])
-def test_wide_sparse_values_fold_to_raw_columns_without_becoming_dense(
-    n_rows: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_wide_sparse_values_fold_to_raw_columns_without_becoming_dense(n_rows: int, rng: np.random.Generator) -> None:
     """20,000 x 2,000 values would take 320 MB dense; the map has 2,000 raw columns."""
     width, each = 2_000, 5
     cells = (np.repeat(np.arange(n_rows), each), rng.integers(0, width, n_rows * each))
@@ -333,8 +329,6 @@ def test_wide_sparse_values_fold_to_raw_columns_without_becoming_dense(
         lambda Z: np.asarray(Z[:, :20].sum(axis=1)).ravel(), X[:500], LGBMExplainableModel, is_function=True, **QUICK
     )
     scoring = TreeScoringExplainer(explainer, feature_maps=[feature_map])
-    if n_rows > 1000:  # LightGBM takes some 500 us a row here; what comes after it is tested with values at no cost
-        monkeypatch.setattr(TreeModel, "shapley_values", lambda self, Z: (sp.csr_matrix(Z * 0.5),))
     tracemalloc.start()
     raw = explainer.explain_rows(X, include_local=True, feature_map=feature_map)
     scored = scoring.explain(X, get_raw=True)
@@ -347,15 +341,6 @@ def test_wide_sparse_values_fold_to_raw_columns_without_becoming_dense(
 
 
 # Calls of the surrogate
-
-
-def test_the_latest_rows_are_computed_once() -> None:
-    explainer, X = make_wrapper("binary", "frame").explainer, rows("frame", 20, seed=1)
-    counter = Counter.on(explainer.surrogate_model, "shapley_values")
-    first = explainer.explain_local(X)
-    second = explainer.explain_global(X)
-    assert counter.calls == 1
-    np.testing.assert_array_equal(first.values, second.values)
 
 
 def test_low_fidelity_is_stated_in_the_explanation() -> None:

@@ -134,7 +134,7 @@ def test_the_file_is_as_readable_as_others(saved: Path) -> None:
 def test_the_manifest_names_versions_and_checksums(saved: Path) -> None:
     members = members_of(saved)
     manifest = json.loads(members.pop("manifest.json"))
-    assert manifest["format_version"] == FORMAT_VERSION == 1
+    assert manifest["format_version"] == FORMAT_VERSION == 2
     assert (manifest["format"], manifest["kind"]) == ("automl_explain.scoring_explainer", "tree")
     assert {"numpy", "lightgbm"} <= set(manifest["packages"])
     assert manifest["sha256"] == {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
@@ -272,7 +272,7 @@ def changed(members: Members) -> dict[str, tuple[Callable[[Path], None], str]]:
         "an absolute path": (write({"/etc/x": b"x"}), "member '/etc/x' points outside the file; refused"),
         "a drive": (write({"C:x": b"x"}), "member 'C:x' points outside the file; refused"),
         "a backslash": (write({"..\\x": b"x"}), r"points outside the file; refused"),
-        "a newer format": (write({}, manifest={"format_version": 2}), "has format version 2; .* reads 1 to 1.*newer"),
+        "a newer format": (write({}, manifest={"format_version": 3}), "has format version 3; .* reads 1 to 2.*newer"),
         "no format": (write({}, manifest={"format_version": "1"}), "has format version '1'"),
         "another kind": (write({}, manifest={"kind": "kernel"}), "of kind 'kernel'; known: tree"),
         "no manifest": (write({}, seal=False, manifest={"sha256": 3}), "manifest.json cannot be read"),
@@ -288,6 +288,18 @@ def changed(members: Members) -> dict[str, tuple[Callable[[Path], None], str]]:
         "one name too few": (write({"explainer.json": edited(members, names=["x0"])}), "different numbers of features"),
         "another position": (write({"weights_1.npy": to_npy(np.full(5, 99))}), "does not hold what it should"),
         "another shape": (write({"weights_1.npy": to_npy(np.zeros((5, 1), int))}), "does not fit its"),
+        "another way to raw values": (
+            write({"explainer.json": edited(members, raw_method="mixed")}),
+            "does not hold what it should.*`raw_method` is 'mixed'",
+        ),
+        "groups without a map": (
+            write({"explainer.json": edited(members, raw_method="grouped", feature_map=None)}),
+            "groups features without a feature map",
+        ),
+        "no way to raw values": (
+            write({"explainer.json": members["explainer.json"].replace(b"raw_method", b"raw_metho")}),
+            "does not hold what it should.*raw_method",
+        ),
         "no array": (write({"weights_1.npy": b"\x93NUMPY"}), "does not hold what it should"),
     }
 
@@ -303,7 +315,8 @@ def edited(members: Members, *, names: list[str] | None = None, **more: Any) -> 
     "change",
     """another content,a member more,a member less,a member twice,a path upwards,an absolute path,a drive,a backslash,
     a newer format,no format,another kind,no manifest,no trees,trees cut short,no JSON,a list,no models,
-    classes too many,one name too few,another position,another shape,no array""".replace("\n    ", "").split(","),
+    classes too many,one name too few,another position,another shape,another way to raw values,groups without a map,
+    no way to raw values,no array""".replace("\n    ", "").split(","),
 )
 def test_a_changed_file_is_refused(change: str, saved: Path) -> None:
     changes = changed(members_of(saved))

@@ -181,7 +181,7 @@ def test_the_unmapped_share_is_in_the_explanation(life: Any) -> None:
         warnings.simplefilter("ignore")
         explanation = scoring.explanation(X, get_raw=True)
     assert explanation.unmapped_features == ("x3",)
-    np.testing.assert_array_equal(explanation.unmapped_values[0], scoring.explain(X)[:, 3])
+    np.testing.assert_allclose(explanation.unmapped_values[0], scoring.explain(X)[:, 3], rtol=1e-12)
     np.testing.assert_allclose(explanation.output, scoring.predict_output(X), atol=1e-6)
 
 
