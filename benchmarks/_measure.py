@@ -15,7 +15,8 @@ import numpy as np
 
 _FIRST_ROWS = 50  # of the call that tells how many rows a slow peer gets
 _MOST_LOOPS = 2000
-_FEW_TURNS = 3  # of a way whose call takes more than ten times the wanted seconds
+_SLOW = 10  # times the wanted seconds; ways whose calls take longer get
+_FEW_TURNS = 3
 
 
 class Way(Protocol):
@@ -40,7 +41,7 @@ def by_turns(ways: Mapping[str, Way], n_rows: int, *, turns: int, seconds: float
     for name, way in ways.items():
         try:
             n, loops, wall = _plan(way, n_rows, seconds, whole=name == first)
-            plans[name] = n, loops, min(turns, _FEW_TURNS) if wall > 10 * seconds else turns
+            plans[name] = n, loops, min(turns, _FEW_TURNS) if wall > _SLOW * seconds else turns
         except Exception as error:
             found[name] = {"failed": f"{type(error).__name__}: {error}"[:200]}
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in plans}
@@ -68,13 +69,17 @@ def _plan(way: Way, n_rows: int, seconds: float, *, whole: bool) -> tuple[int, i
     """Rows and repetitions of a call that takes about the wanted time, and seconds of one call."""
     n = min(n_rows, _FIRST_ROWS)
     way.time(n, 1)  # compiles, allocates
-    if whole or way.most_rows:
-        n = min(n_rows, way.most_rows or n_rows)
-        wall = way.time(n, 1)[1]
+    wall = way.time(n, 1)[1]
+    if whole:
+        n = n_rows
+    elif way.most_rows:
+        # What a call costs with no rows is shared by as many as are worth the same time.
+        more = min(n_rows, 10 * _FIRST_ROWS)
+        each = (way.time(more, 1)[1] - wall) / max(more - n, 1)
+        n = min(n_rows, way.most_rows, max(more, int(max(_SLOW * seconds, wall) / max(each, 1e-9))))
     else:
-        wall = way.time(n, 1)[1]
-        more = min(n_rows, max(n, int(seconds / max(wall, 1e-9) * n)))
-        n, wall = more, wall * more / n
+        n = min(n_rows, max(n, int(seconds / max(wall, 1e-9) * n)))
+    wall = way.time(n, 1)[1]
     return n, min(_MOST_LOOPS, max(1, int(seconds / max(wall, 1e-9)))), wall
 
 

@@ -33,7 +33,7 @@ PACKAGES = {
     "woodelf": [("woodelf-explainer", "woodelf")],
     "shapiq": [("shapiq", "shapiq")],
 }
-#: Peers whose calls cost much for any number of rows: they get as many rows as we do, up to this many.
+#: Peers whose calls cost much for any number of rows: they get many rows, up to this many.
 WHOLE_BATCH = {"fasttreeshap v2": 10_000, "woodelf": 100_000}
 #: Peers that can be told a number of threads.
 THREADED = ("lightgbm", "xgboost", "fasttreeshap v1", "fasttreeshap v2")
