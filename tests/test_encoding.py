@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 import json
+import pickle
+import warnings
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -152,6 +156,158 @@ def test_encoding_leaves_the_rows_as_they_were() -> None:
     before = FRAME.copy(deep=True)
     EngineeredEncoder.of(FRAME).encode(FRAME)
     pd.testing.assert_frame_equal(FRAME, before)
+
+
+# A single row, read cell by cell where its cells are plain
+
+
+def outcome(encoder: EngineeredEncoder, rows: Any, *, plain: bool) -> Any:
+    """Codes of the rows, or the error, with and without the way for plain rows."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not plain:
+            patch.setattr(EngineeredEncoder, "_plain_row", lambda self, rows: None)
+        try:
+            return encoder.encode(rows)
+        except Exception as error:
+            return type(error), str(error)
+
+
+def check_same(encoder: EngineeredEncoder, rows: Any) -> Any:
+    found, wanted = (outcome(encoder, rows, plain=plain) for plain in (True, False))
+    if isinstance(wanted, tuple):
+        assert found == wanted
+    else:
+        np.testing.assert_array_equal(found, wanted)
+        assert (found.dtype, found.flags.c_contiguous) == (np.float64, True)
+    return found
+
+
+KNOWN = pd.DataFrame(
+    {
+        "city": pd.Categorical(["Rome", "Oslo"], ["Rome", "Oslo"]),
+        "code": pd.Categorical([3, 10], [3, 10]),
+        "size": pd.Categorical([0.5, 1.0], [0.5, 1.0]),
+        "yes": pd.Categorical([True, False], [True, False]),
+        "day": pd.Categorical(pd.to_datetime(["2024-01-01", "2024-01-02"])),
+        "age": [1.5, 2.5],
+        "n": np.array([1, 2], dtype="int8"),
+        "flag": [True, False],
+        "maybe": pd.array([1, None], dtype="Int64"),
+    }
+)
+CELLS = [
+    *["Rome", "Oslo", "Paris", "", "1.5", "nan", 3, 10, -1, 0.5, 1.0, 2.5, 1, 0, True, False, 2**53 + 1, 2**70],
+    *[None, np.nan, float("inf"), -0.0, pd.NA, pd.NaT, pd.Timestamp("2024-01-01"), datetime.date(2024, 1, 1), b"x"],
+    *[np.int64(3), np.float32(0.1), np.float16(0.5), np.uint8(10), np.bool_(True), np.str_("Rome"), 1j, Decimal("0.5")],
+    *[np.datetime64("2024-01-01", "ns"), np.timedelta64(5, "ns"), pd.Interval(0, 1), ("a",), np.longdouble(0.5)],
+]
+TYPES = ["object", "category", "float64", "float32", "int64", "uint8", "bool", "Int64", "boolean", "Float64", "string"]
+
+
+def column(cell: Any, dtype: str) -> Any:
+    """One cell as a column of a type, or of the type pandas finds for it where it is none of that type."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return pd.array([cell], dtype=dtype) if dtype != "object" else np.array([cell, None], dtype=object)[:1]
+        except (TypeError, ValueError, OverflowError, NotImplementedError):
+            return pd.Series([cell]).array
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(
+    cells=st.lists(st.tuples(st.sampled_from(CELLS), st.sampled_from(TYPES)), min_size=5, max_size=5),
+    odd=st.sets(st.integers(0, 4), max_size=2),
+    first=st.integers(0, 4),
+)
+def test_a_plain_row_gives_what_its_columns_give(cells: list[tuple[Any, str]], odd: set[int], first: int) -> None:
+    """Codes or error are the same for every mixture of cells and types; usually one or two columns are odd."""
+    names = list(KNOWN)[first : first + 5]
+    row = KNOWN[names].iloc[:1]
+    for j in odd:
+        row = row.assign(**{names[j]: column(*cells[j])})
+    encoder = EngineeredEncoder.of(KNOWN[names].drop(columns="day", errors="ignore"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # complex numbers lose a part
+        check_same(encoder, row.drop(columns="day", errors="ignore"))
+        check_same(EngineeredEncoder.of(KNOWN[names]), row)
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("name", list(KNOWN))
+def test_every_cell_of_every_type_is_read_alike(name: str, dtype: str) -> None:
+    """Every kind of cell in a column of numbers and in one of each kind of category."""
+    encoder = EngineeredEncoder.of(KNOWN[["age", name]] if name != "age" else KNOWN[["age"]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for cell in CELLS:
+            row = pd.DataFrame({"age": [1.5]}).assign(**{name: column(cell, dtype)})
+            check_same(encoder, row)
+            check_same(encoder, row.astype(object))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda row: row[row.columns[::-1]],
+        lambda row: row.drop(columns="age"),
+        lambda row: row.assign(more=1),
+        lambda row: row.rename(columns={"age": "agee"}),
+        lambda row: pd.concat([row, row[["age"]]], axis=1),
+        lambda row: row.set_axis(pd.Index(list(row.columns), dtype=object), axis=1),
+        lambda row: row.set_axis(pd.MultiIndex.from_product([list(row.columns), ["x"]]), axis=1),
+        lambda row: row.set_axis(["a", *row.columns[1:]], axis=1),
+        lambda row: row.iloc[:0],
+        lambda row: pd.concat([row, row]),
+        lambda row: row.iloc[0],
+        lambda row: row.to_numpy(dtype=object),
+        lambda row: row.to_numpy(dtype=object)[0],
+        lambda row: row.to_numpy(dtype=object)[:, 1:],
+        lambda row: row.convert_dtypes(),
+        lambda row: row.astype(object),
+        lambda row: row,
+    ],
+)
+def test_a_row_of_any_form_is_read_alike(change: Any) -> None:
+    """Columns in another order, missing, surplus, misspelt, repeated; other labels; none, two, a vector, an array."""
+    plain = KNOWN.drop(columns=["day", "maybe"])
+    for encoder in (EngineeredEncoder.of(plain), EngineeredEncoder.of(plain, list("stuvwxy"))):
+        encoder.encode(plain.iloc[:1])  # the columns seen last must not be taken for those of this row
+        check_same(encoder, change(plain.iloc[:1]))
+        check_same(encoder, change(plain.iloc[:1]).copy())
+
+
+def test_usual_rows_take_the_way_of_plain_rows() -> None:
+    plain = KNOWN.drop(columns="day")
+    row, numbers = plain.iloc[:1], KNOWN[["age", "n"]]
+    assert EngineeredEncoder.of(plain)._plain_row(row) is not None
+    assert EngineeredEncoder.of(numbers)._plain_row(numbers.iloc[:1]) is not None
+    assert EngineeredEncoder.of(plain)._plain_row(row.to_numpy(dtype=object)) is not None
+    for missing in ({"city": None}, {"age": np.nan}):
+        assert EngineeredEncoder.of(plain)._plain_row(row.assign(**missing).astype({"city": "category"})) is not None
+    assert EngineeredEncoder.of(KNOWN)._plain_row(KNOWN.iloc[:1]) is None
+
+
+@pytest.mark.parametrize("cell", [0.5, 1.0, 7.0, np.nan, -0.0])
+def test_a_float_row_with_categories_is_read_alike(cell: float) -> None:
+    X = np.array([[1.0, 0.5], [2.0, 1.0]])
+    encoder = EngineeredEncoder.of(X, categorical=[1])
+    check_same(encoder, np.array([[3.0, cell]]))
+    check_same(encoder, np.array([[3.0, cell]], dtype=np.float32))
+    check_same(encoder, np.array([[3, 1]]))
+
+
+def test_what_was_seen_is_not_part_of_the_encoder() -> None:
+    encoder = EngineeredEncoder.of(FRAME)
+    encoder.encode(FRAME.iloc[:1])
+    again = pickle.loads(pickle.dumps(encoder))
+    assert again == encoder == EngineeredEncoder.of(FRAME)
+    assert set(vars(again)) == {"names", "labels", "categories"}
+
+
+def test_an_array_without_rows_is_refused() -> None:
+    with pytest.raises(InputError, match="`X` has no rows; pass at least one"):
+        EngineeredEncoder.of(np.ones((2, 3))).encode(np.ones((0, 3)), "X")
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
