@@ -17,6 +17,7 @@ _FIRST_ROWS = 50  # of the call that tells how many rows a slow peer gets
 _MOST_LOOPS = 2000
 _SLOW = 10  # times the wanted seconds; ways whose calls take longer get
 _FEW_TURNS = 3
+_SLOWEST = 75  # times the wanted seconds
 
 
 class Way(Protocol):
@@ -73,10 +74,11 @@ def _plan(way: Way, n_rows: int, seconds: float, *, whole: bool) -> tuple[int, i
     if whole:
         n = n_rows
     elif way.most_rows:
-        # What a call costs with no rows is shared by as many as are worth the same time.
+        # What a call costs with no rows is shared by many, unless that takes too long.
         more = min(n_rows, 10 * _FIRST_ROWS)
+        budget = min(max(_SLOW * seconds, _SLOW * wall), _SLOWEST * seconds)
         each = (way.time(more, 1)[1] - wall) / max(more - n, 1)
-        n = min(n_rows, way.most_rows, max(more, int(max(_SLOW * seconds, wall) / max(each, 1e-9))))
+        n = min(n_rows, way.most_rows, max(more, int(budget / max(each, 1e-9))))
     else:
         n = min(n_rows, max(n, int(seconds / max(wall, 1e-9) * n)))
     wall = way.time(n, 1)[1]
