@@ -1,9 +1,10 @@
 """CPU microseconds to explain a single row, through the public call with all its checks, in a warm process.
 
 ``OMP_NUM_THREADS=1 python benchmarks/one_row.py`` makes a regression surrogate of 100 trees x 31 leaves over 50
-engineered columns, two for each raw one, and explains one row: a numpy row (engineered, raw, raw as lists for JSON) and
-a row of a DataFrame (numbers alone; and numbers, whole numbers, flags and categories, as FLAML makes them). Beside it, on
-the same trees and the same row: LightGBM's ``pred_contrib`` and ``shap.TreeExplainer``. The ways take turns. Prints JSON.
+engineered columns, two for each raw one, and explains one row: a numpy row (engineered, raw, raw as lists for JSON)
+and a row of a DataFrame (numbers alone; and numbers, whole numbers, flags and categories, as FLAML makes them).
+Beside it, on the same trees and the same row: LightGBM's ``pred_contrib`` and ``shap.TreeExplainer``. The ways take
+turns. Prints JSON.
 """
 
 from __future__ import annotations
