@@ -47,6 +47,11 @@ class Columns:
     node_ranks_left: np.ndarray
     ranks_left: np.ndarray
 
+    @property
+    def missing_rank(self) -> np.ndarray:
+        """Rank of missing numbers of each column, behind those of its cuts; -1 where none is missing, or categories."""
+        return np.where((self.kind > 0) & (self.kind < CATEGORICAL), self.n_ranks - 1, -1)
+
     @classmethod
     def of(cls, trees: TreeEnsemble) -> Columns:
         """Columns of an ensemble."""

@@ -15,6 +15,7 @@ from automl_explain.treeshap import _kernels
 from automl_explain.treeshap._ensemble import TreeEnsemble, read_only
 from automl_explain.treeshap._players import Players
 from automl_explain.treeshap._prepare import DEFAULT_TABLE_BYTES, Prepared
+from automl_explain.treeshap._vectors import LANES
 
 _BLOCK = 2048  # rows that share one pass over the tables
 _BLOCK_BYTES = 2**21  # of the sums of one output and the ranks of a block; narrower blocks for wide models
@@ -100,7 +101,7 @@ class Engine:
 
     def _run(self, X: Any, target: np.ndarray, result: np.ndarray) -> None:
         p = self.prepared
-        parts = (p.ranking, p.tables, p.questions, target, result)
+        parts = (p.ranking, p.tables, p.branches, p.slots.places, target, result)
         kernel: Callable[..., None]
         rows: tuple[np.ndarray, ...]
         if isinstance(X, np.ndarray):
@@ -110,7 +111,7 @@ class Engine:
         spans = list(self._spans(X.shape[0]))
         # The kernels let go of the interpreter's lock; a pool that ends with the call survives no fork.
         if len(spans) == 1:
-            kernel(*rows, 0, X.shape[0], min(self._block, -(-X.shape[0] // 8) * 8), *parts)
+            kernel(*rows, 0, X.shape[0], min(self._block, -(-X.shape[0] // LANES) * LANES), *parts)
         elif spans:
             with ThreadPoolExecutor(len(spans)) as pool:
                 list(pool.map(lambda span: kernel(*rows, *span, self._block, *parts), spans))

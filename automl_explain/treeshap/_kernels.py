@@ -7,10 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from automl_explain.treeshap._jit import compiled, inlined
-from automl_explain.treeshap._vectors import add_rows
+from automl_explain.treeshap._vectors import LANES, add_rows, answer, go_down, go_up
 
 _ZERO = 1e-35  # |x| up to here is zero where zeros count as missing (LightGBM's kZeroThreshold)
-_LEAF_ROWS = 128  # rows that the exact quadrature takes at a time
 _AHEAD = 64  # rows between asking memory for a table row and adding it
 _MANY_CUTS = 500  # from here on a binary search is faster than comparing with every cut
 
@@ -79,27 +78,40 @@ class Ranking(NamedTuple):
     column_ptr: np.ndarray  # columns of each feature: numbers column_ptr[f]:column_ptr[f + 1]
 
 
-class Questions(NamedTuple):
-    """Leaves of the exact quadrature, see `Leaves`; slots say where a player's value is added, by which weight."""
+class Branches(NamedTuple):
+    """Branches that are walked for every row: depth first, tree by tree, from behind its root.
 
-    value: np.ndarray
-    output: np.ndarray
-    player_ptr: np.ndarray
+    A branch is the edge to a node from the one above; its ``depth`` is 1 below the root.
+    """
+
+    output: np.ndarray  # of each tree
+    ptr: np.ndarray  # branches of each tree
+    player_ptr: np.ndarray  # players of each tree, in `player`
     player: np.ndarray
-    share: np.ndarray
-    condition_ptr: np.ndarray
+    depth: np.ndarray
+    same: np.ndarray  # depth of the last branch above of the same player, 0 where there is none
+    place: np.ndarray  # of the player among those of the tree
     column: np.ndarray
-    low: np.ndarray
+    low: np.ndarray  # ranks from low to high take the branch,
     high: np.ndarray
-    missing: np.ndarray
-    ranks: np.ndarray
-    satisfied: np.ndarray
+    missing: np.ndarray  # and this one; more than any rank where there is none
+    category: np.ndarray  # where `ranks_left` says which ranks go left, or -1
+    is_left: np.ndarray
+    share: np.ndarray  # of training rows that the player's branches down to this one let through
+    before: np.ndarray  # the same down to the branch `same`
+    value: np.ndarray  # of a leaf, else 0
+    ranks_left: np.ndarray
+    nodes: np.ndarray  # Gauss-Legendre nodes on (0, 1): enough for the most players on a path
+    node_weights: np.ndarray
+
+
+class Places(NamedTuple):
+    """Which slots the value of a player is added to: see `Slots`."""
+
     n_players: int
-    slot_ptr: np.ndarray  # (n_outputs * n_players + 1,)
+    ptr: np.ndarray
     slot: np.ndarray
     weight: np.ndarray
-    nodes: np.ndarray  # row m: the m Gauss-Legendre nodes on (0, 1)
-    node_weights: np.ndarray
 
 
 class Tables(NamedTuple):
@@ -189,7 +201,7 @@ def rank_csr(data, indices, indptr, first, n, columns, ranks):
 
 @inlined
 def satisfies(r, c, leaves):
-    """Whether rank ``r`` satisfies condition ``c`` of `Leaves` or `Questions`."""
+    """Whether rank ``r`` satisfies condition ``c`` of `Leaves`."""
     if leaves.ranks[c] >= 0:
         return leaves.satisfied[leaves.ranks[c] + r]
     return leaves.low[c] <= r <= leaves.high[c] or r == leaves.missing[c]
@@ -228,68 +240,103 @@ def leaf_values(value, inside, share, nodes, node_weights, found):
 
 
 @compiled
-def add_leaves(ranks, n, leaves, accumulators):
-    """Add the values of every leaf to the ``accumulators`` (n_slots, block) of n rows."""
-    widest = leaves.nodes.shape[1] * 2
-    size = min(n, _LEAF_ROWS)
-    inside, found, product = np.empty((widest, size)), np.empty((widest, size)), np.empty(size)
-    for start in range(0, n, size):
-        stop = min(n, start + size)
-        for leaf in range(leaves.value.shape[0]):
-            first, last = leaves.player_ptr[leaf], leaves.player_ptr[leaf + 1]
-            for j in range(first, last):
-                inside[j - first, :] = 1.0
-                for c in range(leaves.condition_ptr[j], leaves.condition_ptr[j + 1]):
-                    _answer(ranks[leaves.column[c]], start, stop, c, leaves, inside[j - first])
-            _leaf_values_of_rows(leaf, leaves, inside, product, found)
-            row_of_slots = leaves.output[leaf] * leaves.n_players
-            for j in range(first, last):
-                k = row_of_slots + leaves.player[j]
-                for s in range(leaves.slot_ptr[k], leaves.slot_ptr[k + 1]):
-                    sums, weight = accumulators[leaves.slot[s]], leaves.weight[s]
-                    for r in range(start, stop):
-                        sums[r] += weight * found[j - first, r - start]
+def add_branches(ranks, n, branches, places, accumulators):
+    r"""Add the values of all leaves at the end of the ``branches`` to ``accumulators`` (n_slots, block) of n rows.
 
-
-@compiled
-def _answer(column, start, stop, c, leaves, inside):
-    """Set ``inside`` to 0 for the rows whose rank does not satisfy condition c."""
-    low, high, missing, ranks = leaves.low[c], leaves.high[c], leaves.missing[c], leaves.ranks[c]
-    for r in range(start, stop):
-        cell = np.int64(column[r])
-        if ranks >= 0:
-            inside[r - start] *= leaves.satisfied[ranks + cell]
-        else:
-            inside[r - start] *= ((cell >= low) & (cell <= high)) | (cell == missing)
-
-
-@compiled
-def _leaf_values_of_rows(leaf, leaves, inside, product, found):
-    """`leaf_values` of many rows at a time; a player's factors have two values only, so nothing is divided.
-
-    ``inside`` is 1.0 where the row satisfies what the path asks of the player, else 0.0: sums without branches
-    are taken many rows to an instruction.
+    The leaves of a tree share the products of `leaf_values` along their paths, and their sums on the way back, as in
+    Linear TreeSHAP (Yu et al. 2022, arXiv:2209.08192); here a polynomial is its values at the nodes of the quadrature.
+    Going down, the product P of a branch is that of the factors (1 - y) z + y o of its players. Going up, S is the
+    sum of v P over the leaves below. A player's integral is sum w S (o - z) / ((1 - y) z + y o) at the last of its
+    branches; where it has one further down, that one takes back what this one is worth to the leaves below it.
     """
-    first = leaves.player_ptr[leaf]
-    d = leaves.player_ptr[leaf + 1] - first
-    m = (d + 1) // 2
-    found[:d] = 0.0
-    for q in range(m):
-        y = leaves.nodes[m, q]
-        product[:] = leaves.node_weights[m, q] * leaves.value[leaf]
-        for j in range(d):
-            out = (1.0 - y) * leaves.share[first + j]
-            answers = inside[j]
-            for r in range(product.shape[0]):
-                product[r] *= out + y * answers[r]
-        for j in range(d):
-            share, answers, values = leaves.share[first + j], inside[j], found[j]
-            out = (1.0 - y) * share
-            gain = (1.0 - share) / (out + y)
-            out = -share / out if out > 0.0 else 0.0
-            gain -= out
-            for r in range(product.shape[0]):
-                values[r] += product[r] * (out + gain * answers[r])
+    m, longest, deepest = branches.nodes.shape[0], np.diff(branches.ptr).max(), branches.depth.max()
+    terms = room_for(longest * m * 5).reshape(longest, m, 5)
+    stack = room_for(2 * (deepest + 1) * m * LANES).reshape(2, deepest + 1, m, LANES)
+    own, path = room_for((deepest + 1) * LANES).reshape(-1, LANES), np.zeros(deepest + 1, np.int64)
+    own[0], stack[0, 0] = 1.0, 1.0
+    most = np.diff(branches.player_ptr).max()
+    found = room_for(most * LANES).reshape(most, LANES)
+    for t in range(branches.output.shape[0]):
+        first, last = branches.ptr[t], branches.ptr[t + 1]
+        _find_terms(first, last, branches, terms)
+        players = branches.player[branches.player_ptr[t] : branches.player_ptr[t + 1]]
+        for r in range(0, n, LANES):
+            found[: players.shape[0]] = 0.0
+            _walk(ranks[:, r : r + LANES], first, last, branches, terms, stack, own, path, found)
+            _add_found(found, players, branches.output[t], places, accumulators[:, r : r + LANES])
+
+
+@compiled
+def _add_found(found, players, output, places, accumulators):
+    """Add what the players of a tree were found to be worth to their slots."""
+    ptr, slot, weight = places.ptr, places.slot, places.weight
+    for j in range(players.shape[0]):
+        k = output * places.n_players + players[j]
+        for s in range(ptr[k], ptr[k + 1]):
+            for i in range(LANES):
+                accumulators[slot[s], i] += weight[s] * found[j, i]
+
+
+@compiled
+def _find_terms(first, last, branches, terms):
+    """Fill the terms of `go_down` and `go_up` for every branch of a tree.
+
+    With o and z of the player down to this branch, and p and x of those down to its branch before, the product changes
+    by ((1 - y) z + y o) / ((1 - y) x + y p): z / x if neither holds, and so on. A leaf's value is in it as well.
+    The gain is w times the difference of (o - z) / ((1 - y) z + y o) and the same of p and x: -1 / (1 - y) where a row
+    does not take the branch. Where no training row went all is 0.
+    """
+    nodes, weights = branches.nodes, branches.node_weights
+    share, before, value = branches.share[first:last], branches.before[first:last], branches.value[first:last]
+    for e in range(share.shape[0]):
+        z, x = share[e], before[e]
+        scale = value[e] if value[e] != 0.0 else 1.0
+        none = scale * (z / x) if x > 0.0 else 0.0
+        for q in range(nodes.shape[0]):
+            y = nodes[q]
+            inside, held = 1.0 / ((1.0 - y) * z + y), 1.0 / ((1.0 - y) * x + y)
+            worth = (1.0 - x) * held
+            lost = -1.0 / (1.0 - y) - worth
+            terms[e, q, 0] = none
+            terms[e, q, 1] = scale * (1.0 - y) * z * held - none
+            terms[e, q, 2] = scale * y * held
+            terms[e, q, 3] = weights[q] * lost
+            terms[e, q, 4] = weights[q] * ((1.0 - z) * inside - worth - lost)
+
+
+@compiled
+def _walk(ranks, first, last, branches, terms, stack, own, path, found):
+    """Walk one tree for LANES rows, down and up, and add the values of its players to ``found``."""
+    depth, same, place, value = branches.depth, branches.same, branches.place, branches.value
+    column, low, high, missing = branches.column, branches.low, branches.high, branches.missing
+    category, is_left, ranks_left = branches.category, branches.is_left, branches.ranks_left
+    m, row, block = stack.shape[2], 8 * LANES, 8 * LANES * stack.shape[2]
+    product, below = stack.ctypes.data, stack.ctypes.data + stack.shape[1] * block
+    owns, founds, term = own.ctypes.data, found.ctypes.data, terms.ctypes.data
+    top = 0
+    for e in range(first, last + 1):
+        d = depth[e] if e < last else 1
+        while top >= d:  # all below is summed up
+            b = path[top]
+            place_of, same_of, at = founds + place[b] * row, owns + same[b] * row, term + (b - first) * m * 40
+            go_up(place_of, below + (top - 1) * block, below + top * block, same_of, owns + top * row, at, m)
+            top -= 1
+        if e == last:
+            break
+        place_of, same_of, at = founds + place[e] * row, owns + same[e] * row, term + (e - first) * m * 40
+        if category[e] < 0:
+            cells = ranks.ctypes.data + column[e] * ranks.strides[0]
+            answer(owns + d * row, same_of, cells, low[e], high[e], missing[e])
+        else:
+            for i in range(LANES):
+                left = ranks_left[category[e] + ranks[column[e], i]]
+                own[d, i] = own[same[e], i] if left == is_left[e] else 0.0
+        go_down(product + d * block, product + (d - 1) * block, same_of, owns + d * row, at, m)
+        if value[e] != 0.0:
+            go_up(place_of, below + (d - 1) * block, product + d * block, same_of, owns + d * row, at, m)
+        else:
+            stack[1, d] = 0.0
+            path[d], top = e, d
 
 
 @compiled
@@ -335,16 +382,22 @@ def write(accumulators, n, first, target, result):
 
 
 @compiled
-def make_accumulators(n_slots, block):
-    """Room for the sums, each row from a cache line on and not a power of two behind the one before."""
-    length = (block + 7) // 8 * 8 + 24
-    room = np.empty(n_slots * length + 8)
+def room_for(n):
+    """Uninitialised float64 that begin with a cache line: vectors that lie in two cost twice."""
+    room = np.empty(n + 8)
     first = (64 - room.ctypes.data % 64) % 64 // 8
-    return room[first : first + n_slots * length].reshape(n_slots, length)
+    return room[first : first + n]
 
 
 @compiled
-def explain_dense(X, first, last, block, columns, tables, leaves, target, result):
+def make_accumulators(n_slots, block):
+    """Room for the sums, each row from a cache line on and not a power of two behind the one before."""
+    length = (block + 7) // 8 * 8 + 24
+    return room_for(n_slots * length).reshape(n_slots, length)
+
+
+@compiled
+def explain_dense(X, first, last, block, columns, tables, branches, places, target, result):
     """Values of the rows ``first`` to ``last`` of a dense table, ``block`` at a time; fills ``result``."""
     ranks = np.zeros((columns.feature.shape[0], block), np.uint16)
     x, cells = np.zeros(block), np.empty(block, np.uint16)
@@ -354,12 +407,13 @@ def explain_dense(X, first, last, block, columns, tables, leaves, target, result
         rank_dense(X, start, n, columns, x, ranks)
         accumulators[:] = 0.0
         add_tables(ranks, tables, accumulators, cells)
-        add_leaves(ranks, n, leaves, accumulators)
+        if branches.output.shape[0]:
+            add_branches(ranks, n, branches, places, accumulators)
         write(accumulators, n, start, target, result)
 
 
 @compiled
-def explain_csr(data, indices, indptr, first, last, block, columns, tables, leaves, target, result):
+def explain_csr(data, indices, indptr, first, last, block, columns, tables, branches, places, target, result):
     """The same for rows of a csr matrix."""
     ranks = np.zeros((columns.feature.shape[0], block), np.uint16)
     cells = np.empty(block, np.uint16)
@@ -369,7 +423,8 @@ def explain_csr(data, indices, indptr, first, last, block, columns, tables, leav
         rank_csr(data, indices, indptr, start, n, columns, ranks)
         accumulators[:] = 0.0
         add_tables(ranks, tables, accumulators, cells)
-        add_leaves(ranks, n, leaves, accumulators)
+        if branches.output.shape[0]:
+            add_branches(ranks, n, branches, places, accumulators)
         write(accumulators, n, start, target, result)
 
 

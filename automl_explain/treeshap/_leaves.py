@@ -21,7 +21,8 @@ class Leaves(NamedTuple):
 
     Parameters
     ----------
-    value, output : ndarray of shape (n_leaves,)
+    node, value, output : ndarray of shape (n_leaves,)
+        Number of the leaf among the nodes of all trees, what it adds, and to which output.
     player_ptr : ndarray of shape (n_leaves + 1,), int64
         Players of each leaf in the two arrays below.
     player, share : ndarray
@@ -36,6 +37,7 @@ class Leaves(NamedTuple):
     satisfied : ndarray of bool
     """
 
+    node: np.ndarray
     value: np.ndarray
     output: np.ndarray
     player_ptr: np.ndarray
@@ -61,13 +63,11 @@ def find_leaves(trees: TreeEnsemble, columns: Columns, player_of_feature: np.nda
     inner = np.flatnonzero(trees.feature >= 0)
     parent = np.full(n_nodes, -1, dtype=np.int64)
     parent[trees.left[inner]] = parent[trees.right[inner]] = inner
-    # A column of numbers has the rank of missing values behind those of its cuts.
-    missing_rank = np.where((columns.kind > 0) & (columns.kind < 3), columns.n_ranks - 1, -1)
     player_of_column = player_of_feature[columns.feature]
     arrays = _walk(
         trees.output, trees.offsets, trees.left, trees.default_left, trees.cover, trees.value, parent,
         columns.node_column, columns.node_rank, columns.node_ranks_left, columns.ranks_left, columns.n_ranks,
-        missing_rank, player_of_column, trees.base,
+        columns.missing_rank, player_of_column, trees.base,
     )  # fmt: skip
     return Leaves(*arrays[:-1]), arrays[-1]
 
@@ -78,7 +78,7 @@ def _walk(
     ranks_left, n_ranks, missing_rank, player_of_column, base,
 ):  # fmt: skip
     """Climb from every leaf to its root, narrowing one condition per column, then sort them by player."""
-    value, output, players, shares = [0.0][:0], [0][:0], [0][:0], [0.0][:0]
+    nodes, value, output, players, shares = [0][:0], [0.0][:0], [0][:0], [0][:0], [0.0][:0]
     player_ptr, condition_ptr = [0], [0]
     column, low, high, missing, ranks, satisfied = [0][:0], [0][:0], [0][:0], [0][:0], [0][:0], [False][:0]
     expected = base.copy()
@@ -131,13 +131,14 @@ def _walk(
                     condition_ptr.append(i)
                 shares[-1] *= part[i - first]
                 condition_ptr[-1] = i + 1
+            nodes.append(leaf)
             value.append(leaf_value[leaf])
             output.append(tree_output[t])
             player_ptr.append(len(players))
     return (
-        np.array(value), np.array(output), np.array(player_ptr), np.array(players), np.array(shares),
-        np.array(condition_ptr), np.array(column), np.array(low), np.array(high), np.array(missing),
-        np.array(ranks), np.array(satisfied), expected,
+        np.array(nodes), np.array(value), np.array(output), np.array(player_ptr), np.array(players),
+        np.array(shares), np.array(condition_ptr), np.array(column), np.array(low), np.array(high),
+        np.array(missing), np.array(ranks), np.array(satisfied), expected,
     )  # fmt: skip
 
 

@@ -9,9 +9,10 @@ import scipy.sparse as sp
 
 from automl_explain.exceptions import UnsupportedModelError
 from automl_explain.treeshap import _grouping, _tables
+from automl_explain.treeshap._branches import find_branches
 from automl_explain.treeshap._columns import CATEGORICAL, Columns
 from automl_explain.treeshap._ensemble import TreeEnsemble
-from automl_explain.treeshap._kernels import Questions, Ranking, Tables
+from automl_explain.treeshap._kernels import Branches, Places, Ranking, Tables
 from automl_explain.treeshap._leaves import Leaves, find_leaves
 
 #: Bytes that the tables of one model may take; leaves beyond are computed exactly, row by row.
@@ -36,6 +37,11 @@ class Slots:
     weight: np.ndarray
     target: np.ndarray
 
+    @property
+    def places(self) -> Places:
+        """What the kernels need of them."""
+        return Places(self.n_players, self.ptr, self.slot, self.weight)
+
     @classmethod
     def of(cls, leaves: Leaves, weights: sp.csr_matrix, n_outputs: int) -> Slots:
         """Slots of the players in the leaves; ``weights`` is targets x players."""
@@ -53,11 +59,11 @@ class Slots:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Prepared:
-    """Tables and exact leaves of one ensemble, for one choice of players and targets."""
+    """Tables of one ensemble, and branches to the leaves without one, for one choice of players and targets."""
 
     ranking: Ranking
     tables: Tables
-    questions: Questions
+    branches: Branches
     slots: Slots
     expected_values: np.ndarray
 
@@ -85,8 +91,8 @@ class Prepared:
         leaves, expected = find_leaves(trees, columns, player_of_feature)
         slots = Slots.of(leaves, weights, trees.n_outputs)
         in_tables, tables = _make_tables(leaves, columns, slots, player_of_feature, max_bytes)
-        questions = _questions(_take(leaves, np.flatnonzero(~in_tables)), slots)
-        return cls(_ranking(columns, trees.n_features), tables, questions, slots, expected)
+        branches = find_branches(trees, columns, player_of_feature, leaves.node[~in_tables])
+        return cls(_ranking(columns, trees.n_features), tables, branches, slots, expected)
 
     @property
     def nbytes(self) -> int:
@@ -95,7 +101,7 @@ class Prepared:
 
     def row_arrays(self) -> tuple[np.ndarray, ...] | None:
         """What `_kernels.explain_row` takes: few arrays, for each costs time at every call; None with exact leaves."""
-        if len(self.questions.value):
+        if len(self.branches.output):
             return None
         c, t = self.ranking, self.tables
         group = np.repeat(np.arange(len(t.step_ptr) - 1), np.diff(t.chunk_ptr))
@@ -115,11 +121,6 @@ def _ranking(columns: Columns, n_features: int) -> Ranking:
         zero[c] = cuts[0] if kind == CATEGORICAL else missing if kind == 1 else np.searchsorted(cuts, 0.0)
     starts = np.searchsorted(columns.feature, np.arange(n_features + 1))
     return Ranking(columns.feature, columns.kind, columns.cut_ptr, columns.cuts, zero, starts)
-
-
-def _questions(leaves: Leaves, slots: Slots) -> Questions:
-    most = int(leaves.n_players.max(initial=1))
-    return Questions(*leaves, slots.n_players, slots.ptr, slots.slot, slots.weight, *quadrature(most))
 
 
 def quadrature(n_players: int) -> tuple[np.ndarray, np.ndarray]:
@@ -223,27 +224,3 @@ def _aligned(n: int) -> np.ndarray:
     first = -room.ctypes.data % 64 // room.itemsize
     aligned: np.ndarray = room[first : first + n]
     return aligned
-
-
-def _take(leaves: Leaves, chosen: np.ndarray) -> Leaves:
-    """Some of the leaves."""
-    counts = leaves.n_players[chosen]
-    players = _ranges(leaves.player_ptr[chosen], counts)
-    asked = np.diff(leaves.condition_ptr)[players]
-    conditions = _ranges(leaves.condition_ptr[players], asked)
-    return leaves._replace(
-        value=leaves.value[chosen],
-        output=leaves.output[chosen],
-        player_ptr=np.append(0, np.cumsum(counts)),
-        player=leaves.player[players],
-        share=leaves.share[players],
-        condition_ptr=np.append(0, np.cumsum(asked)),
-        **{name: getattr(leaves, name)[conditions] for name in ("column", "low", "high", "missing", "ranks")},
-    )
-
-
-def _ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """The numbers start, start + 1, ... of several ranges, behind one another."""
-    ends = np.cumsum(counts)
-    found: np.ndarray = np.arange(int(counts.sum())) + np.repeat(starts - (ends - counts), counts)
-    return found
