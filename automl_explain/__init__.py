@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from automl_explain.feature_map import FeatureMap
     from automl_explain.scoring import TreeScoringExplainer, load, save
     from automl_explain.surrogates import LGBMExplainableModel
+    from automl_explain.treeshap import warm_up
 
 __version__ = "0.1.0"
 
@@ -46,6 +47,7 @@ _PUBLIC = {
     "explain_automl": "explain",
     "load": "scoring",
     "save": "scoring",
+    "warm_up": "treeshap",
 }
 _SUBMODULES = frozenset({"datasets", "exceptions"})
 
@@ -66,6 +68,7 @@ __all__ = [
     "explain_automl",
     "load",
     "save",
+    "warm_up",
 ]
 
 

@@ -1,19 +1,24 @@
-"""What a scoring explainer is made of, as files of an archive and back."""
+"""What a scoring explainer is made of: taken from an explainer, written to the files of an archive, and read back."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from automl_explain._encoding import EngineeredEncoder
-from automl_explain._validation import check_raw_method
-from automl_explain.exceptions import StorageError
+from automl_explain._validation import check_raw_method, listed, warn
+from automl_explain.exceptions import (
+    InputError,
+    MissingRawTransformationsError,
+    StorageError,
+    UnmappedFeaturesWarning,
+)
 from automl_explain.explanation import Fidelity
-from automl_explain.feature_map import FeatureMap
+from automl_explain.feature_map import FeatureMap, refuse_another_order
 from automl_explain.scoring._archive import from_npy, to_npy
 from automl_explain.treeshap import TreeModel
 
@@ -47,6 +52,51 @@ class TreeParts:
     def binary(self) -> bool:
         """Whether there are two classes, so one output."""
         return self.classes is not None and len(self.classes) == 2
+
+    @classmethod
+    def of(
+        cls,
+        explainer: Any,
+        feature_map: FeatureMap | None,
+        *,
+        raw_features: Sequence[str | int] | None,
+        engineered_features: Sequence[str | int] | None,
+        raw_method: str,
+    ) -> TreeParts:
+        """Parts of an explainer with a tree surrogate, under the names given.
+
+        Raises
+        ------
+        InputError
+            If the map or the names do not fit the explainer.
+        MissingRawTransformationsError
+            If raw columns are to be grouped without a map.
+        """
+        encoder = explainer.encoder
+        if engineered_features is not None:
+            names = _named(engineered_features, encoder.n_features, "engineered_features")
+            refuse_another_order(names, encoder.names, "`engineered_features` is", "the explainer")
+            encoder = dataclasses.replace(encoder, names=names)
+        if feature_map is not None:
+            feature_map = _fitting(feature_map, explainer.encoder.names, raw_features)
+            _warn_unmapped(feature_map, encoder.names)
+        elif raw_method == "grouped":
+            raise MissingRawTransformationsError(
+                "`raw_method='grouped'` needs a feature map: make the scoring explainer with "
+                "`feature_maps=[setup.feature_map]`."
+            )
+        classes = explainer.classes
+        return cls(
+            trees=explainer.surrogate_model.trees,
+            encoder=encoder,
+            feature_map=feature_map,
+            raw_method=raw_method,
+            classes=None if classes is None else tuple(classes),
+            output_unit=explainer.output_unit,
+            link=explainer.link,
+            method=explainer.method,
+            fidelity=explainer.fidelity,
+        )
 
     def to_members(self) -> dict[str, bytes]:
         """Name -> content of every file.
@@ -123,3 +173,34 @@ class TreeParts:
         if check_raw_method(self.raw_method) == "grouped" and self.feature_map is None:
             raise ValueError("it groups features without a feature map")
         return self
+
+
+def _fitting(
+    feature_map: FeatureMap, names: Sequence[str | int], raw_features: Sequence[str | int] | None
+) -> FeatureMap:
+    """The map under the raw names given, if its engineered features are those of the explainer."""
+    if feature_map.n_engineered != len(names):
+        raise InputError(
+            f"The feature map has {feature_map.n_engineered} engineered features; the explainer was trained on "
+            f"{len(names)}. Pass `feature_maps=[setup.feature_map]` of the same setup."
+        )
+    refuse_another_order(feature_map.engineered_names, names, "The feature map makes", "the explainer")
+    if raw_features is None:
+        return feature_map
+    return feature_map.with_names(_named(raw_features, feature_map.n_raw, "raw_features"))
+
+
+def _warn_unmapped(feature_map: FeatureMap, names: Sequence[str | int]) -> None:
+    if feature_map.unmapped:
+        lost = listed([names[j] for j in feature_map.unmapped])
+        warn(
+            f"No raw column stands behind the engineered features {lost}: raw values leave their share out. "
+            "`explanation(X, get_raw=True)` reports it as unmapped.",
+            UnmappedFeaturesWarning,
+        )
+
+
+def _named(names: Sequence[str | int], n: int, argument: str) -> tuple[str | int, ...]:
+    if len(names) != n:
+        raise InputError(f"`{argument}` has {len(names)} names for {n} features; pass one name per feature, in order.")
+    return tuple(names)

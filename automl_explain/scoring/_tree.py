@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from automl_explain._raw_values import RawValues, method_name
 from automl_explain._schema import TableSchema
-from automl_explain._validation import as_table, check_raw_method, listed
+from automl_explain._validation import as_table, check_raw_method
 from automl_explain.exceptions import (
     ConflictingTransformationsError,
     CorruptFileError,
     InputError,
     MissingRawTransformationsError,
     StorageError,
-    UnmappedFeaturesWarning,
     UnsupportedModelError,
 )
 from automl_explain.explanation import Explanation, Fidelity
-from automl_explain.feature_map import FeatureMap, refuse_another_order
+from automl_explain.feature_map import FeatureMap
 from automl_explain.scoring._parts import TreeParts
-from automl_explain.treeshap import TreeModel
+from automl_explain.treeshap import TreeModel, warm_up
 
 
 class TreeScoringExplainer:
@@ -92,7 +90,6 @@ class TreeScoringExplainer:
         *,
         raw_method: str = "folded",
     ) -> None:
-        check_raw_method(raw_method)
         explainer = getattr(original_explainer, "explainer", original_explainer)
         trees = getattr(getattr(explainer, "surrogate_model", None), "trees", None)
         if not isinstance(trees, TreeModel):
@@ -111,46 +108,12 @@ class TreeScoringExplainer:
             )
         own = explainer.feature_map or getattr(original_explainer, "feature_map", None)
         chain = own if feature_maps is None else FeatureMap.chain(feature_maps)
-        encoder = explainer.encoder
-        if engineered_features is not None:
-            names = _named(engineered_features, encoder.n_features, "engineered_features")
-            refuse_another_order(names, encoder.names, "`engineered_features` is", "the explainer")
-            encoder = dataclasses.replace(encoder, names=names)
-        if chain is not None and chain.n_engineered != encoder.n_features:
-            raise InputError(
-                f"The feature map has {chain.n_engineered} engineered features; the explainer was trained on "
-                f"{encoder.n_features}. Pass `feature_maps=[setup.feature_map]` of the same setup."
-            )
-        if chain is not None:
-            refuse_another_order(
-                chain.engineered_names, explainer.encoder.names, "The feature map makes", "the explainer"
-            )
-        if chain is not None and raw_features is not None:
-            chain = chain.with_names(_named(raw_features, chain.n_raw, "raw_features"))
-        if chain is not None and chain.unmapped:
-            lost = listed([encoder.names[j] for j in chain.unmapped])
-            warnings.warn(
-                f"No raw column stands behind the engineered features {lost}: raw values leave their share out. "
-                "`explanation(X, get_raw=True)` reports it as unmapped.",
-                UnmappedFeaturesWarning,
-                stacklevel=2,
-            )
-        if raw_method == "grouped" and chain is None:
-            raise MissingRawTransformationsError(
-                "`raw_method='grouped'` needs a feature map: make the scoring explainer with "
-                "`feature_maps=[setup.feature_map]`."
-            )
-        classes = explainer.classes
-        self._parts = TreeParts(
-            trees=trees,
-            encoder=encoder,
-            feature_map=chain,
-            raw_method=raw_method,
-            classes=None if classes is None else tuple(classes),
-            output_unit=explainer.output_unit,
-            link=explainer.link,
-            method=explainer.method,
-            fidelity=explainer.fidelity,
+        self._parts = TreeParts.of(
+            explainer,
+            chain,
+            raw_features=raw_features,
+            engineered_features=engineered_features,
+            raw_method=check_raw_method(raw_method),
         )
 
     @functools.cached_property
@@ -267,6 +230,25 @@ class TreeScoringExplainer:
 
     def fit(self, X: Any = None, y: Any = None) -> TreeScoringExplainer:
         """Nothing to learn; gives itself."""
+        return self
+
+    def warm_up(self) -> TreeScoringExplainer:
+        """Make ready for the first row: compiled code loaded, tables of engineered and of raw values prepared.
+
+        A service calls it once at its start. Without it the first row of each kind waits for its tables,
+        and on a machine that has never run this package for the compiler; see `automl_explain.warm_up`.
+
+        Returns
+        -------
+        TreeScoringExplainer
+            Itself.
+        """
+        warm_up()
+        parts = self._parts
+        row = sp.csr_matrix((1, parts.encoder.n_features))
+        parts.trees.shapley_values(row)
+        if parts.feature_map is not None:
+            self._raw_values.of(row)
         return self
 
     def predict_output(self, X: Any) -> np.ndarray:
@@ -388,12 +370,6 @@ class TreeScoringExplainer:
         except Exception as error:  # whatever a changed file makes numpy or the trees' reader raise
             raise CorruptFileError(f"The scoring explainer file does not hold what it should: {error!r}.") from error
         return made
-
-
-def _named(names: Sequence[str | int], n: int, argument: str) -> tuple[str | int, ...]:
-    if len(names) != n:
-        raise InputError(f"`{argument}` has {len(names)} names for {n} features; pass one name per feature, in order.")
-    return tuple(names)
 
 
 def _listed(values: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import pickle
 import warnings
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from small_models import (
     teacher,
 )
 
-from automl_explain import FeatureMap, LGBMExplainableModel, MimicExplainer, TreeScoringExplainer, load, save
+from automl_explain import FeatureMap, LGBMExplainableModel, MimicExplainer, TreeScoringExplainer, load, save, treeshap
 from automl_explain.exceptions import (
     ConflictingTransformationsError,
     DataError,
@@ -191,6 +192,68 @@ def test_rows_are_not_changed() -> None:
         before = X.copy()
         scoring_of("binary", kind).explain(X, get_raw=True)
         assert (dense(X) != dense(before)).sum() == pd.isna(dense(X)).sum()
+
+
+# Tables
+
+
+class Prepared:
+    """Counts the tables made; refuses more where told so."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.made, self.refused, own = 0, False, treeshap.Engine
+
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            assert not self.refused, "tables were prepared"
+            self.made += 1
+            return own(*args, **kwargs)
+
+        monkeypatch.setattr(treeshap, "Engine", counted)
+
+
+@each_kind
+@pytest.mark.parametrize("raw_method", ["folded", "grouped"])
+def test_tables_are_prepared_at_the_first_rows_and_once(
+    kind: str, raw_method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X, prepared = rows(kind, 5, seed=1), Prepared(monkeypatch)
+    made = scoring_of("binary", kind, raw_method=raw_method)
+    save(made, tmp_path / "model")
+    scoring = load(tmp_path / "model")
+    assert prepared.made == 0
+    for calls, get_raw in ((1, True), (1, True), (2, False), (2, False)):
+        scoring.explain(X, get_raw=get_raw)
+        scoring.explain(X[:1], get_raw=get_raw)
+        assert prepared.made == calls
+    assert scoring.explanation(X, get_raw=True).is_raw
+    assert (scoring.expected_values.shape, prepared.made) == ((2,), 2)
+
+
+@each_kind
+def test_after_warming_up_no_row_waits_for_tables(kind: str, life: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared, X = Prepared(monkeypatch), rows(kind, 5, seed=1)
+    scoring = life(scoring_of("four classes", kind))
+    wanted = dense(scoring_of("four classes", kind).explain(X, get_raw=True))
+    assert scoring.warm_up() is scoring
+    prepared.refused = True
+    scoring.explain(X)
+    np.testing.assert_array_equal(dense(scoring.explain(X, get_raw=True)), wanted)
+    scoring.explanation(X[:1], get_raw=True)
+    assert scoring.expected_values.shape == (4,)
+
+
+def test_warming_up_without_a_map_prepares_engineered_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared = Prepared(monkeypatch)
+    scoring = TreeScoringExplainer(shared_wrapper("binary", "array").explainer).warm_up()
+    prepared.refused = True
+    assert scoring.explain(rows("array", 5)).shape == (2, 5, 4)
+
+
+def test_tables_do_not_travel_with_a_pickle() -> None:
+    scoring = scoring_of("binary", "array")
+    before = len(pickle.dumps(scoring))
+    scoring.warm_up()
+    assert len(pickle.dumps(scoring)) == before
 
 
 # Names and maps
