@@ -19,6 +19,7 @@ from automl_explain.treeshap._engine import Engine
 from automl_explain.treeshap._ensemble import TreeEnsemble
 from automl_explain.treeshap._lightgbm import read_lightgbm
 from automl_explain.treeshap._players import Players
+from automl_explain.treeshap._prepare import DEFAULT_TABLE_BYTES
 from automl_explain.treeshap._readers import read_trees
 
 __all__ = ["Engine", "Players", "TreeEnsemble", "TreeModel", "read_lightgbm", "read_trees", "warm_up"]
@@ -134,8 +135,8 @@ def warm_up() -> None:
         "value": [0, -1, 1], "category": [-1, -1, -1], "category_offsets": [0], "category_bits": [], "base": [0],
     }  # fmt: skip
     trees = TreeEnsemble(**stump, n_features=1)
-    engine = Engine(trees, Players.engineered(1), n_jobs=1)
     rows = np.zeros((2, 1))
     for given in (rows, rows[:1], sp.csr_matrix(rows)):
-        engine.values(given)
         trees.predict(given)
+        for max_bytes in (DEFAULT_TABLE_BYTES, 0):
+            Engine(trees, Players.engineered(1), n_jobs=1, max_bytes=max_bytes).values(given)

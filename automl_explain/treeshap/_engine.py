@@ -34,7 +34,7 @@ class Engine:
     n_jobs : int or None, default None
         Threads of a call; None for one per processor. Values do not depend on it.
     max_bytes : int, default 256 MB
-        Memory of the tables; leaves that do not fit are computed exactly for every row, which is slower.
+        Memory of the tables. Branches to leaves that do not fit are walked for every row, which is slower.
     """
 
     def __init__(
@@ -93,8 +93,12 @@ class Engine:
     def _explain(self, X: Any) -> np.ndarray:
         X = self._checked(X)
         result = np.zeros((self.n_outputs, X.shape[0], self._width))
-        if X.shape[0] == 1 and self._row is not None and isinstance(X, np.ndarray):
-            _kernels.explain_row(X, *self._row, result)
+        if X.shape[0] == 1 and isinstance(X, np.ndarray):
+            p = self.prepared
+            if len(p.branches.output):
+                _kernels.explain_row_with_branches(X, *self._row, p.branches, p.slots.places, result)
+            else:
+                _kernels.explain_row(X, *self._row, result)
         else:
             self._run(X, self.prepared.slots.target, result)
         return result

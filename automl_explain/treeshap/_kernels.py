@@ -253,12 +253,13 @@ def add_branches(ranks, n, branches, places, accumulators):
     terms = room_for(longest * m * 5).reshape(longest, m, 5)
     stack = room_for(2 * (deepest + 1) * m * LANES).reshape(2, deepest + 1, m, LANES)
     own, path = room_for((deepest + 1) * LANES).reshape(-1, LANES), np.zeros(deepest + 1, np.int64)
+    inverse = np.ones((deepest + 1, m))  # 1 / ((1 - y) z + y) along the path
     own[0], stack[0, 0] = 1.0, 1.0
     most = np.diff(branches.player_ptr).max()
     found = room_for(most * LANES).reshape(most, LANES)
     for t in range(branches.output.shape[0]):
         first, last = branches.ptr[t], branches.ptr[t + 1]
-        _find_terms(first, last, branches, terms)
+        _find_terms(first, last, branches, inverse, terms)
         players = branches.player[branches.player_ptr[t] : branches.player_ptr[t + 1]]
         for r in range(0, n, LANES):
             found[: players.shape[0]] = 0.0
@@ -278,7 +279,7 @@ def _add_found(found, players, output, places, accumulators):
 
 
 @compiled
-def _find_terms(first, last, branches, terms):
+def _find_terms(first, last, branches, inverse, terms):
     """Fill the terms of `go_down` and `go_up` for every branch of a tree.
 
     With o and z of the player down to this branch, and p and x of those down to its branch before, the product changes
@@ -286,22 +287,23 @@ def _find_terms(first, last, branches, terms):
     The gain is w times the difference of (o - z) / ((1 - y) z + y o) and the same of p and x: -1 / (1 - y) where a row
     does not take the branch. Where no training row went all is 0.
     """
-    nodes, weights = branches.nodes, branches.node_weights
-    share, before, value = branches.share[first:last], branches.before[first:last], branches.value[first:last]
-    for e in range(share.shape[0]):
+    nodes, weights, depth, same = branches.nodes, branches.node_weights, branches.depth, branches.same
+    share, before, value = branches.share, branches.before, branches.value
+    for e in range(first, last):
         z, x = share[e], before[e]
         scale = value[e] if value[e] != 0.0 else 1.0
         none = scale * (z / x) if x > 0.0 else 0.0
         for q in range(nodes.shape[0]):
             y = nodes[q]
-            inside, held = 1.0 / ((1.0 - y) * z + y), 1.0 / ((1.0 - y) * x + y)
+            inside, held = 1.0 / ((1.0 - y) * z + y), inverse[same[e], q]
+            inverse[depth[e], q] = inside
             worth = (1.0 - x) * held
             lost = -1.0 / (1.0 - y) - worth
-            terms[e, q, 0] = none
-            terms[e, q, 1] = scale * (1.0 - y) * z * held - none
-            terms[e, q, 2] = scale * y * held
-            terms[e, q, 3] = weights[q] * lost
-            terms[e, q, 4] = weights[q] * ((1.0 - z) * inside - worth - lost)
+            terms[e - first, q, 0] = none
+            terms[e - first, q, 1] = scale * (1.0 - y) * z * held - none
+            terms[e - first, q, 2] = scale * y * held
+            terms[e - first, q, 3] = weights[q] * lost
+            terms[e - first, q, 4] = weights[q] * ((1.0 - z) * inside - worth - lost)
 
 
 @compiled
@@ -434,11 +436,35 @@ def explain_row(X, packed, cuts, table, result):
 
     ``packed`` begins with the places of the arrays that lie behind one another in it.
     """
+    target = packed[packed[11] : packed[12]]
+    _, sums = _look_up(X, packed, cuts, table)
+    values = result.reshape(-1)
+    for s in range(target.shape[0]):
+        values[target[s]] = sums[s]
+
+
+@compiled
+def explain_row_with_branches(X, packed, cuts, table, branches, places, result):
+    """The same where some leaves have no table."""
+    target = packed[packed[11] : packed[12]]
+    of_row, sums = _look_up(X, packed, cuts, table)
+    ranks, accumulators = np.zeros((of_row.shape[0], LANES), np.uint16), make_accumulators(sums.shape[0], LANES)
+    ranks[:, 0], accumulators[:] = of_row, 0.0
+    accumulators[:, 0] = sums
+    add_branches(ranks, 1, branches, places, accumulators)
+    values = result.reshape(-1)
+    for s in range(target.shape[0]):
+        values[target[s]] = accumulators[s, 0]
+
+
+@compiled
+def _look_up(X, packed, cuts, table):
+    """Ranks of the only row of ``X``, and for every slot the sum of its table rows."""
     feature, kind, cut_ptr = packed[packed[0] : packed[1]], packed[packed[1] : packed[2]], packed[packed[2] : packed[3]]
     step_ptr, step_column = packed[packed[3] : packed[4]], packed[packed[4] : packed[5]]
     step_above, step_size = packed[packed[5] : packed[6]], packed[packed[6] : packed[7]]
     group, start, width = packed[packed[7] : packed[8]], packed[packed[8] : packed[9]], packed[packed[9] : packed[10]]
-    slot, target = packed[packed[10] : packed[11]], packed[packed[11] : packed[12]]
+    slot, n_slots = packed[packed[10] : packed[11]], packed[12] - packed[11]
     ranks = np.empty(feature.shape[0], np.uint32)
     for c in range(feature.shape[0]):
         ranks[c] = rank(np.float64(X[0, feature[c]]), kind[c], np.int64(cut_ptr[c]), np.int64(cut_ptr[c + 1]), cuts)
@@ -448,11 +474,9 @@ def explain_row(X, packed, cuts, table, result):
         for s in range(step_ptr[g], step_ptr[g + 1]):
             cell += step_size[s] if ranks[step_column[s]] > step_above[s] else np.uint32(0)
         cells[g] = cell & np.uint32(0xFFFF)
-    sums = np.zeros(target.shape[0] + 1)
+    sums = np.zeros(n_slots + 1)
     for k in range(group.shape[0]):
         at = start[k] + cells[group[k]] * width[k]
         for j in range(width[k]):
             sums[slot[np.uint32(8 * k + j)]] += table[at + np.uint32(j)]
-    values = result.reshape(-1)
-    for s in range(target.shape[0]):
-        values[target[s]] = sums[s]
+    return ranks, sums

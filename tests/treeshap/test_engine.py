@@ -18,7 +18,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from automl_explain.exceptions import InputError, UnsupportedModelError
-from automl_explain.treeshap import Engine, Players, TreeEnsemble, _grouping, _kernels, _leaves, _tables, warm_up
+from automl_explain.treeshap import (
+    Engine,
+    Players,
+    TreeEnsemble,
+    _branches,
+    _grouping,
+    _kernels,
+    _leaves,
+    _tables,
+    warm_up,
+)
 
 N_FEATURES = 6
 
@@ -173,7 +183,7 @@ def test_trees_of_one_leaf_add_to_the_expected_value_only() -> None:
 # Brute force
 
 
-@pytest.mark.parametrize("max_bytes", [2**28, 0], ids=["tables", "leaf by leaf"])
+@pytest.mark.parametrize("max_bytes", [2**28, 0], ids=["tables", "branches"])
 @pytest.mark.parametrize("groups", [range(N_FEATURES), [0, 0, 1, 2, 2, 2], [0] * N_FEATURES, [1, 0, 1, 0, 2, 0]])
 @pytest.mark.parametrize("missing", [0, 1, 2])
 def test_values_are_those_of_brute_force_over_all_subsets_of_groups(groups: Any, missing: int, max_bytes: int) -> None:
@@ -198,7 +208,7 @@ def test_values_are_those_of_brute_force_over_all_subsets_of_groups(groups: Any,
     seed=st.integers(0, 2**32), depth=st.integers(1, 12), n_trees=st.integers(1, 5), n_outputs=st.integers(1, 3),
     missing=st.integers(0, 2),
 )  # fmt: skip
-def test_tables_leaves_rows_and_sparse_rows_agree_and_add_up(
+def test_tables_branches_rows_and_sparse_rows_agree_and_add_up(
     seed: int, depth: int, n_trees: int, n_outputs: int, missing: int
 ) -> None:
     trees = random_trees(seed, n_trees=n_trees, depth=depth, n_outputs=n_outputs, missing=missing)
@@ -293,7 +303,12 @@ def test_rows_and_players_of_another_width_are_refused() -> None:
 
 def test_nothing_is_left_to_compile_after_warming_up() -> None:
     warm_up()
-    kernels = [k for m in (_grouping, _kernels, _leaves, _tables) for k in vars(m).values() if hasattr(k, "signatures")]
+    kernels = [
+        k
+        for m in (_branches, _grouping, _kernels, _leaves, _tables)
+        for k in vars(m).values()
+        if hasattr(k, "signatures")
+    ]
     before = [len(k.signatures) for k in kernels]
     trees, X = random_trees(1, n_outputs=2), random_rows(1)
     X.flags.writeable = False
