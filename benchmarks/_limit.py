@@ -19,7 +19,7 @@ from numba import types
 from numba.extending import intrinsic
 
 _BLOCK = 1024  # rows for which one table is read before the next
-_AHEAD = (0, 16, 64, 256)  # rows that memory is asked for beforehand; the best is taken
+_AHEAD = (16, 32, 64, 2**40)  # rows that memory is asked for beforehand; the best is taken
 _TURNS = 7
 _STREAM_BYTES = 2**27
 
@@ -65,22 +65,32 @@ def _ask_for(typingctx, table, at):
     return types.void(table, types.int64), codegen
 
 
+def _looker(add: Any, width: int) -> Any:
+    @numba.njit(error_model="numpy")
+    def look_up(table, start, cells, ahead, sums):
+        n = np.uint64(cells.shape[0])
+        for r in range(n):
+            if r + ahead < n:
+                _ask_for(table, start + width * np.int64(cells[r + ahead]))
+            add(sums, np.int64(r & np.uint64(7)), table, start + width * np.int64(cells[r]))
+
+    return look_up
+
+
+_look_up_4, _look_up_8 = _looker(_add_4, 4), _looker(_add_8, 8)
+
+
 @numba.njit(error_model="numpy")
 def _look_up(table, start, width, group, cells, ahead, sums):
     """Add the rows of every table (from ``start[k]`` on) at the cells (n_groups, block) of its group.
 
     Memory is asked for the row that comes ``ahead`` rows later.
     """
-    last = cells.shape[1] - 1
     for k in range(start.shape[0]):
-        for r in range(cells.shape[1]):
-            cell = np.int64(cells[group[k], r])
-            if ahead > 0:
-                _ask_for(table, start[k] + width[k] * np.int64(cells[group[k], min(r + ahead, last)]))
-            if width[k] == 8:
-                _add_8(sums, r & 7, table, start[k] + 8 * cell)
-            else:
-                _add_4(sums, r & 7, table, start[k] + 4 * cell)
+        if width[k] == 8:
+            _look_up_8(table, start[k], cells[group[k]], np.uint64(ahead), sums)
+        else:
+            _look_up_4(table, start[k], cells[group[k]], np.uint64(ahead), sums)
 
 
 def cells_of(prepared: Any, X: np.ndarray) -> np.ndarray:
