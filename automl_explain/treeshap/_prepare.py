@@ -17,7 +17,8 @@ from automl_explain.treeshap._leaves import Leaves, find_leaves
 
 #: Bytes that the tables of one model may take; the way to leaves beyond is walked for every row.
 DEFAULT_TABLE_BYTES = 256 * 2**20
-_CELLS = 2**12  # of a table at most; walking is faster than looking up in larger ones
+_MERGED_CELLS = 2**12  # of a table that several leaves share
+_LEAF_CELLS = 2**14  # of a table of one leaf
 _CELL_COST = 3e-4  # nanoseconds a row and slot: what streaming tables through the cache costs
 TABLE_DTYPE = np.float64
 
@@ -148,7 +149,7 @@ def _make_tables(
     blocks = [np.arange(a, b, _grouping.BLOCK) for a, b in zip([0, *ends[:-1]], ends, strict=True)]
     block_ptr = np.append(np.concatenate(blocks), len(order))
     player_of_column = player_of_feature[columns.feature]
-    label = _grouping.merge(order, leaves, block_ptr, *ranks, *places, player_of_column, _CELLS, _CELL_COST)
+    label = _grouping.merge(order, leaves, block_ptr, *ranks, *places, player_of_column, _MERGED_CELLS, _CELL_COST)
     order, group_ptr = order[np.argsort(label, kind="stable")], np.append(0, np.cumsum(np.bincount(label, minlength=0)))
 
     # The smallest tables first, until the memory is used up.
@@ -159,7 +160,7 @@ def _make_tables(
     by_size = np.argsort(size, kind="stable")
     fits = np.zeros(len(size), dtype=bool)
     fits[by_size] = np.cumsum(size[by_size]) <= max_bytes
-    kept = np.flatnonzero(fits & (cells <= _CELLS))
+    kept = np.flatnonzero(fits & (cells <= _LEAF_CELLS))
     # By output, so that its sums stay in the cache; then by slots, so that the branches of the kernels are foreseen.
     kept = kept[np.lexsort((n_slots[kept], leaves.output[order[group_ptr[kept]]]))]
     order = np.concatenate([order[:0], *(order[group_ptr[g] : group_ptr[g + 1]] for g in kept)])
@@ -197,7 +198,7 @@ def _laid_out(
     chunk_slot[chunk, within % 8] = group_slot
     table = _aligned(int(size.sum()))
     axes = (axis_ptr, axis_column, digit_ptr, digit_rank)
-    most = int(np.log2(_CELLS)) + 1
+    most = int(np.log2(max(_LEAF_CELLS, _MERGED_CELLS))) + 1
     values = (slots.ptr, slots.slot, slots.weight, slots.n_players, *quadrature(most))
     where = np.column_stack([start[chunk] + within % 8, width[chunk]])
     _tables.fill(order, leaves, group_ptr, axes, values, starts, group_slot, where, table)
