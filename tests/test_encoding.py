@@ -277,15 +277,30 @@ def test_a_row_of_any_form_is_read_alike(change: Any) -> None:
         check_same(encoder, change(plain.iloc[:1]).copy())
 
 
-def test_usual_rows_take_the_way_of_plain_rows() -> None:
-    plain = KNOWN.drop(columns="day")
-    row, numbers = plain.iloc[:1], KNOWN[["age", "n"]]
-    assert EngineeredEncoder.of(plain)._plain_row(row) is not None
-    assert EngineeredEncoder.of(numbers)._plain_row(numbers.iloc[:1]) is not None
-    assert EngineeredEncoder.of(plain)._plain_row(row.to_numpy(dtype=object)) is not None
+def test_usual_rows_take_the_way_of_plain_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, numbers = KNOWN.drop(columns="day"), KNOWN[["age", "n"]]
+    row, encoder = plain.iloc[:1], EngineeredEncoder.of(plain)
+
+    def refuse(self: EngineeredEncoder, frame: pd.DataFrame) -> np.ndarray:
+        raise AssertionError("the columns were looked at")
+
+    monkeypatch.setattr(EngineeredEncoder, "_encode_frame", refuse)
+    encoder.encode(row)
+    encoder.encode(row.to_numpy(dtype=object))
+    EngineeredEncoder.of(numbers).encode(numbers.iloc[:1])
     for missing in ({"city": None}, {"age": np.nan}):
-        assert EngineeredEncoder.of(plain)._plain_row(row.assign(**missing).astype({"city": "category"})) is not None
-    assert EngineeredEncoder.of(KNOWN)._plain_row(KNOWN.iloc[:1]) is None
+        encoder.encode(row.assign(**missing).astype({"city": "category"}))
+    with pytest.raises(AssertionError, match="were looked at"):
+        EngineeredEncoder.of(KNOWN).encode(KNOWN.iloc[:1])
+
+
+@pytest.mark.parametrize("categories", [[1, "1", 2.5], ["a", True], [1, 1.5], [0, False], ["x", pd.Timestamp(0)]])
+def test_categories_of_several_types_are_read_alike(categories: list[Any]) -> None:
+    frame = pd.DataFrame({"x": np.array([*categories, None], dtype=object), "age": 1.5})
+    encoder = EngineeredEncoder.of(frame, categorical=["x"])
+    for cell in [*categories, None, np.nan, 1, "1", True, 0, 1.0, 2.5, "a", "?", str(pd.Timestamp(0))]:
+        for dtype in ("object", "category"):
+            check_same(encoder, frame.iloc[:1].assign(x=column(cell, dtype)))
 
 
 @pytest.mark.parametrize("cell", [0.5, 1.0, 7.0, np.nan, -0.0])
