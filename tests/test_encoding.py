@@ -303,6 +303,13 @@ def test_categories_of_several_types_are_read_alike(categories: list[Any]) -> No
             check_same(encoder, frame.iloc[:1].assign(x=column(cell, dtype)))
 
 
+def test_a_category_that_is_there_twice_is_refused_alike() -> None:
+    """Two dates of one text, say; a file may hold them."""
+    encoder = EngineeredEncoder(("x",), ("x",), {0: ("a", "b", "a")})
+    found = check_same(encoder, pd.DataFrame({"x": np.array(["a"], dtype=object)}))
+    assert isinstance(found, tuple)
+
+
 @pytest.mark.parametrize("cell", [0.5, 1.0, 7.0, np.nan, -0.0])
 def test_a_float_row_with_categories_is_read_alike(cell: float) -> None:
     X = np.array([[1.0, 0.5], [2.0, 1.0]])
