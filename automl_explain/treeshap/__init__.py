@@ -67,7 +67,8 @@ class TreeModel:
     @functools.cached_property
     def expected_values(self) -> np.ndarray:
         """Output where all contributions are zero, shape (n_outputs,), read-only."""
-        values = self._engineered.prepared.expected_values
+        engine = next(iter(self._prepared.values()), None) or self._engineered  # the same for all players
+        values = engine.prepared.expected_values
         values.flags.writeable = False
         return values
 
