@@ -88,7 +88,10 @@ class Engine:
                 shape = (rows.shape[0], self._width)
                 wide = sp.csr_matrix((part.data, columns[part.indices], part.indptr), shape=shape)
                 parts[k].append(wide[:, : self.n_targets])
-        return tuple(sp.csr_matrix(sp.vstack(p)) for p in parts)
+        found: list[sp.csr_matrix] = []
+        while parts:  # one output at a time: no second copy of all
+            found.append(sp.csr_matrix(sp.vstack(parts.pop(0))))
+        return tuple(found)
 
     def _explain(self, X: Any) -> np.ndarray:
         X = self._checked(X)
