@@ -87,11 +87,13 @@ class TreeModel:
         """
         chosen = Players.of(players, self.n_features)
         key = chosen.key
-        if key not in self._prepared:
-            while len(self._prepared) >= _KEPT:
-                del self._prepared[next(iter(self._prepared))]
-            self._prepared[key] = Engine(self.ensemble, chosen, n_jobs=self.n_jobs)
-        return self._prepared[key]
+        engine = self._prepared.get(key)
+        if engine is None:
+            # Threads that ask at the same time may each prepare; a lock held for so long would outlive a fork.
+            engine = Engine(self.ensemble, chosen, n_jobs=self.n_jobs)
+            kept = [*self._prepared.items(), (key, engine)][-_KEPT:]
+            self._prepared = dict(kept)
+        return engine
 
     def predict_output(self, X: Any) -> np.ndarray:
         """Margins of shape (n_rows, n_outputs) for rows of shape (n_rows, n_features)."""

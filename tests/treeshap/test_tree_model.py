@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import lightgbm as lgb
@@ -192,3 +193,15 @@ def test_rows_are_not_changed(two_outputs: tuple[TreeModel, np.ndarray]) -> None
     trees.shapley_values(X)
     trees.predict_output(X)
     np.testing.assert_array_equal(X, before)
+
+
+def test_threads_share_one_model_from_its_first_row_on(two_outputs: tuple[TreeModel, np.ndarray]) -> None:
+    """More choices of players than are kept, asked for by eight threads at once."""
+    trees, X = two_outputs
+    groupings = [np.arange(X.shape[1]) % k for k in range(1, X.shape[1] + 1)] * 8
+    wanted = [TreeModel(trees.texts, n_jobs=1).shapley_values(X, groups) for groups in groupings[: X.shape[1]]] * 8
+    fresh = TreeModel(trees.texts, n_jobs=1)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda groups: fresh.shapley_values(X, groups), groupings))
+    for one, other in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(one, other)
