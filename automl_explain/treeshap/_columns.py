@@ -95,12 +95,19 @@ class Columns:
 def _category_ranks(trees: TreeEnsemble, nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rank of every code (behind them: other, NaN), and for every node whether a rank goes left."""
     starts, stops = (trees.category_offsets[trees.category[nodes] + i] for i in (0, 1))
-    n_codes = 32 * int((stops - starts).max())
-    left = np.zeros((len(nodes), n_codes + 2), dtype=bool)
-    for i, (start, stop) in enumerate(zip(starts, stops, strict=True)):
-        words = np.ascontiguousarray(trees.category_bits[start:stop], dtype="<u4")
-        left[i, : 32 * (stop - start)] = np.unpackbits(words.view(np.uint8), bitorder="little")
+    sets = [trees.category_bits[start:stop] for start, stop in zip(starts, stops, strict=True)]
+    # Codes in no set are like one that was never seen: numbers given as categories may be large.
+    used = np.zeros(max(map(len, sets)), dtype="<u4")
+    for words in sets:
+        used[: len(words)] |= words
+    codes = np.flatnonzero(np.unpackbits(used.view(np.uint8), bitorder="little"))
+    left = np.zeros((len(nodes), len(codes) + 2), dtype=bool)
+    for i, words in enumerate(sets):
+        known = codes[: np.searchsorted(codes, 32 * len(words))]
+        left[i, : len(known)] = words[known >> 5] >> (known & 31).astype(np.uint32) & 1
     left[:, -1] = trees.default_left[nodes]
-    packed = np.packbits(left, axis=0)
-    _, first, ranks = np.unique(packed, axis=1, return_index=True, return_inverse=True)
-    return ranks.ravel(), left[:, first]
+    _, first, ranks = np.unique(np.packbits(left, axis=0), axis=1, return_index=True, return_inverse=True)
+    found, *others = np.split(ranks.ravel(), [-2, -1])
+    of_code = np.full(32 * len(used), others[0])
+    of_code[codes] = found
+    return np.concatenate([of_code, *others]), left[:, first]

@@ -12,7 +12,6 @@ from __future__ import annotations
 import numpy as np
 
 from automl_explain.treeshap._jit import compiled
-from automl_explain.treeshap._kernels import satisfies
 
 #: Leaves that are tried with each other: as many as bits of a word.
 BLOCK = 64
@@ -44,36 +43,53 @@ def pieces(order, leaves, first, last, n_ranks, missing_rank):
     a = 0
     while a < len(by_column):
         c = leaves.column[condition[by_column[a]]]
-        b = a
+        b, asked = a, np.uint64(0)
         cuts = [0]
         while b < len(by_column) and leaves.column[condition[by_column[b]]] == c:
             at = condition[by_column[b]]
-            if leaves.ranks[at] >= 0:
-                cuts.extend(range(n_ranks[c]))
-            else:
-                cuts.append(leaves.low[at])
-                cuts.append(leaves.high[at] + 1)
+            asked |= np.uint64(1) << np.uint64(owner[by_column[b]])
+            cuts.append(leaves.low[at])
+            cuts.append(leaves.high[at] + 1)
             b += 1
         if missing_rank[c] >= 0:
             cuts.append(missing_rank[c])
-        before = -1
-        for cut in np.sort(np.array(cuts)):
-            if cut == before or cut >= n_ranks[c]:
-                continue
-            before = cut
-            word, asked = ~np.uint64(0), np.uint64(0)
-            for i in range(a, b):
-                bit = np.uint64(1) << np.uint64(owner[by_column[i]])
-                asked |= bit
-                if not satisfies(cut, condition[by_column[i]], leaves):
-                    word &= ~bit
-            lowest.append(cut)
-            answers.append(word)
+        of_categories = leaves.ranks[condition[by_column[a]]] >= 0
+        at_cuts = np.arange(n_ranks[c]) if of_categories else _distinct(np.array(cuts), n_ranks[c])
+        words = np.full(at_cuts.shape[0], ~np.uint64(0))
+        for i in range(a, b):
+            _strike_out(np.uint64(1) << np.uint64(owner[by_column[i]]), condition[by_column[i]], leaves, at_cuts, words)
+        for p in range(words.shape[0]):
+            if p == 0 or words[p] != words[p - 1]:
+                lowest.append(at_cuts[p])
+                answers.append(words[p])
         columns.append(c)
         members.append(asked)
         starts.append(len(lowest))
         a = b
     return np.array(columns), np.array(starts), np.array(lowest), np.array(answers), np.array(members)
+
+
+@compiled
+def _distinct(numbers, stop):
+    """The numbers below ``stop``, rising and each once."""
+    numbers.sort()
+    n = 0
+    for number in numbers:
+        if number < stop and (n == 0 or number != numbers[n - 1]):
+            numbers[n] = number
+            n += 1
+    return numbers[:n]
+
+
+@compiled
+def _strike_out(bit, c, leaves, ranks, words):
+    """Take a bit out of the words of those ranks that do not satisfy condition ``c``."""
+    of_category, satisfied, first = leaves.ranks[c] >= 0, leaves.satisfied, leaves.ranks[c]
+    low, high, missing = leaves.low[c], leaves.high[c], leaves.missing[c]
+    for p in range(ranks.shape[0]):
+        r = ranks[p]
+        if not (satisfied[first + r] if of_category else low <= r <= high or r == missing):
+            words[p] &= ~bit
 
 
 @compiled
@@ -92,11 +108,13 @@ def _cost(group, starts, answers, members, slots, cap, cell_cost):
     for c in range(members.shape[0]):
         if members[c] & group == np.uint64(0):
             continue
-        digits = 0
-        for p in range(starts[c], starts[c + 1]):
+        digits, before = 1, answers[starts[c]] & group
+        for p in range(starts[c] + 1, starts[c + 1]):
             word = answers[p] & group
-            if p > starts[c] and word != answers[p - 1] & group:
-                steps += 1
+            if word == before:
+                continue
+            before = word
+            steps += 1
             q = starts[c]
             while answers[q] & group != word:
                 q += 1

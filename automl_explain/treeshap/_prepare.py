@@ -19,6 +19,7 @@ from automl_explain.treeshap._leaves import Leaves, find_leaves
 DEFAULT_TABLE_BYTES = 256 * 2**20
 _MERGED_CELLS = 2**12  # of a table that several leaves share
 _LEAF_CELLS = 2**14  # of a table of one leaf
+_BLOCK_RANKS = 2**14  # leaves that are tried with each other, times ranks of the longest column of categories
 _CELL_COST = 3e-4  # nanoseconds a row and slot: what streaming tables through the cache costs
 TABLE_DTYPE = np.float64
 
@@ -138,15 +139,18 @@ def _make_tables(
     numeric = (columns.kind > 0) & (columns.kind < CATEGORICAL)
     ranks = (columns.n_ranks, np.where(numeric, columns.n_ranks - 1, -1))
     places = (slots.ptr, slots.slot, slots.n_players)
-    order = np.argsort(leaves.output, kind="stable")
     most = np.iinfo(np.uint16).max  # what a rank has room for in the kernels
     if columns.n_ranks.max(initial=0) > most:
         raise UnsupportedModelError(
             f"The trees cut one column at {columns.n_ranks.max():,} places; at most {most:,} are supported. Fit the "
             "surrogate with a smaller `max_bin`."
         )
+    tried = np.flatnonzero(_may_fit(leaves, slots, max_bytes))
+    order = tried[np.argsort(leaves.output[tried], kind="stable")]
     ends = np.cumsum(np.bincount(leaves.output[order], minlength=1))
-    blocks = [np.arange(a, b, _grouping.BLOCK) for a, b in zip([0, *ends[:-1]], ends, strict=True)]
+    # Comparing leaves takes as long as a column of categories has ranks.
+    block = max(16, min(_grouping.BLOCK, _BLOCK_RANKS // columns.n_ranks[columns.kind == CATEGORICAL].max(initial=1)))
+    blocks = [np.arange(a, b, block) for a, b in zip([0, *ends[:-1]], ends, strict=True)]
     block_ptr = np.append(np.concatenate(blocks), len(order))
     player_of_column = player_of_feature[columns.feature]
     label = _grouping.merge(order, leaves, block_ptr, *ranks, *places, player_of_column, _MERGED_CELLS, _CELL_COST)
@@ -169,6 +173,22 @@ def _make_tables(
     in_tables = np.zeros(len(leaves.value), dtype=bool)
     in_tables[order] = True
     return in_tables, _laid_out(order, leaves, group_ptr, ranks, slots)
+
+
+def _may_fit(leaves: Leaves, slots: Slots, max_bytes: int) -> np.ndarray:
+    """Leaves that are worth the work of merging: the smallest, by tables of their own, that come near the memory."""
+    first = leaves.player_ptr[:-1]
+    if not len(first):
+        return np.zeros(0, dtype=bool)
+    place = np.repeat(leaves.output, leaves.n_players) * slots.n_players + leaves.player
+    n_slots = np.add.reduceat(slots.ptr[place + 1] - slots.ptr[place], first)
+    n_columns = leaves.condition_ptr[leaves.player_ptr[1:]] - leaves.condition_ptr[first]
+    size = 2.0**n_columns * (n_slots + 7) * np.dtype(TABLE_DTYPE).itemsize
+    by_size = np.argsort(size, kind="stable")
+    found = np.zeros(len(first), dtype=bool)
+    # A table that leaves share may be smaller than theirs together, but hardly half as large.
+    found[by_size] = np.cumsum(size[by_size]) <= 2.0 * max_bytes
+    return found
 
 
 def _laid_out(
