@@ -24,7 +24,8 @@ def read_lightgbm(text: str) -> TreeEnsemble:
     Returns
     -------
     TreeEnsemble
-        Its prediction is the raw score.
+        Its prediction is the raw score; for random forests (``boosting=rf``) the mean of the trees, as ``predict``
+        gives it, where LightGBM's raw score is their sum.
 
     Raises
     ------
