@@ -262,7 +262,10 @@ def _plain_codes(cells: Sequence[Any], lookups: Sequence[_Lookup | None]) -> np.
             numbers.append(lookup.codes.get(cell, np.nan))
         else:
             return None
-    return np.array([numbers], dtype=np.float64)
+    try:
+        return np.array([numbers], dtype=np.float64)
+    except OverflowError:  # the columns' own reading says which one
+        return None
 
 
 def _codes(column: pd.Series, categories: Sequence[Any]) -> np.ndarray:
@@ -282,6 +285,10 @@ def _numbers(column: pd.Series, name: str | int) -> np.ndarray:
         if pd.api.types.is_datetime64_any_dtype(dtype) or pd.api.types.is_timedelta64_dtype(dtype):
             raise ValueError("dates")
         return np.asarray(column.astype(object).where(column.notna(), np.nan).astype(np.float64))
+    except OverflowError as error:
+        raise DataError(
+            f"Column {name!r} holds a whole number beyond the largest float, about 1.8e308. Scale the column first."
+        ) from error
     except (TypeError, ValueError) as error:
         example = next((c for c in column if not isinstance(c, (int, float, np.number, type(None)))), None)
         raise DataError(

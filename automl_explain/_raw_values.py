@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import numpy as np
@@ -40,11 +39,14 @@ class RawValues:
         made = Players.raw if raw_method == "grouped" else Players.folded
         self._trees, self._players = trees, made(feature_map.matrix)
         self._wide = feature_map.n_raw > MAX_DENSE_RAW_COLUMNS
+        self._engine: Engine | None = None
 
-    @functools.cached_property
+    @property
     def engine(self) -> Engine:
         """Tables of the raw columns."""
-        return self._trees.prepared(self._players)
+        if self._engine is None:
+            self._engine = self._trees.prepared(self._players)
+        return self._engine
 
     def of(self, X: Any) -> tuple[Any, np.ndarray]:
         """Raw values, and what engineered features without a raw parent contribute.

@@ -9,6 +9,9 @@ games into tables; `_kernels` looks rows up in them.
 from __future__ import annotations
 
 import functools
+import os
+import threading
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -51,6 +54,9 @@ class TreeModel:
         self.ensemble = TreeEnsemble.join([read_lightgbm(text) for text in self.texts])
         self.n_features: int = self.ensemble.n_features
         self._prepared: dict[Any, Engine] = {}
+        self._own: Engine | None = None
+        self._lock = threading.Lock()
+        _LIVING.add(self)
 
     @property
     def n_outputs(self) -> int:
@@ -64,7 +70,7 @@ class TreeModel:
 
         return tuple(lgb.Booster(model_str=text) for text in self.texts)
 
-    @functools.cached_property
+    @property
     def expected_values(self) -> np.ndarray:
         """Output where all contributions are zero, shape (n_outputs,), read-only."""
         engine = next(iter(self._prepared.values()), None) or self._engineered  # the same for all players
@@ -72,9 +78,11 @@ class TreeModel:
         values.flags.writeable = False
         return values
 
-    @functools.cached_property
+    @property
     def _engineered(self) -> Engine:
-        return self.prepared()
+        if self._own is None:
+            self._own = self.prepared()
+        return self._own
 
     def prepared(self, players: Any = None) -> Engine:
         """Tables for one choice of players, made on first use and kept.
@@ -88,12 +96,13 @@ class TreeModel:
         chosen = Players.of(players, self.n_features)
         key = chosen.key
         engine = self._prepared.get(key)
-        if engine is None:
-            # Threads that ask at the same time may each prepare; a lock held for so long would outlive a fork.
-            engine = Engine(self.ensemble, chosen, n_jobs=self.n_jobs)
-            kept = [*self._prepared.items(), (key, engine)][-_KEPT:]
-            self._prepared = dict(kept)
-        return engine
+        if engine is not None:
+            return engine
+        with self._lock:  # threads that come at the same time wait for one of them
+            if key not in self._prepared:
+                engine = Engine(self.ensemble, chosen, n_jobs=self.n_jobs)
+                self._prepared = dict([*self._prepared.items(), (key, engine)][-_KEPT:])
+            return self._prepared[key]
 
     def predict_output(self, X: Any) -> np.ndarray:
         """Margins of shape (n_rows, n_outputs) for rows of shape (n_rows, n_features)."""
@@ -126,10 +135,23 @@ class TreeModel:
         self.__init__(state["texts"], n_jobs=state["n_jobs"])  # type: ignore[misc]
 
 
+_LIVING: weakref.WeakSet[TreeModel] = weakref.WeakSet()
+
+
+def _unlock_all() -> None:
+    """The thread that held a lock was left behind in the parent."""
+    for model in list(_LIVING):
+        model._lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock_all)
+
+
 def warm_up() -> None:
     """Compile every kernel for float64 rows, or load it from numba's cache, before the first row comes.
 
-    Takes some seconds the first time on a machine (numba then keeps the result on disk, by default next to
+    Takes half a minute the first time on a machine (numba then keeps the result on disk, by default next to
     the package or under the user's home, else where ``NUMBA_CACHE_DIR`` says) and well under a second later.
     """
     stump: dict[str, Any] = {

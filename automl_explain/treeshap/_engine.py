@@ -12,7 +12,7 @@ import scipy.sparse as sp
 
 from automl_explain.exceptions import InputError
 from automl_explain.treeshap import _kernels
-from automl_explain.treeshap._ensemble import TreeEnsemble, read_only
+from automl_explain.treeshap._ensemble import TreeEnsemble, csr_rows, read_only
 from automl_explain.treeshap._players import Players
 from automl_explain.treeshap._prepare import DEFAULT_TABLE_BYTES, Prepared
 from automl_explain.treeshap._vectors import LANES
@@ -144,7 +144,7 @@ class Engine:
             return read_only(np.ascontiguousarray(X, dtype=np.float64))
         if not sp.issparse(X):
             return self._checked(np.asarray(X, dtype=np.float64))
-        rows = sp.csr_matrix(X)
+        rows = csr_rows(X)
         if not rows.has_canonical_format:
             rows = rows.copy()
             rows.sum_duplicates()

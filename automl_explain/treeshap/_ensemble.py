@@ -147,7 +147,7 @@ class TreeEnsemble:
             )
         result = np.empty((X.shape[0], self.n_outputs))
         if sp.issparse(X):
-            rows = sp.csr_matrix(X, dtype=np.float64)
+            rows = sp.csr_matrix(csr_rows(X), dtype=np.float64)
             stored = map(read_only, (rows.data, rows.indices, rows.indptr))
             _kernels.predict_csr(*stored, self.n_features, self._walk_arrays, result)
         else:
@@ -210,6 +210,28 @@ _DTYPES: dict[str, Any] = {
 
 def _within(numbers: np.ndarray, low: int, stop: int) -> bool:
     return bool(((numbers >= low) & (numbers < stop)).all())
+
+
+def csr_rows(X: Any) -> sp.csr_matrix:
+    """Sparse rows as csr_matrix, with 32-bit indices where they fit: kernels read memory at what they say.
+
+    Raises
+    ------
+    InputError
+        If a stored cell lies in no column, or the rows do not follow one another.
+    """
+    rows = sp.csr_matrix(X)
+    starts, indices = rows.indptr, rows.indices
+    inside = not len(indices) or (indices.min() >= 0 and indices.max() < rows.shape[1])
+    if not (inside and starts[0] == 0 and starts[-1] <= len(indices) and bool((starts[1:] >= starts[:-1]).all())):
+        raise InputError(
+            f"`X` is a damaged sparse matrix of shape {rows.shape}: some stored cells lie in no row or column. Make it "
+            "anew; `X.check_format()` says what is wrong."
+        )
+    if indices.dtype != np.int32 and len(indices) <= np.iinfo(np.int32).max:
+        parts = (rows.data, indices.astype(np.int32), starts.astype(np.int32))
+        rows = sp.csr_matrix(parts, shape=rows.shape)
+    return rows
 
 
 def read_only(array: np.ndarray) -> np.ndarray:

@@ -19,6 +19,7 @@ from automl_explain.treeshap._leaves import Leaves, find_leaves
 DEFAULT_TABLE_BYTES = 256 * 2**20
 _MERGED_CELLS = 2**12  # of a table that several leaves share
 _LEAF_CELLS = 2**14  # of a table of one leaf
+_LEAF_PLAYERS = 14  # of a leaf in a table: it may have fewer cells than 2**14 where no row can meet what it asks
 _BLOCK_RANKS = 2**14  # leaves that are tried with each other, times ranks of the longest column of categories
 _CELL_COST = 3e-4  # nanoseconds a row and slot: what streaming tables through the cache costs
 TABLE_DTYPE = np.float64
@@ -145,7 +146,7 @@ def _make_tables(
             f"The trees cut one column at {columns.n_ranks.max():,} places; at most {most:,} are supported. Fit the "
             "surrogate with a smaller `max_bin`."
         )
-    tried = np.flatnonzero(_may_fit(leaves, slots, max_bytes))
+    tried = np.flatnonzero(_may_fit(leaves, slots, max_bytes) & (leaves.n_players <= _LEAF_PLAYERS))
     order = tried[np.argsort(leaves.output[tried], kind="stable")]
     ends = np.cumsum(np.bincount(leaves.output[order], minlength=1))
     # Comparing leaves takes as long as a column of categories has ranks.
@@ -218,8 +219,7 @@ def _laid_out(
     chunk_slot[chunk, within % 8] = group_slot
     table = _aligned(int(size.sum()))
     axes = (axis_ptr, axis_column, digit_ptr, digit_rank)
-    most = int(np.log2(max(_LEAF_CELLS, _MERGED_CELLS))) + 1
-    values = (slots.ptr, slots.slot, slots.weight, slots.n_players, *quadrature(most))
+    values = (slots.ptr, slots.slot, slots.weight, slots.n_players, *quadrature(_LEAF_PLAYERS))
     where = np.column_stack([start[chunk] + within % 8, width[chunk]])
     _tables.fill(order, leaves, group_ptr, axes, values, starts, group_slot, where, table)
     step_ptr, step_column, step_above, step_size = steps

@@ -212,3 +212,28 @@ def test_tables_use_the_memory_they_are_given_and_no_more() -> None:
         engine = Engine(trees, Players.engineered(12), n_jobs=1, max_bytes=bound)
         assert 0.5 * bound < engine.prepared.nbytes <= bound
         np.testing.assert_allclose(engine.values(X), wanted.astype(float), atol=CLOSE)
+
+
+def test_a_leaf_that_no_row_can_reach_has_more_players_than_its_cells_say() -> None:
+    """A chain that asks of each of 18 features to be at most 0, and then above 5."""
+    n = 18
+    splits = 2 * n
+    inner = 2 * np.arange(splits)  # each followed by the leaf beside it; the last by two leaves
+    size = 2 * splits + 1
+    feature, threshold, left, right = np.full(size, -1), np.zeros(size), np.full(size, -1), np.full(size, -1)
+    feature[inner], threshold[inner] = np.arange(splits) // 2, np.where(np.arange(splits) % 2, 5.0, 0.0)
+    goes_on = np.arange(splits) % 2 == 0  # at most 0 on the left, above 5 on the right
+    left[inner], right[inner] = np.where(goes_on, inner + 2, inner + 1), np.where(goes_on, inner + 1, inner + 2)
+    cover = np.zeros(size)
+    cover[inner], cover[inner + 1], cover[-1] = splits + 1.0 - np.arange(splits), 1.0, 1.0
+    trees = TreeEnsemble(
+        offsets=np.array([0, size]), output=np.array([0]), feature=feature, threshold=threshold,
+        missing=np.zeros(size), default_left=np.zeros(size), left=left, right=right, cover=cover,
+        value=np.where(feature < 0, np.arange(size) + 1.0, 0.0), category=np.full(size, -1),
+        category_offsets=np.array([0]), category_bits=np.array([]), base=np.zeros(1), n_features=n,
+    ).validate()  # fmt: skip
+    X = np.random.default_rng(0).choice([-1.0, 3.0, 7.0], size=(20, n))
+    tabled, walked = (Engine(trees, Players.engineered(n), max_bytes=bound) for bound in (2**28, 0))
+    np.testing.assert_allclose(tabled.values(X), walked.values(X), atol=1e-11)
+    output = tabled.values(X).sum(-1).T + tabled.prepared.expected_values
+    np.testing.assert_allclose(output, trees.predict(X), atol=1e-11)

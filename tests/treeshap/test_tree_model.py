@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 import pickle
+import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,7 +16,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from automl_explain.treeshap import TreeModel
+from automl_explain.exceptions import InputError
+from automl_explain.treeshap import Engine, TreeModel, _kernels
 
 
 def grow(
@@ -205,3 +209,57 @@ def test_threads_share_one_model_from_its_first_row_on(two_outputs: tuple[TreeMo
         found = list(pool.map(lambda groups: fresh.shapley_values(X, groups), groupings))
     for one, other in zip(found, wanted, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("way", ["values", "raw values", "predictions"])
+@pytest.mark.parametrize("index", [-1, 60, 10**6])
+def test_sparse_cells_in_no_column_are_refused(index: int, way: str) -> None:
+    """SciPy takes such a matrix, and a kernel would read foreign memory."""
+    X = np.random.default_rng(0).normal(size=(300, 60))
+    trees = model(grow(X, X[:, 0]))
+    rows = sp.csr_matrix((np.ones(2), np.array([3, 4]), np.array([0, 2, 2])), shape=(2, 60))
+    rows.indices[0] = index
+    players = {"raw values": np.ones((1, 60))}.get(way)
+    with pytest.raises(InputError, match=r"damaged sparse matrix of shape \(2, 60\)"):
+        trees.predict_output(rows) if way == "predictions" else trees.shapley_values(rows, players)
+
+
+def test_sparse_rows_of_64_bit_indices_need_no_kernel_of_their_own(two_outputs: tuple[TreeModel, np.ndarray]) -> None:
+    trees, X = two_outputs
+    rows = sp.csr_matrix(np.nan_to_num(X))
+    wide = sp.csr_matrix((rows.data, rows.indices, rows.indptr), shape=rows.shape)
+    wide.indices, wide.indptr = wide.indices.astype(np.int64), wide.indptr.astype(np.int64)
+    engine = trees.prepared()
+    wanted = engine.values(rows)
+    before = len(_kernels.explain_csr.signatures)
+    np.testing.assert_array_equal(engine.values(wide), wanted)
+    assert len(_kernels.explain_csr.signatures) == before
+
+
+def test_threads_that_come_at_the_same_time_prepare_once(
+    two_outputs: tuple[TreeModel, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Any] = []
+
+    def slow(*arguments: Any, **options: Any) -> Any:
+        time.sleep(0.05)
+        made.append(Engine(*arguments, **options))
+        return made[-1]
+
+    monkeypatch.setattr("automl_explain.treeshap.Engine", slow)
+    trees, X = TreeModel(two_outputs[0].texts, n_jobs=1), two_outputs[1]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(trees.shapley_values, [X] * 8))
+    assert len(made) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork.*:DeprecationWarning")
+def test_a_child_forked_while_a_model_is_prepared_explains_with_it(two_outputs: tuple[TreeModel, np.ndarray]) -> None:
+    trees, X = TreeModel(two_outputs[0].texts, n_jobs=1), two_outputs[1]
+    with trees._lock:  # as another thread holds it that prepares
+        child = os.fork()
+        if child == 0:
+            signal.alarm(60)
+            os._exit(0 if trees.shapley_values(X).shape[0] == 2 else 1)
+    assert os.waitpid(child, 0)[1] == 0
