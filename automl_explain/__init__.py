@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from automl_explain import datasets, exceptions
+    from automl_explain.adapters import BlackBox
     from automl_explain.explain import explain_automl
     from automl_explain.explainer_setup import (
         AutoMLExplainerSetup,
@@ -35,6 +36,7 @@ __version__ = "0.1.0"
 # Name -> module that holds it. A new public name is one line here and one in the block above.
 _PUBLIC = {
     "AutoMLExplainerSetup": "explainer_setup",
+    "BlackBox": "adapters",
     "Explanation": "explanation",
     "FeatureMap": "feature_map",
     "Fidelity": "explanation",
@@ -53,6 +55,7 @@ _SUBMODULES = frozenset({"datasets", "exceptions"})
 
 __all__ = [
     "AutoMLExplainerSetup",
+    "BlackBox",
     "Explanation",
     "FeatureMap",
     "Fidelity",

@@ -163,8 +163,8 @@ def automl_setup_model_explanations(
 
     Parameters
     ----------
-    fitted_model : flaml.AutoML, sklearn Pipeline or estimator
-        Fitted.
+    fitted_model : flaml.AutoML, sklearn Pipeline or estimator, BlackBox, or callable
+        Fitted. A function reads raw rows, see `BlackBox`.
     task : {"classification", "regression", "forecasting"}
         What the model does. ``"forecasting"`` needs ``y`` and a model that regresses on the columns of
         a row.
@@ -227,7 +227,7 @@ def automl_setup_model_explanations(
     names = raw_names(features, tables)
     if task == "forecasting" and y is None:
         raise InputError("`task='forecasting'` needs the target history: pass `y`.")
-    adapter = adapter_for(fitted_model)
+    adapter = adapter_for(fitted_model, task)
     _check_model_task(adapter, task)
     names = names if names is not None else _default_names(adapter, tables[0].shape[1])
     X, y = _with_targets(X, y, "y")

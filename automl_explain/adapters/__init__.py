@@ -1,7 +1,9 @@
 """Fitted models taken apart: featurization, estimator, names, classes and feature map.
 
 `adapter_for` chooses by type. To add a library: one file with a class that meets
-`automl_explain.protocols.PipelineAdapter`, and one line in the table.
+`automl_explain.protocols.PipelineAdapter`, and one line in the table; from another package, an entry point
+of the group ``automl_explain.adapters`` named ``module.prefix:TypeName``. Where the featurization cannot
+be taken apart, derive from `BlackBoxAdapter`. `automl_explain.testing.check_adapter` checks the result.
 """
 
 from __future__ import annotations
@@ -9,22 +11,34 @@ from __future__ import annotations
 from typing import Any
 
 from automl_explain._registry import find
+from automl_explain.adapters._black_box import BlackBox, BlackBoxAdapter
+from automl_explain.adapters._outputs import as_array, as_numbers
 from automl_explain.adapters._refusals import refusal
-from automl_explain.adapters._sklearn import EstimatorAdapter
+from automl_explain.adapters._sklearn import EstimatorAdapter, black_box_adapter
 from automl_explain.exceptions import UnsupportedModelError
 from automl_explain.protocols import PipelineAdapter
 
-__all__ = ["adapter_for", "refusal"]
+__all__ = ["BlackBox", "BlackBoxAdapter", "EstimatorAdapter", "adapter_for", "as_array", "as_numbers", "refusal"]
 
 _ADAPTERS = (
     ("flaml.automl.automl", "AutoML", "automl_explain.adapters._flaml:FlamlAdapter"),
     ("sklearn.pipeline", "Pipeline", "automl_explain.adapters._sklearn:PipelineModelAdapter"),
+    ("sklearn.model_selection", "BaseSearchCV", "automl_explain.adapters._holders:SearchAdapter"),
+    ("sklearn.model_selection", "BaseThresholdClassifier", "automl_explain.adapters._holders:ThresholdAdapter"),
+    ("sklearn.compose", "TransformedTargetRegressor", "automl_explain.adapters._holders:TransformedTargetAdapter"),
     ("sklearn.base", "BaseEstimator", "automl_explain.adapters._sklearn:EstimatorAdapter"),
 )
 
 
-def adapter_for(model: Any) -> PipelineAdapter:
+def adapter_for(model: Any, task: str | None = None) -> PipelineAdapter:
     """Adapter of a fitted model.
+
+    Parameters
+    ----------
+    model : object
+        Fitted model, `BlackBox`, or function of raw rows.
+    task : {"classification", "regression"}, optional
+        What a function does, which cannot tell itself.
 
     Raises
     ------
@@ -38,12 +52,16 @@ def adapter_for(model: Any) -> PipelineAdapter:
     reason = refusal(model)
     if reason is not None:
         raise UnsupportedModelError(reason)
+    if isinstance(model, BlackBox):
+        return black_box_adapter(model, task)
     adapter = find(model, _ADAPTERS, "adapters")
+    if adapter is None and callable(model) and not hasattr(model, "predict"):
+        return black_box_adapter(BlackBox(model), task)
     if adapter is None and not hasattr(model, "predict"):
         raise UnsupportedModelError(
             f"{type(model).__module__}.{type(model).__qualname__} is no model that can be explained: it has no "
             "`predict`. "
-            "Pass a fitted FLAML AutoML, a fitted scikit-learn Pipeline or estimator."
+            "Pass a fitted FLAML AutoML, a fitted scikit-learn Pipeline or estimator, or a function of raw rows."
         )
     made: PipelineAdapter = (adapter or EstimatorAdapter)(model)
     return made
