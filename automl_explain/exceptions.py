@@ -13,14 +13,14 @@
     |-- DataError (ValueError)                     the rows themselves cannot be used
     |-- UnsupportedModelError (TypeError)          the model cannot be explained, and why
     |   `-- UnknownTransformerError                a featurization step whose lineage is unknown
-    |-- SelfCheckError (RuntimeError)              the model and its parts predict differently
+    |-- SelfCheckError (RuntimeError)              the model predicts a row differently each time
     |-- SurrogateNotFittedError (RuntimeError)     a surrogate is used before ``fit``
     `-- StorageError (RuntimeError)                something saved cannot be written or read
         |-- AlreadyExistsError (FileExistsError)   the target is there and may not be overwritten
         |-- NotFoundError (FileNotFoundError)      nothing is saved under that name
         `-- CorruptFileError (ValueError)          the file is damaged, foreign or from a newer version
 
-Warnings: `ExplanationWarning` (a ``UserWarning``) with `UnmappedFeaturesWarning` and
+Warnings: `ExplanationWarning` (a ``UserWarning``) with `BlackBoxWarning`, `UnmappedFeaturesWarning` and
 `LowFidelityWarning` below it.
 """
 
@@ -29,6 +29,7 @@ from __future__ import annotations
 __all__ = [
     "AlreadyExistsError",
     "AutoMLExplainError",
+    "BlackBoxWarning",
     "ConflictingTransformationsError",
     "CorruptFileError",
     "DataError",
@@ -95,7 +96,7 @@ class UnknownTransformerError(UnsupportedModelError):
 
 
 class SelfCheckError(AutoMLExplainError, RuntimeError):
-    """The model predicts differently on raw rows than its estimator on the transformed rows."""
+    """What the model predicts of a row depends on the rows that come with it, or is random."""
 
 
 class SurrogateNotFittedError(AutoMLExplainError, RuntimeError):
@@ -120,6 +121,10 @@ class CorruptFileError(StorageError, ValueError):
 
 class ExplanationWarning(UserWarning):
     """Root of the warnings of ``automl_explain``."""
+
+
+class BlackBoxWarning(ExplanationWarning):
+    """The parts of a model do not predict what it predicts; it is explained as a black box."""
 
 
 class UnmappedFeaturesWarning(ExplanationWarning):

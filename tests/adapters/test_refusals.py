@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.dummy import DummyRegressor
-from sklearn.ensemble import BaggingRegressor, VotingRegressor
-from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
+from sklearn.ensemble import BaggingRegressor, VotingClassifier, VotingRegressor
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -21,6 +21,8 @@ from automl_explain.exceptions import UnsupportedModelError
 
 X = pd.DataFrame({"a": [0.0, 1.0, 2.0, 4.0], "b": [1.0, 0.0, 1.0, 0.0]})
 Y = np.array([0.0, 1.0, 2.0, 3.0])
+#: Gives labels alone.
+VOTE = VotingClassifier([("linear", LogisticRegression()), ("same", LogisticRegression())])
 
 # Listed in the public how-to of Azure, with the spellings seen in pipelines.
 TIME_SERIES = [
@@ -135,13 +137,22 @@ def test_a_run_is_explainable_only_if_its_property_says_so(properties: dict[str,
         (LinearRegression(), "LinearRegression is not fitted; call `fit` first"),
         (Pipeline([("z", StandardScaler()), ("m", LinearRegression())]), "is not fitted"),
         (make_pipeline(StandardScaler()).fit(X), "ends in a transformer; pass one whose last step is a fitted model"),
-        (RidgeClassifier().fit(X, Y > 1), "RidgeClassifier is a classifier without `predict_proba`"),
-        (make_pipeline(StandardScaler(), RidgeClassifier()).fit(X, Y > 1), "classifier without `predict_proba`"),
+        (VOTE.fit(X, Y > 1), "VotingClassifier is a classifier without `predict_proba` and `decision_function`"),
+        (make_pipeline(StandardScaler(), VOTE).fit(X, Y > 1), "labels are no numbers to explain.*voting='soft'"),
         (object(), "builtins.object is no model that can be explained: it has no `predict`"),
         ("model.pkl", "builtins.str is no model"),
         (None, "NoneType is no model"),
     ],
-    ids=["unfitted", "unfitted pipeline", "transformers", "no proba", "no proba in pipeline", "object", "text", "none"],
+    ids=[
+        "unfitted",
+        "unfitted pipeline",
+        "transformers",
+        "labels alone",
+        "labels alone in pipeline",
+        "object",
+        "text",
+        "none",
+    ],
 )
 def test_what_is_no_fitted_model_is_refused_with_the_reason(model: Any, message: str) -> None:
     with pytest.raises(UnsupportedModelError, match=message):
