@@ -16,7 +16,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from automl_explain import datasets, exceptions
+    from automl_explain import datasets, exceptions, testing
     from automl_explain.adapters import BlackBox
     from automl_explain.explain import explain_automl
     from automl_explain.explainer_setup import (
@@ -51,7 +51,7 @@ _PUBLIC = {
     "save": "scoring",
     "warm_up": "treeshap",
 }
-_SUBMODULES = frozenset({"datasets", "exceptions"})
+_SUBMODULES = frozenset({"datasets", "exceptions", "testing"})
 
 __all__ = [
     "AutoMLExplainerSetup",
@@ -71,6 +71,7 @@ __all__ = [
     "explain_automl",
     "load",
     "save",
+    "testing",
     "warm_up",
 ]
 

@@ -14,6 +14,7 @@
     |-- UnsupportedModelError (TypeError)          the model cannot be explained, and why
     |   `-- UnknownTransformerError                a featurization step whose lineage is unknown
     |-- SelfCheckError (RuntimeError)              the model predicts a row differently each time
+    |-- ContractError (AssertionError)             a part does not keep the contract it was checked against
     |-- SurrogateNotFittedError (RuntimeError)     a surrogate is used before ``fit``
     `-- StorageError (RuntimeError)                something saved cannot be written or read
         |-- AlreadyExistsError (FileExistsError)   the target is there and may not be overwritten
@@ -31,6 +32,7 @@ __all__ = [
     "AutoMLExplainError",
     "BlackBoxWarning",
     "ConflictingTransformationsError",
+    "ContractError",
     "CorruptFileError",
     "DataError",
     "ExplanationWarning",
@@ -97,6 +99,10 @@ class UnknownTransformerError(UnsupportedModelError):
 
 class SelfCheckError(AutoMLExplainError, RuntimeError):
     """What the model predicts of a row depends on the rows that come with it, or is random."""
+
+
+class ContractError(AutoMLExplainError, AssertionError):
+    """A part does not keep the contract that `automl_explain.testing` checked it against."""
 
 
 class SurrogateNotFittedError(AutoMLExplainError, RuntimeError):

@@ -27,7 +27,7 @@ _EPOCH = pd.Timestamp("1970-01-01")
 _DATE_PARTS: dict[str, Callable[[Any], Any]] = {
     "month": lambda dates: dates.month,
     "day of the month": lambda dates: dates.day,
-    "weekday": lambda dates: dates.weekday,
+    "weekday": lambda dates: dates.day_of_week,
     "hour": lambda dates: dates.hour,
 }
 _WORD = re.compile(r"\w+")
