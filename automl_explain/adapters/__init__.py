@@ -8,6 +8,7 @@ be taken apart, derive from `BlackBoxAdapter`. `automl_explain.testing.check_ada
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from automl_explain._registry import find
@@ -22,6 +23,13 @@ __all__ = ["BlackBox", "BlackBoxAdapter", "EstimatorAdapter", "adapter_for", "as
 
 _ADAPTERS = (
     ("flaml.automl.automl", "AutoML", "automl_explain.adapters._flaml:FlamlAdapter"),
+    (
+        "automl_explain.adapters",
+        "FlamlCandidate",
+        "automl_explain.adapters._flaml_candidates:FlamlCandidateAdapter",
+    ),
+    ("supervised.automl", "AutoML", "automl_explain.adapters._mljar:mljar_adapter"),
+    ("mlflow.pyfunc", "PyFuncModel", "automl_explain.adapters._mlflow:pyfunc_adapter"),
     ("sklearn.pipeline", "Pipeline", "automl_explain.adapters._sklearn:PipelineModelAdapter"),
     ("sklearn.model_selection", "BaseSearchCV", "automl_explain.adapters._holders:SearchAdapter"),
     ("sklearn.model_selection", "BaseThresholdClassifier", "automl_explain.adapters._holders:ThresholdAdapter"),
@@ -38,7 +46,8 @@ def adapter_for(model: Any, task: str | None = None) -> PipelineAdapter:
     model : object
         Fitted model, `BlackBox`, or function of raw rows.
     task : {"classification", "regression"}, optional
-        What a function does, which cannot tell itself.
+        What the model does; goes to adapters that take a ``task``, such as those of functions, which
+        cannot tell themselves.
 
     Raises
     ------
@@ -63,5 +72,7 @@ def adapter_for(model: Any, task: str | None = None) -> PipelineAdapter:
             "`predict`. "
             "Pass a fitted FLAML AutoML, a fitted scikit-learn Pipeline or estimator, or a function of raw rows."
         )
-    made: PipelineAdapter = (adapter or EstimatorAdapter)(model)
+    make: Any = adapter or EstimatorAdapter
+    asks = "task" in inspect.signature(make).parameters
+    made: PipelineAdapter = make(model, task="regression" if task == "forecasting" else task) if asks else make(model)
     return made

@@ -11,13 +11,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from automl_explain.adapters._outputs import as_array, as_numbers, label_array, plain_labels
 from automl_explain.adapters._raw_features import RawFeatures
-from automl_explain.exceptions import InputError
+from automl_explain.exceptions import InputError, UnsupportedModelError
 from automl_explain.feature_map import FeatureMap
 
 _TASKS = ("classification", "regression")
+_MANY_ROWS = 20  # that all have a probability of 0 or 1 are taken for labels
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -93,10 +95,12 @@ class BlackBoxAdapter:
 
     def predict_raw(self, X: Any) -> np.ndarray:
         """Soft output on raw rows, (n_rows, n_classes) or (n_rows,)."""
-        output = as_numbers(self.soft_output(X))
+        output = as_array(self.soft_output(X))
         if self.task == "classification" and output.ndim == 1 and not self.decides:
-            return np.column_stack([1.0 - output, output])
-        return output
+            _refuse_labels(output)
+            second = output.astype(np.float64)
+            return np.column_stack([1.0 - second, second])
+        return as_numbers(output)
 
     @property
     def decides(self) -> bool:
@@ -132,6 +136,18 @@ class BlackBoxAdapter:
     def restore(self, Z: Any) -> Any:
         """Raw rows that engineered rows stand for."""
         return Z if self.featurizer is None else self.featurizer.restore(Z)
+
+
+def _refuse_labels(output: np.ndarray) -> None:
+    """Labels are no numbers to explain; a few rows may have probabilities of exactly 0 and 1."""
+    numbers = output.dtype.kind in "fiu" and output.min() >= 0.0 and output.max() <= 1.0
+    if not numbers or (len(output) >= _MANY_ROWS and np.isin(output, (0, 1)).all()):
+        shown = ", ".join(map(repr, pd.unique(pd.Series(output))[:3].tolist()))
+        raise UnsupportedModelError(
+            f"The model answers {shown}, which are labels; probabilities are explained. Give it as a function of them: "
+            "one column for each class, or that of the second class (BlackBox(model.predict_proba, "
+            "task='classification'); an MLflow model logged with pyfunc_predict_fn='predict_proba')."
+        )
 
 
 class BlackBoxRegressor:
