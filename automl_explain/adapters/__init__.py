@@ -58,7 +58,7 @@ def adapter_for(model: Any, task: str | None = None) -> PipelineAdapter:
         raise UnsupportedModelError(
             f"{model.__qualname__} is a class, not a model; pass the fitted object: {model.__qualname__}().fit(X, y)."
         )
-    reason = refusal(model)
+    reason = refusal(model.model if isinstance(model, BlackBox) else model)
     if reason is not None:
         raise UnsupportedModelError(reason)
     if isinstance(model, BlackBox):

@@ -22,6 +22,21 @@ _TIME_SERIES = {
     "tcnforecaster": "TCNForecaster",
 }
 
+# Where models keep the models inside them; the last is a method's own object.
+_HOLDING = (
+    "steps",
+    "estimators",
+    "estimators_",
+    "named_estimators_",
+    "best_estimator_",
+    "calibrated_classifiers_",
+    "estimator_",
+    "estimator",
+    "regressor_",
+    "final_estimator_",
+    "__self__",
+)
+
 
 def refusal(model: Any) -> str | None:
     """Why a model cannot be explained, or None if nothing speaks against it."""
@@ -46,7 +61,7 @@ def _parts(name: str, model: Any, seen: set[int]) -> Iterator[tuple[str, Any]]:
         return
     seen.add(id(model))
     yield name, model
-    for attribute in ("steps", "estimators", "estimators_", "named_estimators_", "best_estimator_"):
+    for attribute in _HOLDING:
         inner = getattr(model, attribute, None)
         if isinstance(inner, dict):
             inner = list(inner.items())

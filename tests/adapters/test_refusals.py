@@ -9,13 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyRegressor
-from sklearn.ensemble import BaggingRegressor, VotingClassifier, VotingRegressor
+from sklearn.ensemble import BaggingRegressor, StackingRegressor, VotingClassifier, VotingRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from automl_explain import automl_check_model_if_explainable, automl_setup_model_explanations
+from automl_explain import BlackBox, automl_check_model_if_explainable, automl_setup_model_explanations
 from automl_explain.adapters import adapter_for, refusal
 from automl_explain.exceptions import UnsupportedModelError
 
@@ -87,6 +90,28 @@ def test_a_time_series_model_deep_inside_is_found() -> None:
     inner = VotingRegressor([("other", make_pipeline(StandardScaler(), called("Naive")))]).fit(X, Y)
     with pytest.raises(UnsupportedModelError, match="Naive forecasts"):
         adapter_for(make_pipeline(StandardScaler(), inner).fit(X, Y))
+
+
+@pytest.mark.parametrize("name", ["stacking", "calibrated", "threshold", "target", "method", "black box"])
+def test_forecasters_inside_models_of_scikit_learn_are_found(name: str) -> None:
+    """Refused by name inside ensembles, searches, calibrations and transformed targets, with a pipeline around."""
+    rows = np.arange(20.0).reshape(10, 2)
+    y, flags = rows[:, 0], np.arange(10) % 2
+    regression = Pipeline([("Prophet", LinearRegression())])
+    classification = Pipeline([("Prophet", LogisticRegression())])
+    model: Any = {
+        "stacking": lambda: StackingRegressor([("a", DummyRegressor())], regression, cv=2).fit(rows, y),
+        "calibrated": lambda: CalibratedClassifierCV(classification, cv=2).fit(rows, flags),
+        "threshold": lambda: FixedThresholdClassifier(classification).fit(rows, flags),
+        "target": lambda: TransformedTargetRegressor(regression, func=np.log1p, inverse_func=np.expm1).fit(rows, y),
+        "method": lambda: BlackBox(regression.fit(rows, y).predict),
+        "black box": lambda: BlackBox(regression.fit(rows, y)),
+    }[name]()
+    with pytest.raises(UnsupportedModelError, match="^Prophet forecasts from the history"):
+        adapter_for(model, "regression")
+    assert not automl_check_model_if_explainable(model)
+    if name not in ("method", "black box"):
+        assert refusal(make_pipeline(StandardScaler(), model)) is not None
 
 
 @pytest.mark.parametrize(
