@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from automl_explain import datasets, exceptions, testing
     from automl_explain.adapters import BlackBox
+    from automl_explain.candidates import candidate, compare_candidates, list_candidates
     from automl_explain.explain import explain_automl
     from automl_explain.explainer_setup import (
         AutoMLExplainerSetup,
@@ -46,7 +47,10 @@ _PUBLIC = {
     "TreeScoringExplainer": "scoring",
     "automl_check_model_if_explainable": "explainer_setup",
     "automl_setup_model_explanations": "explainer_setup",
+    "candidate": "candidates",
+    "compare_candidates": "candidates",
     "explain_automl": "explain",
+    "list_candidates": "candidates",
     "load": "scoring",
     "save": "scoring",
     "warm_up": "treeshap",
@@ -66,9 +70,12 @@ __all__ = [
     "__version__",
     "automl_check_model_if_explainable",
     "automl_setup_model_explanations",
+    "candidate",
+    "compare_candidates",
     "datasets",
     "exceptions",
     "explain_automl",
+    "list_candidates",
     "load",
     "save",
     "testing",

@@ -28,6 +28,7 @@ from automl_explain._validation import (
     warn,
 )
 from automl_explain.adapters import BlackBoxAdapter, adapter_for, refusal
+from automl_explain.adapters._candidates import fitted_candidate
 from automl_explain.adapters._raw_features import RawFeatures
 from automl_explain.adapters._self_check import WholeModel, asked, take, why_parts_differ, why_rows_depend
 from automl_explain.exceptions import (
@@ -173,7 +174,8 @@ def automl_setup_model_explanations(
     Parameters
     ----------
     fitted_model : flaml.AutoML, sklearn Pipeline or estimator, BlackBox, or callable
-        Fitted. A function reads raw rows, see `BlackBox`.
+        Fitted, or a `candidate` of a fitted search; one that must be fitted anew is fitted on ``X`` and
+        ``y``. A function reads raw rows, see `BlackBox`.
     task : {"classification", "regression", "forecasting"}
         What the model does. ``"forecasting"`` needs ``y`` and a model that regresses on the columns of
         a row.
@@ -243,6 +245,7 @@ def automl_setup_model_explanations(
     names = raw_names(features, tables)
     if task == "forecasting" and y is None:
         raise InputError("`task='forecasting'` needs the target history: pass `y`.")
+    fitted_model = fitted_candidate(fitted_model, X, y)
     adapter = adapter_for(fitted_model, task)
     _check_model_task(adapter, task)
     names = names if names is not None else _default_names(adapter, tables[0].shape[1])
