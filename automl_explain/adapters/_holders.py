@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.pipeline import Pipeline
 
 from automl_explain.adapters._black_box import soft_output
-from automl_explain.adapters._sklearn import EstimatorAdapter, PipelineModelAdapter
+from automl_explain.adapters._sklearn import EstimatorAdapter
 from automl_explain.exceptions import UnsupportedModelError
 from automl_explain.feature_map import FeatureMap
+from automl_explain.protocols import PipelineAdapter
 
 
 class HolderAdapter:
@@ -36,10 +36,13 @@ class HolderAdapter:
 
     def __init__(self, model: Any) -> None:
         self.model = model
-        inner = getattr(model, self.inside, None)
+        from automl_explain.adapters import adapter_for
+
         whole = EstimatorAdapter(model)  # refuses what cannot be explained
         self.task, self.classes = whole.task, whole.classes
-        self._inner = PipelineModelAdapter(inner) if isinstance(inner, Pipeline) else whole
+        inner = adapter_for(getattr(model, self.inside))
+        # Where there is nothing to take apart the model stays in one piece.
+        self._inner: PipelineAdapter = whole if isinstance(inner, EstimatorAdapter) else inner
 
     @property
     def featurizer(self) -> Any:
@@ -49,10 +52,11 @@ class HolderAdapter:
     @property
     def estimator(self) -> Any:
         """The holder around the inner estimator, which reads engineered rows."""
+        inner = self._inner.estimator
         if isinstance(self._inner, EstimatorAdapter):
-            return self._inner.estimator
+            return inner
         moved = copy.copy(self.model)
-        setattr(moved, self.inside, self._inner.estimator)
+        setattr(moved, self.inside, inner)
         # It reads other columns than the holder was fitted on.
         for fitted in ("feature_names_in_", "n_features_in_"):
             vars(moved).pop(fitted, None)

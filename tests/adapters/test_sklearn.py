@@ -17,7 +17,6 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
-from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -259,15 +258,6 @@ def test_a_transformed_target_is_explained_in_the_unit_of_the_target(
 def test_regressors_have_no_classes(table: pd.DataFrame, score: np.ndarray, check: Any) -> None:
     model = fit(make_pipeline(FEATURIZATIONS["one-hot"](), RandomForestRegressor(10, random_state=0)), table, score)
     check(set_up(model, table, score, "regression"), model)
-
-
-def test_a_search_over_pipelines_is_explained_on_the_raw_columns(numbers: pd.DataFrame, check: Any) -> None:
-    """The search predicts from raw rows, so raw and engineered features are the same."""
-    y = numbers["a"] > 0
-    model = GridSearchCV(make_pipeline(StandardScaler(), LogisticRegression()), {"logisticregression__C": [1.0]}, cv=2)
-    setup = set_up(model.fit(numbers, y), numbers, y)
-    check(setup, model)
-    assert setup.engineered_feature_names == setup.raw_feature_names == list("abcd")
 
 
 @pytest.fixture(scope="module")
