@@ -49,13 +49,43 @@ def take_columns(table: Any, positions: Sequence[int], *, scalar: bool = False) 
     return table[:, at[0]] if scalar else table[:, at]
 
 
+def take_rows(table: Any, positions: np.ndarray) -> Any:
+    """Rows by position."""
+    if sp.issparse(table):
+        table = table.tocsr()
+    return table.iloc[positions] if hasattr(table, "iloc") else table[positions]
+
+
 def sample_rows(table: Any, n: int = N_SAMPLE) -> Any:
     """Copy of at most ``n`` rows spread evenly over the table; ``copy=False`` transformers write into it."""
     total = n_rows(table)
+    return take_rows(table, np.arange(total) if total <= n else np.linspace(0, total - 1, n).astype(int))
+
+
+def with_shuffled(table: Any, positions: Sequence[int] | np.ndarray, order: np.ndarray) -> Any:
+    """Copy of a table whose columns at ``positions`` have the rows of ``order``; types stay as they are."""
+    at = np.asarray(positions, dtype=np.int64)
     if sp.issparse(table):
-        table = table.tocsr()
-    at = np.arange(total) if total <= n else np.linspace(0, total - 1, n).astype(int)
-    return table.iloc[at] if hasattr(table, "iloc") else table[at]
+        moved = np.isin(np.arange(n_columns(table)), at).astype(np.float64)
+        return table.tocsr() @ sp.diags(1.0 - moved) + table.tocsr()[order] @ sp.diags(moved)
+    if hasattr(table, "iloc"):
+        return with_columns(table, at, [table.iloc[order, j].array for j in at])
+    if hasattr(table, "get_columns"):  # polars
+        return with_columns(table, at, [table.get_columns()[j].gather(order) for j in at])
+    return with_columns(table, at, [table[order, j] for j in at])
+
+
+def with_columns(table: Any, positions: Sequence[int] | np.ndarray, values: Sequence[Any]) -> Any:
+    """Copy of a DataFrame, ndarray or polars table with other columns at ``positions``."""
+    if hasattr(table, "get_columns"):
+        return table.with_columns([v.alias(table.columns[j]) for j, v in zip(positions, values, strict=True)])
+    result = table.copy()
+    for j, column in zip(positions, values, strict=True):
+        if hasattr(result, "isetitem"):
+            result.isetitem(int(j), column)
+        else:
+            result[:, j] = column
+    return result
 
 
 def as_blocks(value: Any) -> Any:

@@ -30,7 +30,7 @@ from sklearn.svm import SVC
 
 from automl_explain import automl_setup_model_explanations
 from automl_explain.adapters import adapter_for
-from automl_explain.exceptions import SelfCheckError, UnknownTransformerError
+from automl_explain.exceptions import SelfCheckError
 from automl_explain.explainer_setup import AutoMLExplainerSetup
 
 WORDS = np.array(["good", "bad", "slow", "fast", "cheap", "clean"])
@@ -305,8 +305,8 @@ class Mixer(TransformerMixin, BaseEstimator):
 
 
 @pytest.mark.parametrize("place", ["alone", "in a ColumnTransformer", "as a function"])
-def test_an_unknown_transformer_of_several_columns_is_refused_by_name(numbers: pd.DataFrame, place: str) -> None:
-    """Never a wrong map: the message names the class, the step and the columns, and the mend."""
+def test_an_unknown_transformer_of_several_columns_is_probed(numbers: pd.DataFrame, place: str) -> None:
+    """What moves when one column is changed depends on it."""
     mixer: Any = {
         "alone": Mixer(),
         "in a ColumnTransformer": ColumnTransformer([("mix", Mixer(), ["a", "b"]), ("z", StandardScaler(), ["c"])]),
@@ -314,9 +314,15 @@ def test_an_unknown_transformer_of_several_columns_is_refused_by_name(numbers: p
     }[place]
     y = numbers["a"] > 0
     model = make_pipeline(mixer, LogisticRegression()).fit(numbers, y)
-    name = "FunctionTransformer" if place == "as a function" else "Mixer"
-    with pytest.raises(UnknownTransformerError, match=rf"{name} \(step '.*'a', 'b'.*feature map by hand"):
-        set_up(model, numbers, y)
+    setup = set_up(model, numbers, y)
+    wanted = {
+        "alone": [[1, 1], [1, 0], [1, 0]],
+        "in a ColumnTransformer": [[1, 1, 0], [1, 0, 0], [0, 0, 1]],
+        "as a function": np.identity(len(numbers.columns))[::-1],
+    }[place]
+    found = setup.feature_map.support.toarray()
+    np.testing.assert_array_equal(found[: len(wanted)], wanted)
+    assert "probe" in setup.feature_map.how
 
 
 def test_an_unknown_transformer_of_one_column_feeds_all_its_outputs(numbers: pd.DataFrame, check: Any) -> None:

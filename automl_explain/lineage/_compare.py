@@ -1,0 +1,115 @@
+"""Two outputs of a transformer for the same rows: which columns differ, and by how much."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from automl_explain.lineage._tables import is_table
+
+# Of the largest value of a column: sums in another order leave about 1e-16 of it, single precision about 1e-7.
+TOLERANCE, SINGLE_TOLERANCE = 1e-9, 1e-5
+
+Changes = tuple[np.ndarray, np.ndarray]
+
+
+class Output:
+    """An output in a form that can be compared.
+
+    Parameters
+    ----------
+    out : table, 1-D array, Series or list
+        What ``transform`` gave.
+    """
+
+    def __init__(self, out: Any) -> None:
+        self.others: dict[int, np.ndarray] = {}
+        self.tolerance = TOLERANCE
+        if sp.issparse(out):
+            self.values: Any = out.tocsr().astype(np.float64)
+            self.tolerance = SINGLE_TOLERANCE if out.dtype == np.float32 else TOLERANCE
+        else:
+            self.values = self._numbers(_columns(out))
+
+    def _numbers(self, columns: list[Any]) -> np.ndarray:
+        """Numbers as float64; columns of anything else are kept aside."""
+        n_rows = len(columns[0]) if columns else 0
+        values = np.zeros((n_rows, len(columns)), order="F")
+        for j, column in enumerate(columns):
+            kind = getattr(column, "dtype", None)
+            if kind == np.float32:
+                self.tolerance = SINGLE_TOLERANCE
+            if pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_complex_dtype(kind):
+                values[:, j] = pd.Series(column).to_numpy(dtype=np.float64, na_value=np.nan)
+            else:
+                self.others[j] = np.asarray(column, dtype=object)
+        return values
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return int(self.values.shape[0]), int(self.values.shape[1])
+
+    def rows(self, at: Any) -> Output:
+        """Some of the rows."""
+        part = object.__new__(Output)
+        part.values, part.tolerance = self.values[at], self.tolerance
+        part.others = {j: column[at] for j, column in self.others.items()}
+        return part
+
+    def against(self, other: Output) -> Changes:
+        """Whether each column differs, and the mean of its squared differences, both of shape (n_columns,)."""
+        if sp.issparse(self.values) != sp.issparse(other.values):
+            return Output(_dense(self.values)).against(Output(_dense(other.values)))
+        if sp.issparse(self.values):
+            return self._sparse_against(other)
+        before, after = self.values, other.values
+        same = (before == after) | (np.isnan(before) & np.isnan(after))
+        size = np.max(np.abs(before), axis=0, initial=0.0, where=np.isfinite(before))
+        with np.errstate(invalid="ignore", over="ignore"):
+            difference = np.where(same, 0.0, after - before)
+        lost = ~np.isfinite(difference)  # a number against NaN or infinity
+        difference = np.where(lost, np.maximum(size, 1.0), difference)
+        moved = (np.abs(difference) > self.tolerance * size).any(axis=0) & ~same.all(axis=0)
+        effect = (difference**2).mean(axis=0)
+        for j, column in self.others.items():
+            changed = ~_equal(column, other.others.get(j, other.values[:, j]))
+            moved[j], effect[j] = changed.any(), changed.mean()
+        return moved, effect
+
+    def _sparse_against(self, other: Output) -> Changes:
+        difference = abs(other.values - self.values)
+        size = abs(self.values).max(axis=0).toarray().ravel()
+        largest = difference.max(axis=0).toarray().ravel()
+        effect = np.asarray(difference.multiply(difference).mean(axis=0)).ravel()
+        return (largest > self.tolerance * size) & (largest > 0), effect
+
+
+def _columns(out: Any) -> list[Any]:
+    if not is_table(out):
+        column = np.empty(len(out), dtype=object)
+        column[:] = list(out)
+        return [column]
+    if hasattr(out, "iloc"):
+        return [out.iloc[:, j] for j in range(out.shape[1])]
+    array = out.to_numpy() if hasattr(out, "to_numpy") else np.asarray(out)
+    return [array[:, j] for j in range(array.shape[1])]
+
+
+def _dense(values: Any) -> np.ndarray:
+    return np.asarray(values.toarray() if sp.issparse(values) else values)
+
+
+def _equal(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Cell by cell; missing cells equal each other. Cells may hold lists or dicts."""
+    return np.array([_is(a) == _is(b) for a, b in zip(left, right, strict=True)], dtype=bool)
+
+
+def _is(cell: Any) -> Any:
+    missing = pd.isna(cell)
+    if isinstance(missing, (bool, np.bool_)):
+        return None if missing else cell
+    return repr(cell)
