@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from automl_explain.feature_map import FeatureMap
     from automl_explain.scoring import TreeScoringExplainer, load, save
     from automl_explain.surrogates import LGBMExplainableModel
+    from automl_explain.training import fit_and_explain
     from automl_explain.treeshap import warm_up
 
 __version__ = "0.1.0"
@@ -50,6 +51,7 @@ _PUBLIC = {
     "candidate": "candidates",
     "compare_candidates": "candidates",
     "explain_automl": "explain",
+    "fit_and_explain": "training",
     "list_candidates": "candidates",
     "load": "scoring",
     "save": "scoring",
@@ -75,6 +77,7 @@ __all__ = [
     "datasets",
     "exceptions",
     "explain_automl",
+    "fit_and_explain",
     "list_candidates",
     "load",
     "save",

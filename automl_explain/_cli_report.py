@@ -63,10 +63,13 @@ def _classes(y: pd.Series) -> str:
 
 
 def _model_lines(outcome: Outcome) -> list[str]:
-    lines = _labelled("model", f"FLAML chose {outcome.model}; on the test rows: {_score_text(outcome.scores)}")
+    lines = _labelled("model", f"{outcome.model}; on the test rows: {_score_text(outcome.scores)}")
     lines += _labelled("fidelity", _fidelity_text(outcome))
     for warning in outcome.warnings:
         lines += _labelled("note", warning)
+    if outcome.candidates is not None:
+        told = repr(outcome.candidates).splitlines()
+        lines += ["", *told, "loss: smaller is better; --candidate NAME explains another one than the chosen"]
     return lines
 
 
