@@ -32,7 +32,7 @@ class Chain:
             X = step.transform(X)
         return X
 
-    def get_feature_names_out(self) -> Any:
+    def get_feature_names_out(self, input_features: Any = None) -> Any:
         """Names of the last step."""
         return self.steps[-1].get_feature_names_out()
 
