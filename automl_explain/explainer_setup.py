@@ -34,6 +34,7 @@ from automl_explain.adapters._self_check import WholeModel, asked, take, why_par
 from automl_explain.exceptions import (
     AutoMLExplainError,
     BlackBoxWarning,
+    ExplanationWarning,
     InputError,
     SelfCheckError,
     UnsupportedModelError,
@@ -250,6 +251,7 @@ def automl_setup_model_explanations(
     _check_model_task(adapter, task)
     names = names if names is not None else _default_names(adapter, tables[0].shape[1])
     X, y = _with_targets(X, y, "y")
+    _warn_missing_class(adapter.classes)
     if y is not None and adapter.classes is not None:
         check_labels(y, adapter.classes)
     X_test, y_test = _with_targets(X_test, y_test, "y_test")
@@ -375,6 +377,16 @@ def _floating(rows: Any) -> Any:
     if hasattr(rows, "to_pandas") and not isinstance(rows, pd.DataFrame):
         return rows.to_pandas()
     return rows if isinstance(rows, (pd.DataFrame, np.ndarray)) else np.asarray(rows)
+
+
+def _warn_missing_class(classes: Sequence[Any] | None) -> None:
+    missing = [c for c in classes or () if pd.isna(c)]
+    if missing:
+        warn(
+            f"The model learnt rows without a target as a class of their own: {listed(missing)}. Its probability is "
+            "explained with the others; leave such rows out before fitting.",
+            ExplanationWarning,
+        )
 
 
 def _taken_apart(adapter: PipelineAdapter, X: Any, X_test: Any, names: Sequence[str | int]) -> tuple[Any, Any, Any]:

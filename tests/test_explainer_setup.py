@@ -408,7 +408,7 @@ def test_nothing_given_is_changed(model: Pipeline, X: pd.DataFrame, y: np.ndarra
 
 
 def test_classes_come_from_the_estimator_not_from_the_labels(X: pd.DataFrame) -> None:
-    """Row 20: a class that the labels at hand lack is there, in the place of its probability."""
+    """Row 20, edge case 61: a class that the labels at hand lack is there, in the place of its probability."""
     three = np.array([30, 10, 20])[np.digitize(X["a"], [-0.5, 0.5])]
     fitted = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, three)
     few = X[three != 20]
@@ -474,7 +474,7 @@ class FirstColumn(RegressorMixin, BaseEstimator):
 
 
 def test_wide_sparse_rows_with_a_missing_target_are_never_dense() -> None:
-    """Rows 16 and 19: 20,000 x 2,000 take 320 MB dense; with 2.4 MB of entries a setup needs a few copies."""
+    """Rows 16 and 19, edge case 63: 20,000 x 2,000 take 320 MB dense; of 2.4 MB of entries a few copies."""
     rows = sp.random(20_000, 2_000, density=0.005, random_state=0, format="csr")
     y = np.zeros(20_000)
     y[7] = np.nan

@@ -67,6 +67,8 @@ class BlackBoxAdapter:
         What it does.
     classes : sequence, optional
         Labels in the order of the probabilities.
+    decides : bool, default False
+        Whether the soft output of a classifier is decision values, for want of probabilities.
 
     Raises
     ------
@@ -74,13 +76,14 @@ class BlackBoxAdapter:
         If the task is another one.
     """
 
-    def __init__(self, model: Any, *, task: str, classes: Sequence[Any] | None = None) -> None:
+    def __init__(self, model: Any, *, task: str, classes: Sequence[Any] | None = None, decides: bool = False) -> None:
         if task not in _TASKS:
             raise InputError(
                 f"`task` is {task!r}; a black box does 'classification' or 'regression'. Pass one of them, as in "
                 "BlackBox(model, task='regression')."
             )
         self.model, self.task = model, task
+        self.decides = decides and task == "classification"
         self.classes = None if classes is None or task == "regression" else plain_labels(classes)
         self.featurizer: RawFeatures | None = None
         self._seen = False
@@ -101,15 +104,6 @@ class BlackBoxAdapter:
             second = output.astype(np.float64)
             return np.column_stack([1.0 - second, second])
         return as_numbers(output)
-
-    @property
-    def decides(self) -> bool:
-        """Whether the soft output of a classifier is decision values, for want of probabilities."""
-        return (
-            self.task == "classification"
-            and hasattr(self.model, "predict")
-            and not hasattr(self.model, "predict_proba")
-        )
 
     @property
     def estimator(self) -> Any:

@@ -22,11 +22,6 @@ class PyFuncAdapter(BlackBoxAdapter):
         What it does.
     """
 
-    @property
-    def decides(self) -> bool:
-        """False: what it gives for classification are probabilities."""
-        return False
-
     def soft_output(self, X: Any) -> Any:
         """What its ``predict`` answers."""
         return self.model.predict(X)

@@ -28,13 +28,9 @@ class WholeModel(BlackBoxAdapter):
     """
 
     def __init__(self, parts: PipelineAdapter, model: Any) -> None:
-        super().__init__(model, task=parts.task, classes=parts.classes)
+        decides = not hasattr(parts.estimator, "predict_proba")
+        super().__init__(model, task=parts.task, classes=parts.classes, decides=decides)
         self._parts = parts
-
-    @property
-    def decides(self) -> bool:
-        """Whether the parts give decision values."""
-        return self.task == "classification" and not hasattr(self._parts.estimator, "predict_proba")
 
     def soft_output(self, X: Any) -> Any:
         """The library's own."""

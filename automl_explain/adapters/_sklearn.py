@@ -44,7 +44,7 @@ class EstimatorAdapter(BlackBoxAdapter):
 
     def __init__(self, model: Any) -> None:
         _refuse(model)
-        super().__init__(model, task=_task(model), classes=_own_classes(model))
+        super().__init__(model, task=_task(model), classes=_own_classes(model), decides=_decides(model))
 
     @property
     def estimator(self) -> Any:
@@ -67,7 +67,8 @@ def black_box_adapter(box: BlackBox, task: str | None = None) -> BlackBoxAdapter
         )
     if hasattr(model, "predict"):
         _refuse(model)
-        return BlackBoxAdapter(model, task=box.task or _task(model), classes=box.classes or _own_classes(model))
+        classes = _own_classes(model) if box.classes is None else box.classes
+        return BlackBoxAdapter(model, task=box.task or _task(model), classes=classes, decides=_decides(model))
     known = box.task or ("regression" if task == "forecasting" else task)
     if known is None:
         raise UnsupportedModelError(
@@ -210,6 +211,10 @@ def _task(model: Any) -> str:
     except Exception:  # objects without scikit-learn tags
         classifies = hasattr(model, "classes_")
     return "classification" if classifies else "regression"
+
+
+def _decides(model: Any) -> bool:
+    return hasattr(model, "decision_function") and not hasattr(model, "predict_proba")
 
 
 def _own_classes(model: Any) -> Any:
