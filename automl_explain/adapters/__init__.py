@@ -15,6 +15,7 @@ from automl_explain._registry import find
 from automl_explain.adapters._black_box import BlackBox, BlackBoxAdapter
 from automl_explain.adapters._outputs import as_array, as_numbers
 from automl_explain.adapters._refusals import refusal
+from automl_explain.adapters._self_check import WholeModel
 from automl_explain.adapters._sklearn import EstimatorAdapter, black_box_adapter
 from automl_explain.exceptions import UnsupportedModelError
 from automl_explain.protocols import PipelineAdapter
@@ -62,9 +63,9 @@ def adapter_for(model: Any, task: str | None = None) -> PipelineAdapter:
     if reason is not None:
         raise UnsupportedModelError(reason)
     if isinstance(model, BlackBox):
-        return black_box_adapter(model, task)
+        return _closed(model, task)
     adapter = find(model, _ADAPTERS, "adapters")
-    if adapter is None and callable(model) and not hasattr(model, "predict"):
+    if adapter is None and (callable(model) or (task == "classification" and hasattr(model, "predict"))):
         return black_box_adapter(BlackBox(model), task)
     if adapter is None and not hasattr(model, "predict"):
         raise UnsupportedModelError(
@@ -76,3 +77,11 @@ def adapter_for(model: Any, task: str | None = None) -> PipelineAdapter:
     asks = "task" in inspect.signature(make).parameters
     made: PipelineAdapter = make(model, task="regression" if task == "forecasting" else task) if asks else make(model)
     return made
+
+
+def _closed(box: BlackBox, task: str | None) -> PipelineAdapter:
+    """A black box, asked the way its library is asked where that is known."""
+    known = None if isinstance(box.model, type) else find(box.model, _ADAPTERS, "adapters")
+    if known is None or known is EstimatorAdapter:
+        return black_box_adapter(box, task)
+    return WholeModel(adapter_for(box.model, box.task or task), box.model, classes=box.classes)

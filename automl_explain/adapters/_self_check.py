@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -25,11 +25,14 @@ class WholeModel(BlackBoxAdapter):
         Its adapter; knows how the library is asked.
     model : object
         The model itself.
+    classes : sequence, optional
+        Labels in the order of the probabilities; those that its adapter knows where left out.
     """
 
-    def __init__(self, parts: PipelineAdapter, model: Any) -> None:
+    def __init__(self, parts: PipelineAdapter, model: Any, classes: Sequence[Any] | None = None) -> None:
         decides = not hasattr(parts.estimator, "predict_proba")
-        super().__init__(model, task=parts.task, classes=parts.classes, decides=decides)
+        known = parts.classes if classes is None else classes
+        super().__init__(model, task=parts.task, classes=known, decides=decides)
         self._parts = parts
 
     def soft_output(self, X: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import is_regressor
+from sklearn.base import BaseEstimator, is_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier, MultiOutputRegressor, RegressorChain
 from sklearn.pipeline import Pipeline
@@ -65,17 +65,22 @@ def black_box_adapter(box: BlackBox, task: str | None = None) -> BlackBoxAdapter
         raise UnsupportedModelError(
             f"A black box predicts from raw rows; {model!r} has no `predict` and is no function. Pass a fitted model."
         )
-    if hasattr(model, "predict"):
+    wanted = box.task or ("regression" if task == "forecasting" else task)
+    speaks = hasattr(model, "predict")
+    foreign = speaks and not isinstance(model, BaseEstimator)
+    if foreign and wanted == "classification" and _task(model) == "regression":
+        # Its `predict` may give probabilities, as networks do; labels are refused when they come.
+        return BlackBoxAdapter(model.predict, task="classification", classes=box.classes)
+    if speaks:
         _refuse(model)
         classes = _own_classes(model) if box.classes is None else box.classes
         return BlackBoxAdapter(model, task=box.task or _task(model), classes=classes, decides=_decides(model))
-    known = box.task or ("regression" if task == "forecasting" else task)
-    if known is None:
+    if wanted is None:
         raise UnsupportedModelError(
             f"{getattr(model, '__name__', type(model).__name__)} is a function, which does not tell its task. Pass "
             "`task`, or wrap it: BlackBox(function, task='regression')."
         )
-    return BlackBoxAdapter(model, task=known, classes=box.classes)
+    return BlackBoxAdapter(model, task=wanted, classes=box.classes)
 
 
 class PipelineModelAdapter:

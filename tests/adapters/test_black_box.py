@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime
 import pickle
+import warnings
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from flaml import AutoML
 from sklearn.cluster import KMeans
 from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -276,6 +278,39 @@ def test_an_estimator_that_reads_dates_gets_features_of_our_own(X: pd.DataFrame)
     setup = automl_setup_model_explanations(model, "regression", X=X[["signup", "age"]])
     assert setup.engineered_feature_names[1] == "signup (month)"
     np.testing.assert_array_equal(setup.automl_estimator.predict(setup.X_transform), model.predict(X))
+
+
+def test_a_model_of_a_known_library_is_asked_as_that_library_is_asked(X: pd.DataFrame, y: np.ndarray) -> None:
+    """BlackBox(FLAML model): its labels and probabilities, on features of our own."""
+    rows = X[["age", "city", "signup"]]
+    automl = AutoML()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # FLAML on pandas 3
+        automl.fit(rows, y, task="classification", estimator_list=["lgbm"], max_iter=2, n_jobs=1, verbose=0)
+        setup = automl_setup_model_explanations(BlackBox(automl), "classification", X=rows, y=y)
+        own = automl.predict_proba(rows), automl.predict(rows)
+        shown = [
+            ask(setup.X_transform) for ask in (setup.automl_estimator.predict_proba, setup.automl_estimator.predict)
+        ]
+    assert "signup (month)" in setup.engineered_feature_names
+    assert setup.classes == ["no", "yes"]
+    for one, other in zip(own, shown, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_network_gives_probabilities_by_predict(X: pd.DataFrame, y: np.ndarray) -> None:
+    """An object with `predict` alone: probabilities are taken, labels are refused, never taken for a regression."""
+
+    class Network:
+        def __init__(self, answer: Any) -> None:
+            self.predict = answer
+
+    for answer in (lambda rows: chance(rows)[:, None], lambda rows: np.column_stack([1 - chance(rows), chance(rows)])):
+        for model in (Network(answer), BlackBox(Network(answer), task="classification")):
+            setup = automl_setup_model_explanations(model, "classification", X=X, y=y)
+            np.testing.assert_array_equal(setup.automl_estimator.predict_proba(setup.X_transform)[:, 1], chance(X))
+    with pytest.raises(UnsupportedModelError, match="which are labels"):
+        automl_setup_model_explanations(Network(lambda rows: (chance(rows) > 0.5) * 1), "classification", X=X, y=y)
 
 
 # --- refusals --------------------------------------------------------------------------------
