@@ -60,14 +60,18 @@ class Output:
         part.others = {j: column[at] for j, column in self.others.items()}
         return part
 
-    def against(self, other: Output) -> Changes:
-        """Whether each column differs, and the mean of its squared differences, both of shape (n_columns,)."""
+    def against(self, other: Output, *, but_gaps: bool = False) -> Changes:
+        """Whether each column differs, and the mean of its squared differences, both of shape (n_columns,).
+
+        With ``but_gaps``, cells that are missing in ``other`` are not compared: one missing cell of
+        the input makes whole rows of a matrix product missing, also where its factor is 0.
+        """
         if sp.issparse(self.values) != sp.issparse(other.values):
-            return Output(_dense(self.values)).against(Output(_dense(other.values)))
+            return Output(_dense(self.values)).against(Output(_dense(other.values)), but_gaps=but_gaps)
         if sp.issparse(self.values):
             return self._sparse_against(other)
         before, after = self.values, other.values
-        same = (before == after) | (np.isnan(before) & np.isnan(after))
+        same = (before == after) | (np.isnan(after) & (but_gaps | np.isnan(before)))
         size = np.max(np.abs(before), axis=0, initial=0.0, where=np.isfinite(before))
         with np.errstate(invalid="ignore", over="ignore"):
             difference = np.where(same, 0.0, after - before)
@@ -76,7 +80,10 @@ class Output:
         moved = (np.abs(difference) > self.tolerance * size).any(axis=0) & ~same.all(axis=0)
         effect = (difference**2).mean(axis=0)
         for j, column in self.others.items():
-            changed = ~_equal(column, other.others.get(j, other.values[:, j]))
+            cells = other.others.get(j, other.values[:, j])
+            changed = ~_equal(column, cells)
+            if but_gaps:
+                changed &= np.array([_is(cell) is not None for cell in cells], dtype=bool)
             moved[j], effect[j] = changed.any(), changed.mean()
         return moved, effect
 

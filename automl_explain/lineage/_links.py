@@ -212,7 +212,8 @@ def _scaled(matrix: Any) -> sp.csc_matrix:
     """Columns that sum to 1, or to 0 where they were empty."""
     result = sp.csc_matrix(matrix, dtype=np.float64, copy=True)
     counts = np.diff(result.indptr)
-    totals = np.bincount(np.repeat(np.arange(len(counts)), counts), result.data, len(counts))
+    totals = np.zeros(len(counts))
+    np.add.at(totals, np.repeat(np.arange(len(counts)), counts), result.data)
     scale = np.divide(1.0, totals, out=np.zeros_like(totals), where=totals > 0)
     result.data *= np.repeat(scale, counts)
     return result

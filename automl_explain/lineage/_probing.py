@@ -99,30 +99,35 @@ class Step:
         source[order] = np.roll(order, 1)
         return self.change(range(len(self.groups)), lambda g: with_shuffled(self.X, g, source), keep=True)
 
-    def change(self, which: Sequence[int], make: Callable[[np.ndarray], Any], *, keep: bool = False) -> set[int]:
-        """Compare with the output for changed rows, several groups in one call; ``keep`` counts the effect."""
+    def change(
+        self, which: Sequence[int], make: Callable[[np.ndarray], Any], *, keep: bool = False, gaps: bool = False
+    ) -> set[int]:
+        """Compare with the output for changed rows, several groups in one call; gives the groups that failed.
+
+        ``keep`` counts the effect, ``gaps`` says that cells were made missing.
+        """
         widest = max(n_columns(self.X), self.n_out, 1)
         per_call = max(1, MOST_CELLS // (widest * max(n_rows(self.X), 1)))
         failed: set[int] = set()
         for start in range(0, len(which), per_call):
             block = which[start : start + per_call]
             try:
-                self._change_together(block, make, keep)
+                self._change_together(block, make, keep, gaps)
             except Exception:  # whatever a transformer raises of values it never saw
                 for g in block:
                     try:
-                        self._change_together([g], make, keep)
+                        self._change_together([g], make, keep, gaps)
                     except Exception:
                         failed.add(g)
         return failed
 
-    def _change_together(self, block: Sequence[int], make: Callable[[np.ndarray], Any], keep: bool) -> None:
+    def _change_together(self, block: Sequence[int], make: Callable[[np.ndarray], Any], keep: bool, gaps: bool) -> None:
         n = n_rows(self.X)
         after = self.run(stacked([make(self.groups[g]) for g in block]))
         if after.shape[1] != self.n_out:
             raise ValueError(f"{after.shape[1]} columns came out instead of {self.n_out}")
         for k, g in enumerate(block):
-            moved, effect = self.before.against(after.rows(slice(k * n, (k + 1) * n)))
+            moved, effect = self.before.against(after.rows(slice(k * n, (k + 1) * n)), but_gaps=gaps)
             self.moved[g] = self.moved[g] + sp.csr_matrix(moved[None])
             if keep:
                 self.effect[g] = self.effect[g] + sp.csr_matrix(np.where(moved, effect / 2, 0.0)[None])
@@ -218,15 +223,11 @@ def _links(step: Step, moved: sp.csr_matrix, standing: Sequence[int], lost: np.n
 def _try_other_values(step: Step) -> list[int]:
     """Missing cells everywhere, other values where a column stands still; gives groups that were not changed."""
     every = range(len(step.groups))
-    gaps = np.random.default_rng(0).random(n_rows(step.X)) < 0.5
-    step.change([g for g in every if emptied(step.X, step.groups[g], gaps) is not None], _emptier(step, gaps))
-    still = [g for g in every if replaced(step.X, step.groups[g], gaps) is not None]
-    failed = step.change(still, lambda at: replaced(step.X, at, gaps))
-    return sorted(failed)
-
-
-def _emptier(step: Step, gaps: np.ndarray) -> Callable[[np.ndarray], Any]:
-    return lambda at: emptied(step.X, at, gaps)
+    half = np.random.default_rng(0).random(n_rows(step.X)) < 0.5
+    can_be_missing = [g for g in every if emptied(step.X, step.groups[g], half) is not None]
+    step.change(can_be_missing, lambda at: emptied(step.X, at, half), gaps=True)
+    still = [g for g in every if replaced(step.X, step.groups[g], half) is not None]
+    return sorted(step.change(still, lambda at: replaced(step.X, at, half)))
 
 
 def measured(transformer: Any, X: Any, columns: Columns, links: Links) -> Links:

@@ -119,17 +119,24 @@ def trace(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # unseen categories and the like are the business of the user's own call
         place = Place(weights=weights)
-        try:
-            _, columns = walk(transformer, sample_rows(X), Columns.raw(names), place)
-        except NoRuleError as error:
+        columns, doubt = _by_rules(transformer, sample_rows(X), Columns.raw(names), place)
+        if columns is None:
             if not probe:
-                raise UnknownTransformerError(str(error)) from None
+                raise UnknownTransformerError(doubt)
             place = Place(weights=weights, random_state=random_state)
             _, columns = walk(transformer, probing_rows(transformer, X), Columns.raw(names), place)
     found = columns.feature_map(TableSchema.of(table, names), names)
     if found.unknown:
         _warn_unknown(found, place)
     return found
+
+
+def _by_rules(transformer: Any, sample: Any, raw: Columns, place: Place) -> tuple[Columns | None, str]:
+    """The columns if every step has a rule, else None and what is wrong."""
+    try:
+        return walk(transformer, sample, raw, place)[1], ""
+    except NoRuleError as error:
+        return None, str(error)
 
 
 def _warn_unknown(found: FeatureMap, place: Place) -> None:
