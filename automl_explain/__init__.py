@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from automl_explain import datasets, exceptions, testing
+    from automl_explain._lineage_report import lineage_report
     from automl_explain.adapters import BlackBox
     from automl_explain.candidates import candidate, compare_candidates, list_candidates
     from automl_explain.explain import explain_automl
@@ -52,6 +53,7 @@ _PUBLIC = {
     "compare_candidates": "candidates",
     "explain_automl": "explain",
     "fit_and_explain": "training",
+    "lineage_report": "_lineage_report",
     "list_candidates": "candidates",
     "load": "scoring",
     "save": "scoring",
@@ -78,6 +80,7 @@ __all__ = [
     "exceptions",
     "explain_automl",
     "fit_and_explain",
+    "lineage_report",
     "list_candidates",
     "load",
     "save",
