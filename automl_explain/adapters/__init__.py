@@ -31,6 +31,8 @@ _ADAPTERS = (
     ),
     ("supervised.automl", "AutoML", "automl_explain.adapters._mljar:mljar_adapter"),
     ("mlflow.pyfunc", "PyFuncModel", "automl_explain.adapters._mlflow:pyfunc_adapter"),
+    ("autogluon.tabular", "TabularPredictor", "automl_explain.adapters._autogluon:AutoGluonAdapter"),
+    ("tpot.tpot_estimator", "*", "automl_explain.adapters._tpot:tpot_adapter"),
     ("sklearn.pipeline", "Pipeline", "automl_explain.adapters._sklearn:PipelineModelAdapter"),
     ("sklearn.model_selection", "BaseSearchCV", "automl_explain.adapters._holders:SearchAdapter"),
     ("sklearn.model_selection", "BaseThresholdClassifier", "automl_explain.adapters._holders:ThresholdAdapter"),

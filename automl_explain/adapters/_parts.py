@@ -52,6 +52,11 @@ class PartsAdapter:
         raise NotImplementedError
 
     @property
+    def decides(self) -> bool:
+        """Whether the soft output of a classifier is decision values, for want of probabilities."""
+        return False
+
+    @property
     def featurizer(self) -> Any:
         """Makes engineered rows from raw rows."""
         return PartsFeaturizer(self)
@@ -59,7 +64,9 @@ class PartsAdapter:
     @property
     def estimator(self) -> Any:
         """Predicts from engineered rows."""
-        return PartsClassifier(self) if self.task == "classification" else PartsRegressor(self)
+        if self.task == "regression":
+            return PartsRegressor(self)
+        return PartsDecider(self) if self.decides else PartsClassifier(self)
 
     def predict_raw(self, X: Any) -> np.ndarray:
         """The library's own soft output on raw rows."""
@@ -108,8 +115,27 @@ class PartsRegressor:
         return f"{type(self).__name__}({type(self._adapter.model).__name__})"
 
 
+class PartsDecider(PartsRegressor):
+    """The predictor of a library's model, giving original labels and decision values."""
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """Original labels in the order of the outputs."""
+        if self._adapter.classes is None:
+            raise AttributeError("the model does not tell its classes")
+        return label_array(self._adapter.classes)
+
+    def decision_function(self, Z: Any) -> np.ndarray:
+        """Decision values of shape (n_rows,) for two classes, else (n_rows, n_classes)."""
+        return self._adapter.predict_engineered(Z)
+
+    def predict(self, Z: Any) -> np.ndarray:
+        """Original labels of shape (n_rows,)."""
+        return as_array(self._adapter.engineered_labels(Z))
+
+
 class PartsClassifier(PartsRegressor):
-    """The predictor of a library's model, reading engineered rows and giving original labels."""
+    """The predictor of a library's model, giving original labels and probabilities."""
 
     @property
     def classes_(self) -> np.ndarray:
