@@ -28,9 +28,12 @@ class Output:
     def __init__(self, out: Any) -> None:
         self.others: dict[int, np.ndarray] = {}
         self.tolerance = TOLERANCE
+        self._sizes: np.ndarray | None = None
         if sp.issparse(out):
             self.values: Any = out.tocsr().astype(np.float64)
             self.tolerance = SINGLE_TOLERANCE if out.dtype == np.float32 else TOLERANCE
+        elif isinstance(out, np.ndarray) and out.ndim == 2 and out.dtype == np.float64:
+            self.values = out
         else:
             self.values = self._numbers(_columns(out))
 
@@ -56,12 +59,14 @@ class Output:
     def rows(self, at: Any) -> Output:
         """Some of the rows."""
         part = object.__new__(Output)
-        part.values, part.tolerance = self.values[at], self.tolerance
+        part.values, part.tolerance, part._sizes = self.values[at], self.tolerance, None
         part.others = {j: column[at] for j, column in self.others.items()}
         return part
 
     def against(self, other: Output, *, but_gaps: bool = False) -> Changes:
         """Whether each column differs, and the mean of its squared differences, both of shape (n_columns,).
+
+        Differences are measured in the largest number of the column.
 
         With ``but_gaps``, cells that are missing in ``other`` are not compared: one missing cell of
         the input makes whole rows of a matrix product missing, also where its factor is 0.
@@ -71,13 +76,22 @@ class Output:
         if sp.issparse(self.values):
             return self._sparse_against(other)
         before, after = self.values, other.values
-        same = (before == after) | (np.isnan(after) & (but_gaps | np.isnan(before)))
-        size = np.max(np.abs(before), axis=0, initial=0.0, where=np.isfinite(before))
         with np.errstate(invalid="ignore", over="ignore"):
-            difference = np.where(same, 0.0, after - before)
-        lost = ~np.isfinite(difference)  # a number against NaN or infinity
-        difference = np.where(lost, np.maximum(size, 1.0), difference)
-        moved = (np.abs(difference) > self.tolerance * size).any(axis=0) & ~same.all(axis=0)
+            difference = (after - before) / self._unit()
+            effect = np.einsum("ij,ij->j", difference, difference) / max(len(difference), 1)
+        if self.others or other.others or not np.isfinite(effect).all():
+            return self._general_against(other, but_gaps)
+        largest = np.maximum(difference.max(axis=0, initial=0.0), -difference.min(axis=0, initial=0.0))
+        return largest > self._least(), effect
+
+    def _general_against(self, other: Output, but_gaps: bool) -> Changes:
+        """With missing cells, infinities, and columns of anything but numbers."""
+        before, after = self.values, other.values
+        same = (before == after) | (np.isnan(after) & (but_gaps | np.isnan(before)))
+        with np.errstate(invalid="ignore", over="ignore"):
+            difference = np.where(same, 0.0, (after - before) / self._unit())
+        difference[~np.isfinite(difference)] = 1.0  # a number against NaN or infinity
+        moved = np.asarray((np.abs(difference) > self._least()).any(axis=0))
         effect = (difference**2).mean(axis=0)
         for j, column in self.others.items():
             cells = other.others.get(j, other.values[:, j])
@@ -87,12 +101,28 @@ class Output:
             moved[j], effect[j] = changed.any(), changed.mean()
         return moved, effect
 
+    def _size(self) -> np.ndarray:
+        """Largest number of every column; found once for the output that all others are compared with."""
+        if self._sizes is None:
+            if sp.issparse(self.values):
+                self._sizes = abs(self.values).max(axis=0).toarray().ravel()
+            else:
+                numbers = np.isfinite(self.values)
+                self._sizes = np.max(np.abs(self.values), axis=0, initial=0.0, where=numbers)
+        return self._sizes
+
+    def _unit(self) -> np.ndarray:
+        """What differences are measured in, so that their squares neither overflow nor vanish."""
+        return np.where(self._size() > 0, self._size(), 1.0)
+
+    def _least(self) -> np.ndarray:
+        """Smallest difference that counts, in that unit; any in columns of zeros."""
+        return np.where(self._size() > 0, self.tolerance, 0.0)
+
     def _sparse_against(self, other: Output) -> Changes:
-        difference = abs(other.values - self.values)
-        size = abs(self.values).max(axis=0).toarray().ravel()
+        difference = abs(other.values - self.values) @ sp.diags(1.0 / self._unit())
         largest = difference.max(axis=0).toarray().ravel()
-        effect = np.asarray(difference.multiply(difference).mean(axis=0)).ravel()
-        return (largest > self.tolerance * size) & (largest > 0), effect
+        return largest > self._least(), np.asarray(difference.multiply(difference).mean(axis=0)).ravel()
 
 
 def _columns(out: Any) -> list[Any]:

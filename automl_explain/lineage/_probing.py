@@ -67,7 +67,8 @@ class Step:
         self.transformer, self.X, self.n_calls = transformer, X, 0
         self.rng = np.random.default_rng(random_state)
         self.groups, self.spread = _groups(columns)
-        self.before = self.run(X)
+        # A copy: some transformers give the same array again, filled anew.
+        self.before = self.run(X).rows(np.arange(n_rows(X)))
         self.moved: list[Any] = [sp.csr_matrix((1, self.n_out), dtype=bool)] * len(self.groups)
         self.effect: list[Any] = [sp.csr_matrix((1, self.n_out))] * len(self.groups)
 
