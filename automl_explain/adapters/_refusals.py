@@ -29,7 +29,6 @@ _HOLDING = (
     "estimators_",
     "named_estimators_",
     "best_estimator_",
-    "calibrated_classifiers_",
     "estimator_",
     "estimator",
     "regressor_",
