@@ -123,7 +123,7 @@ def run(table: Table, options: RunOptions, phases: Phases) -> Outcome:
     X_train, X_test, y_train, y_test = split(table, test_size=options.test_size, seed=options.seed)
     with phases("model", f"Fitting models with FLAML for {options.time_budget:g} s"):
         automl = _fit(X_train, y_train, table.task, options)
-        model = _chosen(automl, X_train, y_train, options)
+        model = _chosen(automl, X_train, y_train, table.task, options)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", ExplanationWarning)
@@ -224,11 +224,11 @@ def _import_flaml() -> Any:
     return AutoML
 
 
-def _fit(X: Any, y: Any, task: str, options: RunOptions) -> Any:
+def _fit(X: Any, y: Any, task: str, options: RunOptions, **settings: Any) -> Any:
     AutoML = _import_flaml()
     # FLAML's own choice for two classes, the AUC, is blind to how sure a model is; probabilities are explained here.
     metric = "log_loss" if task == "classification" else "auto"
-    settings = {"metric": metric, "time_budget": options.time_budget, "seed": options.seed}
+    settings |= {"metric": metric, "time_budget": options.time_budget, "seed": options.seed}
     with _quiet():
         automl = AutoML()
         try:
@@ -240,12 +240,15 @@ def _fit(X: Any, y: Any, task: str, options: RunOptions) -> Any:
     return automl
 
 
-def _chosen(automl: Any, X: Any, y: Any, options: RunOptions) -> Any:
+def _chosen(automl: Any, X: Any, y: Any, task: str, options: RunOptions) -> Any:
     """The model to explain: FLAML's choice, or the candidate that the user named."""
     if options.candidate is None:
         return automl
     from automl_explain.candidates import candidate
 
+    if options.candidate not in _tried(automl).names:
+        # FLAML did not come to it within the budget; the same time goes to it alone.
+        automl = _fit(X, y, task, options, estimator_list=[options.candidate])
     with _quiet():
         return candidate(automl, options.candidate, X, y)
 
@@ -259,7 +262,10 @@ def _tried(automl: Any) -> Any:
 def _model_name(automl: Any, model: Any) -> str:
     tried = sum(bool(np.isfinite(loss)) for loss in automl.best_loss_per_estimator.values() if loss is not None)
     choice = f"FLAML chose {automl.best_estimator} (best of {tried} kind{'' if tried == 1 else 's'} of learner)"
-    return choice if model is automl else f"{choice}; explained is {model.name}, {model.note}"
+    if model is automl:
+        return choice
+    origin = model.note if model.name in _tried(automl).names else "found by a search of its own"
+    return f"{choice}; explained is {model.name}, {origin}"
 
 
 def _scores(automl: Any, X: Any, y: Any, y_train: Any, task: str) -> dict[str, float]:

@@ -249,6 +249,9 @@ def automl_setup_model_explanations(
     fitted_model = fitted_candidate(fitted_model, X, y)
     adapter = adapter_for(fitted_model, task)
     _check_model_task(adapter, task)
+    if hasattr(adapter, "raw_rows"):  # a forecast reads the known past beside the columns of a row
+        X, y, X_test = adapter.raw_rows(X, y, X_test)
+        names = raw_names(None, [t for t in (X, X_test) if t is not None])
     names = names if names is not None else _default_names(adapter, tables[0].shape[1])
     X, y = _with_targets(X, y, "y")
     _warn_missing_class(adapter.classes)

@@ -23,15 +23,15 @@ from automl_explain.protocols import PipelineAdapter
 __all__ = ["BlackBox", "BlackBoxAdapter", "EstimatorAdapter", "adapter_for", "as_array", "as_numbers", "refusal"]
 
 _ADAPTERS = (
-    ("flaml.automl.automl", "AutoML", "automl_explain.adapters._flaml:FlamlAdapter"),
+    ("flaml.automl.automl", "AutoML", "automl_explain.adapters._flaml:flaml_adapter"),
     (
         "automl_explain.adapters",
         "FlamlCandidate",
         "automl_explain.adapters._flaml_candidates:FlamlCandidateAdapter",
     ),
+    ("autogluon.tabular", "TabularPredictor", "automl_explain.adapters._autogluon:AutoGluonAdapter"),
     ("supervised.automl", "AutoML", "automl_explain.adapters._mljar:mljar_adapter"),
     ("mlflow.pyfunc", "PyFuncModel", "automl_explain.adapters._mlflow:pyfunc_adapter"),
-    ("autogluon.tabular", "TabularPredictor", "automl_explain.adapters._autogluon:AutoGluonAdapter"),
     ("tpot.tpot_estimator", "*", "automl_explain.adapters._tpot:tpot_adapter"),
     ("sklearn.pipeline", "Pipeline", "automl_explain.adapters._sklearn:PipelineModelAdapter"),
     ("sklearn.model_selection", "BaseSearchCV", "automl_explain.adapters._holders:SearchAdapter"),

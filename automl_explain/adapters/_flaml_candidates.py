@@ -19,8 +19,7 @@ from sklearn.utils.metaestimators import available_if
 
 from automl_explain._validation import listed
 from automl_explain.adapters._candidates import ALL_ROWS, PART, Candidate, chosen, training_rows
-from automl_explain.adapters._flaml import FlamlAdapter
-from automl_explain.adapters._refusals import refusal
+from automl_explain.adapters._flaml import FlamlAdapter, flaml_adapter
 from automl_explain.exceptions import AutoMLExplainError, DataError, InputError, UnsupportedModelError
 
 ENSEMBLE = "ensemble"
@@ -176,12 +175,14 @@ class FlamlCandidates:
 
     def _refusal(self, name: str) -> str | None:
         """Why no model of this name can be explained."""
-        learner = self._automl.model if name == ENSEMBLE else self._automl._state.learner_classes.get(name)
-        reason = refusal(learner)
-        if reason is not None:
-            return reason
+        chosen_one = name == self._automl.best_estimator
+        if self._automl._state.task.is_ts_forecast() and not chosen_one:
+            return (
+                f"FLAML keeps only the forecaster that it chose, {self._automl.best_estimator}. To explain {name!r}, "
+                f"fit FLAML with estimator_list=[{name!r}]; classical time-series models are refused then."
+            )
         try:
-            FlamlAdapter(self._automl)
+            flaml_adapter(self._automl)
         except AutoMLExplainError as error:
             return str(error)
         return None

@@ -14,12 +14,15 @@ _TIME_SERIES = {
     "exponentialsmoothing": "ExponentialSmoothing",
     "holtwinters": "HoltWinters",
     "naive": "Naive",
+    "orbit": "Orbit",
     "prophet": "Prophet",
     "prophetmodel": "Prophet",
     "sarimax": "SARIMAX",
     "seasonalaverage": "SeasonalAverage",
     "seasonalnaive": "SeasonalNaive",
+    "tcnestimator": "TCN",
     "tcnforecaster": "TCNForecaster",
+    "temporalfusiontransformerestimator": "TemporalFusionTransformer",
 }
 
 # Where models keep the models inside them; the last is a method's own object.

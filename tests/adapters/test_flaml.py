@@ -492,8 +492,8 @@ def _fake(**task: bool) -> Any:
     )
 
 
-def test_forecasts_are_refused_with_the_name_of_the_learner() -> None:
-    """Row 22: refused, never a made-up number."""
+def test_forecasts_are_refused_where_no_adapter_of_forecasts_has_taken_them() -> None:
+    """Row 22: never a made-up number."""
     with pytest.raises(UnsupportedModelError, match=r"FLAML's xgboost for ts_forecast .* refused rather than made up"):
         FlamlAdapter(_fake(is_ts_forecast=True, is_regression=True))
 
