@@ -15,7 +15,7 @@ import scipy.sparse as sp
 
 from automl_explain.lineage._links import Links, evenly, pick, shared
 from automl_explain.lineage._mixes import MIN_ROWS, mix
-from automl_explain.lineage._tables import as_blocks, n_columns, n_rows
+from automl_explain.lineage._tables import as_blocks, n_columns, n_rows, stands_still
 
 
 def _distances(transformer: Any, X: Any, out: Any) -> Links:
@@ -25,6 +25,8 @@ def _distances(transformer: Any, X: Any, out: Any) -> Links:
     if n_rows(X) < MIN_ROWS:
         return evenly(*centers.shape)
     mean, second, third, fourth = _central_moments(X)
+    still = stands_still(np.sqrt(np.maximum(second, 0.0)), mean)
+    second, third, fourth = (np.where(still, 0.0, moment) for moment in (second, third, fourth))
     far = centers - mean[:, None]
     # Var((x - c)^2) = Var(d^2) - 4 f Cov(d^2, d) + 4 f^2 Var(d), where d = x - mean and f = c - mean.
     spread = (fourth - second**2)[:, None] - 4 * far * third[:, None] + 4 * far**2 * second[:, None]

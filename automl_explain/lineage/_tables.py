@@ -96,18 +96,26 @@ def as_blocks(value: Any) -> Any:
     return array.reshape(-1, 1) if array.ndim == 1 else array
 
 
+def stands_still(deviation: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Whether deviations are no more than the rounding of a mean."""
+    return np.asarray(deviation <= 1e-12 * np.abs(mean))
+
+
 def scales(table: Any) -> np.ndarray:
     """Standard deviations of the columns, shape (n_columns,); NaN cells are left out."""
     if sp.issparse(table):
         mean = np.asarray(table.mean(axis=0)).ravel()
         square = np.asarray(table.multiply(table).mean(axis=0)).ravel()
-        return np.asarray(np.sqrt(np.maximum(square - mean**2, 0.0)))
+        # The difference of two squares is less exact than the square of a difference.
+        spread = np.sqrt(np.maximum(square - mean**2, 0.0))
+        return np.where(stands_still(spread**2, mean**2), 0.0, spread)
     array = np.asarray(as_blocks(table), dtype=np.float64)
     seen = np.isfinite(array)
     counts = np.maximum(seen.sum(axis=0), 1)
     mean = np.where(seen, array, 0.0).sum(axis=0) / counts
     square = (np.where(seen, array - mean, 0.0) ** 2).sum(axis=0) / counts
-    return np.asarray(np.sqrt(square))
+    spread = np.sqrt(square)
+    return np.where(stands_still(spread, mean), 0.0, spread)
 
 
 def positions_of(
