@@ -6,10 +6,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.compose import make_column_transformer
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import LabelBinarizer, MinMaxScaler, OneHotEncoder, PolynomialFeatures, StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    LabelBinarizer,
+    MinMaxScaler,
+    OneHotEncoder,
+    PolynomialFeatures,
+    StandardScaler,
+)
 from truth import dependence, frame
 
 from automl_explain.lineage import TransformationsFeaturizer, trace
@@ -51,6 +59,30 @@ def test_the_rest_is_dropped_passed_or_transformed(default: Any) -> None:
     mapper = sklearn_pandas.DataFrameMapper([(["c"], StandardScaler())], default=default).fit(NUMBERS)
     fm = TransformationsFeaturizer(mapper).feature_map(NUMBERS)
     np.testing.assert_array_equal(fm.support.toarray(), dependence(mapper.transform, NUMBERS))
+
+
+def test_the_same_featurization_as_a_mapper_a_column_transformer_and_pairs_has_the_same_map() -> None:
+    table = X[["a", "b", "city"]]
+    mapper = sklearn_pandas.DataFrameMapper(
+        [
+            (["a", "b"], [SimpleImputer(add_indicator=True), StandardScaler()]),
+            (["city"], OneHotEncoder(sparse_output=False)),
+        ]
+    ).fit(table)
+    numbers = make_pipeline(SimpleImputer(add_indicator=True), StandardScaler())
+    ct = make_column_transformer((numbers, ["a", "b"]), (OneHotEncoder(sparse_output=False), ["city"])).fit(table)
+    pairs = [(["a", "b"], numbers.fit(table[["a", "b"]])), (["city"], OneHotEncoder().fit(table[["city"]]))]
+    maps = [TransformationsFeaturizer(form).feature_map(table) for form in (mapper, ct, pairs)]
+    values = np.random.default_rng(0).normal(size=(4, maps[0].n_engineered))
+    for fm in maps[1:]:
+        np.testing.assert_array_equal(np.asarray(fm), np.asarray(maps[0]))
+        np.testing.assert_array_equal(fm.fold(values)[0], maps[0].fold(values)[0])
+
+
+def test_a_function_in_a_mapper_is_probed() -> None:
+    mapper = sklearn_pandas.DataFrameMapper([(["c", "a", "k"], FunctionTransformer(lambda T: T[:, :2] * T[:, [2]]))])
+    fm = trace(mapper.fit(NUMBERS), NUMBERS)
+    np.testing.assert_array_equal(fm.support.toarray(), [[0, 1], [1, 0], [1, 1]])
 
 
 def test_a_mapper_may_be_the_first_step_of_a_pipeline() -> None:
