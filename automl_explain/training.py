@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from automl_explain._validation import (
     check_raw_method,
@@ -183,6 +184,8 @@ def _check_forecast(automl: Any, task: str, fit_options: Mapping[str, Any]) -> N
 
 def _with_targets(X: Any, y: Any, task: str) -> tuple[Any, Any]:
     """Rows that have a target, in plain types; a series keeps its gaps, since its rows go by time."""
+    if isinstance(y, pd.Series) and pd.api.types.is_extension_array_dtype(y.dtype):
+        y = y.astype(object)  # as numbers, nullable integers with gaps would be floats
     values = labels(y, "y", X.shape[0])
     present = present_targets(values, "y")
     text = next((v for v in values[present].tolist() if isinstance(v, str)), None)

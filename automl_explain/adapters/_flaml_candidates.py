@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator
 from sklearn.utils import shuffle
 from sklearn.utils.metaestimators import available_if
 
@@ -27,7 +28,7 @@ ENSEMBLE = "ensemble"
 _SHUFFLE_SEED, _RARE = 1, 20
 
 
-class FlamlCandidate:
+class FlamlCandidate(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """One learner that FLAML tried; predicts from raw rows and gives original labels, as FLAML does.
 
     Parameters
@@ -55,7 +56,7 @@ class FlamlCandidate:
                 "This version of FLAML keeps its model in another place than those known here (2.3 to 2.7), so no "
                 "other learner can stand in for it. Explain the AutoML object itself."
             )
-        self.automl, self.name, self.note = view, name, note
+        self.automl, self.name, self.learner, self.note = view, name, learner, note
 
     @property
     def _classifies(self) -> bool:
@@ -68,6 +69,12 @@ class FlamlCandidate:
             raise AttributeError("a regression has no classes")
         return np.asarray(self.automl.classes_)
 
+    def fit(self, X: Any, y: Any) -> FlamlCandidate:
+        """Refused: it is fitted. It is here since scikit-learn takes nothing without it for a last step."""
+        raise UnsupportedModelError(
+            f"FlamlCandidate({self.name!r}) is fitted. For other rows call candidate(automl, {self.name!r}, X, y)."
+        )
+
     def predict(self, X: Any) -> np.ndarray:
         """Original labels or target values of shape (n_rows,), from raw rows."""
         return np.asarray(self.automl.predict(X)).reshape(-1)
@@ -79,6 +86,9 @@ class FlamlCandidate:
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
+
+    def __sklearn_clone__(self) -> FlamlCandidate:
+        return self
 
     def __repr__(self) -> str:
         return f"FlamlCandidate({self.name!r}): {self.note}"
@@ -128,14 +138,15 @@ class FlamlCandidates:
             Candidate(
                 name,
                 _plain_configuration(run._search_states[name].best_config),
-                float(loss),
+                float(loss) if math.isfinite(loss) else math.nan,
                 _seconds(run._search_states[name]),
                 best=self._members is None and name == run.best_estimator,
                 fitted_on=self._fitted_on(name),
                 refusal=self._refusal(name),
             )
             for name, loss in run.best_loss_per_estimator.items()
-            if loss is not None and math.isfinite(loss)
+            # A single trial (max_iter=1) is fitted without a loss.
+            if loss is not None and (math.isfinite(loss) or name == run.best_estimator)
         ]
         if self._members is not None:
             reason = self._refusal(ENSEMBLE)

@@ -246,8 +246,8 @@ class FlamlForecastAdapter:
         apart = difference(self._own(len(self._times))[: len(ours)], ours)
         if apart is not None:
             raise SelfCheckError(
-                f"FLAML's own forecasts of `X_test` are not those of its learners on the lags: {apart}. This version of "
-                "FLAML forecasts in another way than those known here (2.3 to 2.7); its forecasts cannot be explained."
+                f"FLAML's own forecasts of `X_test` are not those of its learners on the lags: {apart}. This version "
+                "of FLAML forecasts in another way than those known here (2.3 to 2.7); its forecasts cannot be explained."
             )
 
     def _origins(self, X: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
