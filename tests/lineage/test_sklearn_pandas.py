@@ -9,6 +9,7 @@ import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -20,6 +21,8 @@ from sklearn.preprocessing import (
 )
 from truth import dependence, frame
 
+from automl_explain import automl_setup_model_explanations
+from automl_explain.exceptions import InputError
 from automl_explain.lineage import TransformationsFeaturizer, trace
 
 sklearn_pandas = pytest.importorskip("sklearn_pandas", exc_type=ImportError)
@@ -90,3 +93,17 @@ def test_a_mapper_may_be_the_first_step_of_a_pipeline() -> None:
     pipeline = make_pipeline(mapper, StandardScaler()).fit(NUMBERS)
     fm = trace(pipeline, NUMBERS)
     np.testing.assert_array_equal(np.asarray(fm), [[0, 1, 0], [1, 0, 0], [0, 0, 1]])
+
+
+def test_the_width_of_a_mapper_that_passes_the_rest_follows_no_new_column() -> None:
+    """Edge case 49: with ``default=None`` its width follows the table; the setup takes the columns of the training."""
+    model = make_pipeline(sklearn_pandas.DataFrameMapper([(["c"], StandardScaler())], default=None), LinearRegression())
+    model.fit(NUMBERS, NUMBERS["a"])
+    later = NUMBERS[:50]
+    with pytest.raises(InputError, match="surplus: 'new'"):
+        automl_setup_model_explanations(model, "regression", X=NUMBERS, X_test=later.assign(new=1.0), y=NUMBERS["a"])
+    setup = automl_setup_model_explanations(
+        model, "regression", X=NUMBERS, X_test=later[["k", "c", "a"]], y=NUMBERS["a"]
+    )
+    assert setup.engineered_feature_names == ["c", "a", "k"]
+    np.testing.assert_array_equal(setup.X_test_transform[:, 1:], later[["a", "k"]])
