@@ -94,16 +94,9 @@ class FlamlCandidate(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
         return f"FlamlCandidate({self.name!r}): {self.note}"
 
 
-class FlamlCandidateAdapter(FlamlAdapter):
-    """A candidate taken apart like the run it comes from.
-
-    Parameters
-    ----------
-    candidate : FlamlCandidate
-    """
-
-    def __init__(self, candidate: FlamlCandidate) -> None:
-        super().__init__(candidate.automl)
+def flaml_candidate_adapter(candidate: FlamlCandidate) -> Any:
+    """Adapter of a candidate, which is taken apart like the run it comes from."""
+    return flaml_adapter(candidate.automl)
 
 
 class FlamlCandidates:

@@ -247,7 +247,7 @@ class FlamlForecastAdapter:
         if apart is not None:
             raise SelfCheckError(
                 f"FLAML's own forecasts of `X_test` are not those of its learners on the lags: {apart}. This version "
-                "of FLAML forecasts in another way than those known here (2.3 to 2.7); its forecasts cannot be explained."
+                "of FLAML forecasts in another way than those known here (2.3 to 2.7); they cannot be explained."
             )
 
     def _origins(self, X: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
