@@ -35,7 +35,8 @@ class FeatureMap:
         Weights >= 0. Every column sums to 1, or to 0 where the engineered feature has no raw
         parent.
     support : csr_matrix of shape (n_raw, n_engineered), bool
-        Superset of the true dependence: False only where the raw column cannot matter.
+        Superset of the true dependence: False only where the raw column cannot matter (where
+        ``how`` is ``"probe"``: where it was not seen to matter).
     raw_names : tuple of length n_raw
         Names of the raw columns, in the order of the rows of ``matrix``.
     engineered_names : tuple of length n_engineered

@@ -17,7 +17,6 @@ Communications 117, 35-43. doi:10.1016/S0010-4655(98)00154-4
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -80,7 +79,7 @@ class Step:
     def run(self, X: Any) -> Output:
         """Its output; the rows are copied, since some transformers write into them."""
         self.n_calls += 1
-        out = Output(self.transformer.transform(copy.copy(X) if isinstance(X, list) else _copied(X)))
+        out = Output(self.transformer.transform(X.copy() if hasattr(X, "copy") else X))
         if out.shape[0] != n_rows(X):
             raise ValueError(f"{out.shape[0]} rows came out of {n_rows(X)}")
         return out
@@ -132,10 +131,6 @@ class Step:
             self.moved[g] = self.moved[g] + sp.csr_matrix(moved[None])
             if keep:
                 self.effect[g] = self.effect[g] + sp.csr_matrix(np.where(moved, effect / 2, 0.0)[None])
-
-
-def _copied(X: Any) -> Any:
-    return X.copy() if hasattr(X, "copy") else X
 
 
 def _groups(columns: Columns) -> tuple[list[np.ndarray], sp.csr_matrix]:
