@@ -16,7 +16,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from automl_explain import datasets, exceptions
+    from automl_explain import datasets, exceptions, testing
+    from automl_explain._lineage_report import lineage_report
+    from automl_explain.adapters import BlackBox
+    from automl_explain.candidates import candidate, compare_candidates, list_candidates
     from automl_explain.explain import explain_automl
     from automl_explain.explainer_setup import (
         AutoMLExplainerSetup,
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from automl_explain.feature_map import FeatureMap
     from automl_explain.scoring import TreeScoringExplainer, load, save
     from automl_explain.surrogates import LGBMExplainableModel
+    from automl_explain.training import fit_and_explain
     from automl_explain.treeshap import warm_up
 
 __version__ = "0.1.0"
@@ -35,6 +39,7 @@ __version__ = "0.1.0"
 # Name -> module that holds it. A new public name is one line here and one in the block above.
 _PUBLIC = {
     "AutoMLExplainerSetup": "explainer_setup",
+    "BlackBox": "adapters",
     "Explanation": "explanation",
     "FeatureMap": "feature_map",
     "Fidelity": "explanation",
@@ -44,15 +49,21 @@ _PUBLIC = {
     "TreeScoringExplainer": "scoring",
     "automl_check_model_if_explainable": "explainer_setup",
     "automl_setup_model_explanations": "explainer_setup",
+    "candidate": "candidates",
+    "compare_candidates": "candidates",
     "explain_automl": "explain",
+    "fit_and_explain": "training",
+    "lineage_report": "_lineage_report",
+    "list_candidates": "candidates",
     "load": "scoring",
     "save": "scoring",
     "warm_up": "treeshap",
 }
-_SUBMODULES = frozenset({"datasets", "exceptions"})
+_SUBMODULES = frozenset({"datasets", "exceptions", "testing"})
 
 __all__ = [
     "AutoMLExplainerSetup",
+    "BlackBox",
     "Explanation",
     "FeatureMap",
     "Fidelity",
@@ -63,11 +74,17 @@ __all__ = [
     "__version__",
     "automl_check_model_if_explainable",
     "automl_setup_model_explanations",
+    "candidate",
+    "compare_candidates",
     "datasets",
     "exceptions",
     "explain_automl",
+    "fit_and_explain",
+    "lineage_report",
+    "list_candidates",
     "load",
     "save",
+    "testing",
     "warm_up",
 ]
 

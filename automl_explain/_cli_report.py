@@ -63,10 +63,13 @@ def _classes(y: pd.Series) -> str:
 
 
 def _model_lines(outcome: Outcome) -> list[str]:
-    lines = _labelled("model", f"FLAML chose {outcome.model}; on the test rows: {_score_text(outcome.scores)}")
+    lines = _labelled("model", f"{outcome.model}; on the test rows: {_score_text(outcome.scores)}")
     lines += _labelled("fidelity", _fidelity_text(outcome))
     for warning in outcome.warnings:
         lines += _labelled("note", warning)
+    if outcome.candidates is not None:
+        told = repr(outcome.candidates).splitlines()
+        lines += ["", *told, "loss: smaller is better; --candidate NAME explains another one than the chosen"]
     return lines
 
 
@@ -167,7 +170,8 @@ def _predicted_thing(outcome: Outcome) -> str:
 
 
 def _unit(outcome: Outcome) -> str:
-    return "log-odds" if outcome.table.task == "classification" else f"units of {outcome.table.y.name}"
+    unit = str(outcome.raw.output_unit)
+    return f"units of {outcome.table.y.name}" if unit == "target" else unit
 
 
 def _shown_output(outcome: Outcome) -> int:
@@ -183,6 +187,8 @@ def _prediction(outcome: Outcome, row: int) -> str:
     target, classes = outcome.table.y.name, outcome.setup.classes
     if classes is None:
         return f"{target} predicted as {_amount(outcome.raw.eval_y_predicted[row])}"
+    if outcome.raw.eval_y_predicted_proba is None:
+        return f"{target} predicted as {outcome.raw.eval_y_predicted[row]}"
     k = 1 if len(classes) == 2 else _shown_output(outcome)
     probability = float(np.asarray(outcome.raw.eval_y_predicted_proba)[row, k])
     return f"{target} = {classes[k]} predicted with probability {probability:.1%}"
@@ -191,8 +197,8 @@ def _prediction(outcome: Outcome, row: int) -> str:
 def _sum_name(outcome: Outcome, total: float) -> str:
     if outcome.setup.classes is None:
         return f"sum = surrogate's {outcome.table.y.name}"
-    if len(outcome.setup.classes) > 2:
-        return "sum = surrogate's log-odds"
+    if len(outcome.setup.classes) > 2 or outcome.raw.output_unit != "log-odds":
+        return f"sum = surrogate's {outcome.raw.output_unit}"
     return f"sum = surrogate's log-odds, a probability of {1 / (1 + np.exp(-total)):.1%}"
 
 

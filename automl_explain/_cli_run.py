@@ -35,6 +35,8 @@ class RunOptions:
     overwrite: bool = False
     save_model: bool = False
     raw_method: str = "folded"
+    candidate: str | None = None
+    list_candidates: bool = False
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -54,7 +56,7 @@ class Outcome:
     n_train : int
         Rows to learn from.
     model : str
-        What FLAML chose.
+        What is explained, and what FLAML chose.
     scores : dict of str to float
         The model on the test rows.
     seconds : dict of str to float
@@ -63,6 +65,8 @@ class Outcome:
         What this package warned of.
     files : tuple of (Path, str)
         What was written, and what it is.
+    candidates : Candidates or None
+        What FLAML tried, where it was asked for.
     """
 
     table: Table
@@ -77,6 +81,7 @@ class Outcome:
     seconds: dict[str, float]
     warnings: tuple[str, ...]
     files: tuple[tuple[Path, str], ...]
+    candidates: Any = None
 
 
 class Phases:
@@ -118,13 +123,14 @@ def run(table: Table, options: RunOptions, phases: Phases) -> Outcome:
     X_train, X_test, y_train, y_test = split(table, test_size=options.test_size, seed=options.seed)
     with phases("model", f"Fitting models with FLAML for {options.time_budget:g} s"):
         automl = _fit(X_train, y_train, table.task, options)
+        model = _chosen(automl, X_train, y_train, table.task, options)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", ExplanationWarning)
         with phases("setup", "Taking the model apart"):
-            scores = _scores(automl, X_test, y_test, y_train, table.task)
+            scores = _scores(model, X_test, y_test, y_train, table.task)
             setup = automl_setup_model_explanations(
-                automl,
+                model,
                 table.task,
                 X=X_train,
                 X_test=X_test,
@@ -148,7 +154,7 @@ def run(table: Table, options: RunOptions, phases: Phases) -> Outcome:
                 raw_method=options.raw_method,
             )
         with phases("files", "Writing files"):
-            files = _write(options, automl, setup, wrapper, engineered, raw)
+            files = _write(options, model, setup, wrapper, engineered, raw)
     said = dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, ExplanationWarning))
     return Outcome(
         table=table,
@@ -158,11 +164,12 @@ def run(table: Table, options: RunOptions, phases: Phases) -> Outcome:
         X_test=X_test,
         y_test=y_test,
         n_train=len(X_train),
-        model=_model_name(automl),
+        model=_model_name(automl, model),
         scores=scores,
         seconds=dict(phases.seconds),
         warnings=tuple(said),
         files=files,
+        candidates=_tried(automl) if options.list_candidates else None,
     )
 
 
@@ -217,11 +224,11 @@ def _import_flaml() -> Any:
     return AutoML
 
 
-def _fit(X: Any, y: Any, task: str, options: RunOptions) -> Any:
+def _fit(X: Any, y: Any, task: str, options: RunOptions, **settings: Any) -> Any:
     AutoML = _import_flaml()
     # FLAML's own choice for two classes, the AUC, is blind to how sure a model is; probabilities are explained here.
     metric = "log_loss" if task == "classification" else "auto"
-    settings = {"metric": metric, "time_budget": options.time_budget, "seed": options.seed}
+    settings |= {"metric": metric, "time_budget": options.time_budget, "seed": options.seed}
     with _quiet():
         automl = AutoML()
         try:
@@ -233,9 +240,32 @@ def _fit(X: Any, y: Any, task: str, options: RunOptions) -> Any:
     return automl
 
 
-def _model_name(automl: Any) -> str:
+def _chosen(automl: Any, X: Any, y: Any, task: str, options: RunOptions) -> Any:
+    """The model to explain: FLAML's choice, or the candidate that the user named."""
+    if options.candidate is None:
+        return automl
+    from automl_explain.candidates import candidate
+
+    if options.candidate not in _tried(automl).names:
+        # FLAML did not come to it within the budget; the same time goes to it alone.
+        automl = _fit(X, y, task, options, estimator_list=[options.candidate])
+    with _quiet():
+        return candidate(automl, options.candidate, X, y)
+
+
+def _tried(automl: Any) -> Any:
+    from automl_explain.candidates import list_candidates
+
+    return list_candidates(automl)
+
+
+def _model_name(automl: Any, model: Any) -> str:
     tried = sum(bool(np.isfinite(loss)) for loss in automl.best_loss_per_estimator.values() if loss is not None)
-    return f"{automl.best_estimator} (best of {tried} kind{'' if tried == 1 else 's'} of learner)"
+    choice = f"FLAML chose {automl.best_estimator} (best of {tried} kind{'' if tried == 1 else 's'} of learner)"
+    if model is automl:
+        return choice
+    origin = model.note if model.name in _tried(automl).names else "found by a search of its own"
+    return f"{choice}; explained is {model.name}, {origin}"
 
 
 def _scores(automl: Any, X: Any, y: Any, y_train: Any, task: str) -> dict[str, float]:

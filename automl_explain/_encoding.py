@@ -16,6 +16,7 @@ from automl_explain._validation import as_table, listed
 from automl_explain.exceptions import DataError, InputError
 
 _PLAIN_KINDS = {"string", "boolean", "integer", "floating", "mixed-integer", "mixed-integer-float", "empty"}
+_MANY_LEVELS = 100  # more of them may be too many to be categories
 # Types of usual cells, by what they are to Python; datetime64 and timedelta64 are numbers to numpy alone.
 _KIND_OF: dict[type, type] = {
     **{kind: kind for kind in (str, bool, int, float)},
@@ -56,7 +57,8 @@ class EngineeredEncoder:
             Engineered names; the column labels, or 0, 1, ..., if left out.
         categorical : sequence of str or int, optional
             Names or positions of columns whose cells are categories. Columns of a pandas
-            ``category`` type are categorical by themselves.
+            ``category`` type are categorical by themselves. Of columns named here in which most cells
+            are there once, only the repeated ones are categories.
 
         Raises
         ------
@@ -298,7 +300,11 @@ def _numbers(column: pd.Series, name: str | int) -> np.ndarray:
 
 
 def _levels(column: pd.Series) -> tuple[Any, ...]:
-    levels = [_plain(c) for c in pd.unique(column.dropna())]
+    counts = column.dropna().value_counts(sort=False)
+    if len(counts) > _MANY_LEVELS and 2 * len(counts) > counts.sum():
+        # Most cells are there once: names and prose, of which new rows have others.
+        counts = counts[counts > 1]
+    levels = [_plain(c) for c in counts.index]
     return tuple(sorted(levels, key=lambda c: (type(c).__name__, c)))
 
 

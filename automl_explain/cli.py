@@ -191,6 +191,15 @@ def _add_common(parser: argparse.ArgumentParser, *, budget: float, out: str) -> 
         help="how contributions of your columns are made: those of the engineered columns added up (folded), or "
         "Shapley values with your columns as the players (grouped) (default: folded)",
     )
+    parser.add_argument(
+        "--candidate",
+        metavar="NAME",
+        help="explain this kind of learner (lgbm, rf, xgboost, ...) instead of the best one; it is fitted anew from "
+        "the best configuration found for it, which takes a search of its own if FLAML did not come to it",
+    )
+    parser.add_argument(
+        "--list-candidates", action="store_true", help="also print every kind of learner that FLAML tried, and its loss"
+    )
     parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="seed of everything random (default: 0)")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
@@ -244,6 +253,8 @@ def _options(arguments: argparse.Namespace) -> RunOptions:
         overwrite=arguments.overwrite,
         save_model=arguments.save_model,
         raw_method=arguments.raw_method,
+        candidate=arguments.candidate,
+        list_candidates=arguments.list_candidates,
     )
 
 

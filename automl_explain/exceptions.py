@@ -13,14 +13,15 @@
     |-- DataError (ValueError)                     the rows themselves cannot be used
     |-- UnsupportedModelError (TypeError)          the model cannot be explained, and why
     |   `-- UnknownTransformerError                a featurization step whose lineage is unknown
-    |-- SelfCheckError (RuntimeError)              the model and its parts predict differently
+    |-- SelfCheckError (RuntimeError)              the model predicts a row differently each time
+    |-- ContractError (AssertionError)             a part does not keep the contract it was checked against
     |-- SurrogateNotFittedError (RuntimeError)     a surrogate is used before ``fit``
     `-- StorageError (RuntimeError)                something saved cannot be written or read
         |-- AlreadyExistsError (FileExistsError)   the target is there and may not be overwritten
         |-- NotFoundError (FileNotFoundError)      nothing is saved under that name
         `-- CorruptFileError (ValueError)          the file is damaged, foreign or from a newer version
 
-Warnings: `ExplanationWarning` (a ``UserWarning``) with `UnmappedFeaturesWarning` and
+Warnings: `ExplanationWarning` (a ``UserWarning``) with `BlackBoxWarning`, `UnmappedFeaturesWarning` and
 `LowFidelityWarning` below it.
 """
 
@@ -29,7 +30,9 @@ from __future__ import annotations
 __all__ = [
     "AlreadyExistsError",
     "AutoMLExplainError",
+    "BlackBoxWarning",
     "ConflictingTransformationsError",
+    "ContractError",
     "CorruptFileError",
     "DataError",
     "ExplanationWarning",
@@ -95,7 +98,11 @@ class UnknownTransformerError(UnsupportedModelError):
 
 
 class SelfCheckError(AutoMLExplainError, RuntimeError):
-    """The model predicts differently on raw rows than its estimator on the transformed rows."""
+    """What the model predicts of a row depends on the rows that come with it, or is random."""
+
+
+class ContractError(AutoMLExplainError, AssertionError):
+    """A part does not keep the contract that `automl_explain.testing` checked it against."""
 
 
 class SurrogateNotFittedError(AutoMLExplainError, RuntimeError):
@@ -120,6 +127,10 @@ class CorruptFileError(StorageError, ValueError):
 
 class ExplanationWarning(UserWarning):
     """Root of the warnings of ``automl_explain``."""
+
+
+class BlackBoxWarning(ExplanationWarning):
+    """The parts of a model do not predict what it predicts; it is explained as a black box."""
 
 
 class UnmappedFeaturesWarning(ExplanationWarning):

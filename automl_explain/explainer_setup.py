@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import html
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import joblib
 import numpy as np
@@ -25,11 +25,16 @@ from automl_explain._validation import (
     raw_names,
     raw_table,
     same_columns,
+    warn,
 )
-from automl_explain.adapters import adapter_for, refusal
+from automl_explain.adapters import BlackBoxAdapter, adapter_for, refusal
+from automl_explain.adapters._candidates import fitted_candidate
+from automl_explain.adapters._raw_features import RawFeatures
+from automl_explain.adapters._self_check import WholeModel, asked, take, why_parts_differ, why_rows_depend
 from automl_explain.exceptions import (
     AutoMLExplainError,
-    DataError,
+    BlackBoxWarning,
+    ExplanationWarning,
     InputError,
     SelfCheckError,
     UnsupportedModelError,
@@ -37,8 +42,6 @@ from automl_explain.exceptions import (
 from automl_explain.feature_map import FeatureMap
 from automl_explain.protocols import PipelineAdapter
 
-_CHECKED_ROWS = 256
-_T = TypeVar("_T")
 _DEFAULT_SURROGATE = "automl_explain.surrogates:LGBMExplainableModel"
 
 
@@ -120,6 +123,7 @@ class AutoMLExplainerSetup:
         lines = [
             ("model", f"{model} ({self.task}), estimator {estimator}"),
             ("features", f"{len(self.raw_feature_names)} raw -> {len(self.engineered_feature_names)} engineered"),
+            ("featurization", self._origin()),
             ("training rows", _shape(self.X_transform)),
             ("rows to explain", _shape(self.X_test_transform)),
         ]
@@ -131,6 +135,13 @@ class AutoMLExplainerSetup:
             names = [self.engineered_feature_names[j] for j in self.feature_map.unmapped]
             lines.append(("unmapped engineered", listed(names)))
         return lines
+
+    def _origin(self) -> str:
+        if self.automl_featurizer is None:
+            return "none seen: the model reads the raw columns"
+        if isinstance(self.automl_featurizer, RawFeatures):
+            return "our own, of the raw columns that the model reads"
+        return "the model's own"
 
     def __repr__(self) -> str:
         width = max(len(k) for k, _ in self._lines())
@@ -163,8 +174,9 @@ def automl_setup_model_explanations(
 
     Parameters
     ----------
-    fitted_model : flaml.AutoML, sklearn Pipeline or estimator
-        Fitted.
+    fitted_model : flaml.AutoML, sklearn Pipeline or estimator, BlackBox, or callable
+        Fitted, or a `candidate` of a fitted search; one that must be fitted anew is fitted on ``X`` and
+        ``y``. A function reads raw rows, see `BlackBox`.
     task : {"classification", "regression", "forecasting"}
         What the model does. ``"forecasting"`` needs ``y`` and a model that regresses on the columns of
         a row.
@@ -198,7 +210,14 @@ def automl_setup_model_explanations(
         If the model cannot be explained; `UnknownTransformerError` names a featurization step whose
         lineage is unknown.
     SelfCheckError
-        If predicting on the transformed rows differs from the model's own predictions.
+        If the model's predictions of a row depend on the rows that come with it, or are random.
+
+    Warns
+    -----
+    BlackBoxWarning
+        If predicting on the transformed rows differs from the model's own predictions. The model is then
+        explained as a black box: its own predictions, on features of our own. For scoring keep
+        ``setup.automl_featurizer``, which makes the same features of new rows.
 
     Examples
     --------
@@ -227,10 +246,15 @@ def automl_setup_model_explanations(
     names = raw_names(features, tables)
     if task == "forecasting" and y is None:
         raise InputError("`task='forecasting'` needs the target history: pass `y`.")
-    adapter = adapter_for(fitted_model)
+    fitted_model = fitted_candidate(fitted_model, X, y)
+    adapter = adapter_for(fitted_model, task)
     _check_model_task(adapter, task)
+    if hasattr(adapter, "raw_rows"):  # a forecast reads the known past beside the columns of a row
+        X, y, X_test = adapter.raw_rows(X, y, X_test)
+        names = raw_names(None, [t for t in (X, X_test) if t is not None])
     names = names if names is not None else _default_names(adapter, tables[0].shape[1])
     X, y = _with_targets(X, y, "y")
+    _warn_missing_class(adapter.classes)
     if y is not None and adapter.classes is not None:
         check_labels(y, adapter.classes)
     X_test, y_test = _with_targets(X_test, y_test, "y_test")
@@ -238,23 +262,17 @@ def automl_setup_model_explanations(
         kept = _sample(
             X_test.shape[0], y_test if adapter.task == "classification" else None, max_eval_rows, random_state
         )
-        X_test, y_test = _take(X_test, kept), None if y_test is None else y_test[kept]
-    first = X if X is not None else X_test
-    feature_map = dataclasses.replace(
-        _asked(lambda: adapter.feature_map(first, names), "trace the columns of", "X" if X is not None else "X_test"),
-        raw_schema=TableSchema.of(first, None if isinstance(first, pd.DataFrame) else names),
-    )
-    Z = None if X is None else _asked(lambda: _floating(adapter.transform(X)), "transform", "X")
-    Z_test = None if X_test is None else _asked(lambda: _floating(adapter.transform(X_test)), "transform", "X_test")
-    for made in (Z, Z_test):
-        if made is not None and made.shape[1] != feature_map.n_engineered:
-            raise UnsupportedModelError(
-                f"The featurization makes {made.shape[1]} columns, but its feature map has "
-                f"{feature_map.n_engineered}; a wrong "
-                "map would explain the wrong columns."
-            )
+        X_test, y_test = take(X_test, kept), None if y_test is None else y_test[kept]
+    feature_map, Z, Z_test = _taken_apart(adapter, X, X_test, names)
     if X is not None:
-        _self_check(adapter, X, Z)
+        apart = None if isinstance(adapter, BlackBoxAdapter) else why_parts_differ(adapter, X, Z)
+        if apart is not None:
+            adapter = WholeModel(adapter, fitted_model)
+            feature_map, Z, Z_test = _taken_apart(adapter, X, X_test, names)
+        if isinstance(adapter, BlackBoxAdapter):
+            _check_black_box(adapter, X, Z)
+        if apart is not None:
+            _warn_black_box(apart)
     return AutoMLExplainerSetup(
         automl_pipeline=fitted_model,
         automl_estimator=adapter.estimator,
@@ -279,8 +297,8 @@ def automl_check_model_if_explainable(run: Any, need_refresh_run: bool = True) -
     Parameters
     ----------
     run : object
-        A fitted model, or a run with properties (``model_exp_support`` is ``"True"`` where the model of
-        the run can be explained).
+        A fitted model, a function of raw rows, or a run with properties (``model_exp_support`` is
+        ``"True"`` where the model of the run can be explained).
     need_refresh_run : bool, default True
         Whether to ask the run for its properties anew.
 
@@ -302,7 +320,8 @@ def automl_check_model_if_explainable(run: Any, need_refresh_run: bool = True) -
     if refusal(run) is not None:
         return False
     try:
-        adapter_for(run)
+        # The task that a function is asked to do changes nothing about whether it can be.
+        adapter_for(run, None if hasattr(run, "predict") else "regression")
     except AutoMLExplainError:
         return False
     return True
@@ -333,7 +352,7 @@ def _with_targets(X: Any, y: Any, argument: str) -> tuple[Any, np.ndarray | None
     present = present_targets(values, argument)
     if present.all():
         return X, values
-    return (None if X is None else _take(X, np.flatnonzero(present))), values[present]
+    return (None if X is None else take(X, np.flatnonzero(present))), values[present]
 
 
 def _read_only(targets: np.ndarray | None) -> np.ndarray | None:
@@ -353,10 +372,6 @@ def _sample(n_rows: int, strata: np.ndarray | None, n_kept: int, random_state: i
     return np.sort(kept)
 
 
-def _take(rows: Any, positions: np.ndarray) -> Any:
-    return rows.iloc[positions] if isinstance(rows, pd.DataFrame) else rows[positions]
-
-
 def _floating(rows: Any) -> Any:
     """Engineered rows; sparse whole numbers become float64, every other sparse format csr."""
     if sp.issparse(rows):
@@ -367,56 +382,50 @@ def _floating(rows: Any) -> Any:
     return rows if isinstance(rows, (pd.DataFrame, np.ndarray)) else np.asarray(rows)
 
 
-def _asked(ask: Callable[[], _T], purpose: str, argument: str) -> _T:
-    """What the model's library answers; what it raises becomes a DataError that says which rows it was about."""
-    try:
-        return ask()
-    except (AutoMLExplainError, MemoryError, Warning):
-        raise
-    except Exception as error:
-        raise DataError(
-            f"The model could not {purpose} `{argument}` ({type(error).__name__}: {error}). Expected are the columns, "
-            "types and kinds of values that it was fitted on, and numbers as predictions. Pass rows that "
-            "`fitted_model.predict` takes."
-        ) from error
-
-
-def _self_check(adapter: PipelineAdapter, X: Any, Z: Any) -> None:
-    """Predicting on engineered rows must give what the model itself gives on the raw rows."""
-    n_rows = X.shape[0]
-    at = np.unique(np.linspace(0, n_rows - 1, min(n_rows, _CHECKED_ROWS)).astype(int))
-    raw, engineered = _take(X, at), _take(Z, at)
-    own = _asked(lambda: np.asarray(adapter.predict_raw(raw), dtype=np.float64), "predict numbers from", "X")
-    ours = _asked(
-        lambda: np.asarray(adapter.predict_engineered(engineered), dtype=np.float64), "predict numbers from", "X"
-    )
-    if own.shape == ours.shape and np.allclose(own, ours, rtol=1e-6, atol=1e-9, equal_nan=True):
-        _refuse_several_targets(adapter, own, _take(engineered, np.array([0])))
-        return
-    apart = (
-        "their shapes differ"
-        if own.shape != ours.shape
-        else f"they differ by up to {np.nanmax(np.abs(own - ours)):.3g}"
-    )
-    raise SelfCheckError(
-        f"The model's predictions on {len(at)} raw rows are not those of its estimator on the transformed rows: "
-        f"{apart}. The "
-        "featurization depends on the batch, is random, or is not all of what the model does, so engineered "
-        "explanations would "
-        "be wrong. Explain the model as a function: MimicExplainer(model.predict_proba, X, ..., is_function=True)."
-    )
-
-
-def _refuse_several_targets(adapter: PipelineAdapter, output: np.ndarray, first: Any) -> None:
-    """Some models tell only by their predictions that they have several targets."""
-    if adapter.task == "classification" and not hasattr(adapter.estimator, "predict"):
-        return
-    answers = output if adapter.task == "regression" else np.asarray(adapter.estimator.predict(first))
-    if answers.ndim > 1 and answers.shape[1] > 1:
-        raise UnsupportedModelError(
-            f"{type(adapter.estimator).__name__} predicts several targets at once ({answers.shape[1]}); an explanation "
-            "is of one. Fit one model per target and explain each."
+def _warn_missing_class(classes: Sequence[Any] | None) -> None:
+    missing = [c for c in classes or () if pd.isna(c)]
+    if missing:
+        warn(
+            f"The model learnt rows without a target as a class of their own: {listed(missing)}. Its probability is "
+            "explained with the others; leave such rows out before fitting.",
+            ExplanationWarning,
         )
+
+
+def _taken_apart(adapter: PipelineAdapter, X: Any, X_test: Any, names: Sequence[str | int]) -> tuple[Any, Any, Any]:
+    """Feature map, engineered training rows and engineered rows to explain."""
+    first = X if X is not None else X_test
+    feature_map = dataclasses.replace(
+        asked(lambda: adapter.feature_map(first, names), "trace the columns of", "X" if X is not None else "X_test"),
+        raw_schema=TableSchema.of(first, None if isinstance(first, pd.DataFrame) else names),
+    )
+    Z = None if X is None else asked(lambda: _floating(adapter.transform(X)), "transform", "X")
+    Z_test = None if X_test is None else asked(lambda: _floating(adapter.transform(X_test)), "transform", "X_test")
+    for made in (Z, Z_test):
+        if made is not None and made.shape[1] != feature_map.n_engineered:
+            raise UnsupportedModelError(
+                f"The featurization makes {made.shape[1]} columns, but its feature map has "
+                f"{feature_map.n_engineered}; a wrong map would explain the wrong columns."
+            )
+    return feature_map, Z, Z_test
+
+
+def _check_black_box(adapter: BlackBoxAdapter, X: Any, Z: Any) -> None:
+    wrong = why_rows_depend(adapter, X, Z)
+    if wrong is not None:
+        raise SelfCheckError(
+            f"{wrong}. What the model predicts depends on the batch or is random, so a row has no contributions of its "
+            "own. Make it predict every row by itself: a featurization that learns in `fit` alone, a fixed seed."
+        )
+
+
+def _warn_black_box(apart: str) -> None:
+    warn(
+        f"{apart}. The featurization is not all of what the model does, or depends on the batch, so the model is "
+        "explained as a black box: its own predictions, on features of our own made from the raw columns. Pass "
+        "`BlackBox(model)` to choose so yourself.",
+        BlackBoxWarning,
+    )
 
 
 def _classes(adapter: PipelineAdapter, y: np.ndarray | None) -> tuple[Any, ...] | None:

@@ -35,14 +35,15 @@ class FeatureMap:
         Weights >= 0. Every column sums to 1, or to 0 where the engineered feature has no raw
         parent.
     support : csr_matrix of shape (n_raw, n_engineered), bool
-        Superset of the true dependence: False only where the raw column cannot matter.
+        Superset of the true dependence: False only where the raw column cannot matter (where
+        ``how`` is ``"probe"``: where it was not seen to matter).
     raw_names : tuple of length n_raw
         Names of the raw columns, in the order of the rows of ``matrix``.
     engineered_names : tuple of length n_engineered
         Names of the engineered features, unique, in the order of the columns of ``matrix``.
     how : tuple of length n_engineered
         How the parents of each engineered feature were found: ``"rule"``, ``"probe"``,
-        ``"given"``, ``"dense"`` or ``"none"`` (no parent).
+        ``"given"``, ``"dense"`` or ``"none"`` (no parent, or none that is known: see `unknown`).
     raw_schema : TableSchema or None, default None
         Types of the raw columns, so that rows that arrive as JSON get them back.
 
@@ -197,6 +198,14 @@ class FeatureMap:
         return tuple(np.flatnonzero(~filled).tolist())
 
     @functools.cached_property
+    def unknown(self) -> tuple[int, ...]:
+        """Positions of the unmapped features that do have raw parents, only it is not known how much of which.
+
+        The others are constants, such as the bias of PolynomialFeatures.
+        """
+        return tuple(j for j in self.unmapped if self._support_csc.indptr[j + 1] > self._support_csc.indptr[j])
+
+    @functools.cached_property
     def unused_raw(self) -> tuple[FeatureName, ...]:
         """Names of the raw columns that feed no engineered feature."""
         used = np.diff(self.support.indptr) > 0
@@ -208,6 +217,9 @@ class FeatureMap:
 
     def compose(self, later: FeatureMap) -> FeatureMap:
         """Map through this featurization and then a later one, columns summing to 1 again.
+
+        A feature that is made of unknown ones is unknown itself: the shares of its other parents
+        would be a guess.
 
         Parameters
         ----------
@@ -222,6 +234,11 @@ class FeatureMap:
         refuse_another_order(later.raw_names, self.engineered_names, "The next feature map takes", "the one before it")
         matrix = _multiply(self.matrix, later.matrix)
         support = self.support.astype(np.float64) @ later.support.astype(np.float64)
+        lost = np.zeros(self.n_engineered)
+        lost[list(self.unknown)] = 1.0
+        known = (lost @ later.support.astype(np.float64)) == 0
+        unknown_later = np.isin(np.arange(later.n_engineered), later.unknown)
+        matrix = sp.csr_matrix(matrix @ sp.diags((known & ~unknown_later).astype(np.float64)))
         weakest = [_weaker(self, later, j) for j in range(later.n_engineered)]
         return FeatureMap.from_matrix(
             matrix,

@@ -18,29 +18,40 @@ if TYPE_CHECKING:
 class PipelineAdapter(Protocol):
     """What the setup asks of a fitted model: its parts, its names and its own predictions.
 
+    The setup calls `feature_map` first, then `transform`; both see the same raw table. Rows are answered
+    one by one: no answer depends on the other rows.
+
     Attributes
     ----------
     task : {"classification", "regression"}
         What the model does.
-    estimator : object
-        Predicts from engineered rows: ``predict`` and, for classifiers, ``predict_proba`` and
-        ``classes_`` with the original labels.
-    featurizer : object or None
-        Makes engineered rows from raw rows; None where the model reads the raw columns.
     classes : list or None
-        Original labels in the order of the columns of ``predict_proba``; None for regression.
+        Original labels in the order of the soft output; None for regression, or where the model does
+        not tell.
     """
 
     task: str
-    estimator: Any
-    featurizer: Any
     classes: list[Any] | None
+
+    @property
+    def estimator(self) -> Any:
+        """Predicts from engineered rows: ``predict`` and, for classifiers, ``predict_proba`` and ``classes_``.
+
+        A classifier without ``predict_proba`` has ``decision_function``, whose values are explained.
+        """
+
+    @property
+    def featurizer(self) -> Any:
+        """Makes engineered rows from raw rows; None where the model reads the raw columns."""
 
     def transform(self, X: Any) -> Any:
         """Engineered rows (DataFrame, ndarray or csr_matrix of shape (n_rows, n_engineered))."""
 
     def predict_raw(self, X: Any) -> np.ndarray:
-        """The library's own soft output on raw rows: (n_rows, n_classes) or (n_rows,)."""
+        """The library's own soft output on raw rows: (n_rows, n_classes) or (n_rows,).
+
+        Decision values of two classes are of shape (n_rows,) and belong to the second one.
+        """
 
     def predict_engineered(self, Z: Any) -> np.ndarray:
         """The estimator's soft output on engineered rows, in the same shape as `predict_raw`."""

@@ -480,6 +480,48 @@ def test_a_csv_file_is_explained(task: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(again, dense(raw.local_importance_values), atol=1e-9)
 
 
+def test_a_candidate_is_explained_in_the_place_of_the_best_model(tmp_path: Path) -> None:
+    """A learner that FLAML does not come to within the budget gets a search of its own."""
+    made = make_mixed_table(400, task="regression")
+    made.X.assign(target=made.y).to_csv(tmp_path / "table.csv", index=False)
+    options = ("--target", "target", "--time-budget", "1.5", "--candidate", "rf", "--list-candidates", "--save-model")
+    done = run_command("explain", "table.csv", *options, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    told = " ".join(done.stdout.split())
+    assert "explained is rf, " in told
+    assert "candidate" in told
+    assert "(chosen)" in told
+    assert "--candidate NAME explains another one than the chosen" in told
+    assert max(map(len, done.stdout.splitlines())) <= 100
+
+
+def test_the_named_candidate_is_chosen_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """FLAML's own choice needs no refit; a learner never tried is searched for alone; both are said."""
+    from flaml import AutoML
+
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(120, 2)), columns=["a", "b"])
+    fitted: list[list[str]] = []
+
+    def fit(X: object, y: object, task: str, options: object, estimator_list: list[str] | None = None) -> AutoML:
+        automl = AutoML()
+        fitted.append(estimator_list or ["lgbm"])
+        settings = {"max_iter": 2, "n_jobs": 1, "verbose": 0, "estimator_list": fitted[-1]}
+        with _cli_run._quiet():
+            automl.fit(X, y, task=task, **settings)
+        return automl
+
+    monkeypatch.setattr(_cli_run, "_fit", fit)
+    automl = fit(X, X["a"], "regression", None)
+    for name, said in (("lgbm", "explained is lgbm, as FLAML chose it"), ("rf", "rf, found by a search of its own")):
+        chosen = _cli_run._chosen(automl, X, X["a"], "regression", _cli_run.RunOptions(out=Path(), candidate=name))
+        assert chosen.name == name
+        assert said in _cli_run._model_name(automl, chosen)
+    assert fitted == [["lgbm"], ["rf"]]
+    assert _cli_run._chosen(automl, X, X["a"], "regression", _cli_run.RunOptions(out=Path())) is automl
+    assert _cli_run._model_name(automl, automl) == "FLAML chose lgbm (best of 1 kind of learner)"
+
+
 def test_a_terminal_without_unicode_gets_a_report_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     from automl_explain.cli import _write_any_text
 

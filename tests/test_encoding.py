@@ -347,3 +347,23 @@ def test_an_encoder_read_back_from_json_gives_the_same_codes(levels: list[Any], 
     expected = [[np.nan if c is None else float(levels.index(c)), float(i)] for i, c in enumerate(cells)]
     np.testing.assert_array_equal(back.encode(frame), expected)
     np.testing.assert_array_equal(back.encode(frame.astype(object)), expected)
+
+
+def test_cells_that_are_there_once_are_no_categories() -> None:
+    """Names and prose: new rows have others, so learning them by heart would teach the surrogate nothing."""
+    cells = [f"name {i}" for i in range(150)] + ["often"] * 20 + ["twice"] * 2
+    frame = pd.DataFrame({"word": pd.Series(cells, dtype=object), "x": np.arange(172.0)})
+    encoder = EngineeredEncoder.of(frame, categorical=["word"])
+    assert encoder.categories == {0: ("often", "twice")}
+    codes = encoder.encode(frame)[:, 0]
+    assert np.isnan(codes[:150]).all()
+    assert codes[150:].tolist() == [0.0] * 20 + [1.0] * 2
+    few = EngineeredEncoder.of(frame.iloc[60:], categorical=["word"])
+    assert len(few.categories[0]) == 92
+
+
+def test_a_column_of_cells_that_are_all_different_has_no_categories() -> None:
+    frame = pd.DataFrame({"id": pd.Series([f"u{i}" for i in range(150)], dtype=object), "x": np.arange(150.0)})
+    encoder = EngineeredEncoder.of(frame, categorical=["id"])
+    assert encoder.categories == {0: ()}
+    assert np.isnan(encoder.encode(frame.iloc[:1])[0, 0])

@@ -46,6 +46,7 @@ def test_every_warning_is_a_user_warning_below_one_root(kind: type[Warning]) -> 
         ("UnsupportedModelError", TypeError),
         ("UnknownTransformerError", TypeError),
         ("SelfCheckError", RuntimeError),
+        ("ContractError", AssertionError),
         ("SurrogateNotFittedError", RuntimeError),
         ("StorageError", RuntimeError),
         ("AlreadyExistsError", FileExistsError),

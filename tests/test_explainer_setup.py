@@ -19,7 +19,13 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from automl_explain import automl_check_model_if_explainable, automl_setup_model_explanations, explainer_setup
-from automl_explain.exceptions import DataError, InputError, SelfCheckError, UnsupportedModelError
+from automl_explain.exceptions import (
+    BlackBoxWarning,
+    DataError,
+    InputError,
+    SelfCheckError,
+    UnsupportedModelError,
+)
 from automl_explain.feature_map import FeatureMap
 
 N = 400
@@ -402,7 +408,7 @@ def test_nothing_given_is_changed(model: Pipeline, X: pd.DataFrame, y: np.ndarra
 
 
 def test_classes_come_from_the_estimator_not_from_the_labels(X: pd.DataFrame) -> None:
-    """Row 20: a class that the labels at hand lack is there, in the place of its probability."""
+    """Row 20, edge case 61: a class that the labels at hand lack is there, in the place of its probability."""
     three = np.array([30, 10, 20])[np.digitize(X["a"], [-0.5, 0.5])]
     fitted = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, three)
     few = X[three != 20]
@@ -468,7 +474,7 @@ class FirstColumn(RegressorMixin, BaseEstimator):
 
 
 def test_wide_sparse_rows_with_a_missing_target_are_never_dense() -> None:
-    """Rows 16 and 19: 20,000 x 2,000 take 320 MB dense; with 2.4 MB of entries a setup needs a few copies."""
+    """Rows 16 and 19, edge case 63: 20,000 x 2,000 take 320 MB dense; of 2.4 MB of entries a few copies."""
     rows = sp.random(20_000, 2_000, density=0.005, random_state=0, format="csr")
     y = np.zeros(20_000)
     y[7] = np.nan
@@ -528,19 +534,43 @@ def _stub(**parts: Any) -> Any:
     ("parts", "message"),
     [
         ({"predict_raw": lambda X: X["a"].to_numpy() + 1e-3}, r"they differ by up to 0\.001\."),
-        ({"predict_raw": lambda X: np.ones((len(X), 2))}, "their shapes differ"),
+        ({"predict_engineered": lambda Z: Z}, "their shapes differ"),
         ({"transform": lambda X: X.to_numpy()[::-1]}, "they differ by up to"),
     ],
     ids=["values", "shapes", "rows in another order"],
 )
-def test_parts_that_predict_something_else_than_the_model_are_refused(
+def test_parts_that_predict_something_else_than_the_model_make_it_a_black_box(
     monkeypatch: pytest.MonkeyPatch, X: pd.DataFrame, parts: Any, message: str
 ) -> None:
-    monkeypatch.setattr(explainer_setup, "adapter_for", lambda model: _stub(**parts))
-    with pytest.raises(SelfCheckError, match=message) as caught:
+    """The model's own predictions are explained then, and the warning says why."""
+    stub = _stub(**parts)
+    monkeypatch.setattr(explainer_setup, "adapter_for", lambda model, task: stub)
+    with pytest.warns(BlackBoxWarning, match=rf"256 raw rows.*{message}.*explained as a black box"):
+        setup = automl_setup_model_explanations(object(), "regression", X=X[["a", "b"]])
+    assert setup.engineered_feature_names == setup.raw_feature_names == ["a", "b"]
+    np.testing.assert_array_equal(setup.automl_estimator.predict(setup.X_transform), stub.predict_raw(X))
+    assert "the model reads the raw columns" in repr(setup)
+
+
+def test_several_targets_are_no_black_box_either(monkeypatch: pytest.MonkeyPatch, X: pd.DataFrame) -> None:
+    stub = _stub(predict_raw=lambda X: np.ones((len(X), 2)))
+    monkeypatch.setattr(explainer_setup, "adapter_for", lambda model, task: stub)
+    with pytest.raises(UnsupportedModelError, match="predicts several targets at once"):
         automl_setup_model_explanations(object(), "regression", X=X[["a", "b"]])
-    assert "256 raw rows" in str(caught.value)
-    assert "Explain the model as a function" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (lambda X: X["a"].to_numpy() - X["a"].mean(), "in another batch are others: they differ by up to"),
+        (lambda X: np.random.default_rng().normal(size=len(X)), "others when it is asked again: they differ"),
+        (lambda X: np.ones(3), "gives 3 predictions for 256 rows"),
+    ],
+    ids=["batch", "random", "length"],
+)
+def test_a_model_that_does_not_answer_row_by_row_is_refused(X: pd.DataFrame, answer: Any, message: str) -> None:
+    with pytest.raises(SelfCheckError, match=rf"{message}.*Make it predict every row by itself"):
+        automl_setup_model_explanations(answer, "regression", X=X[["a", "b"]])
 
 
 def test_last_bits_and_missing_predictions_do_not_count(monkeypatch: pytest.MonkeyPatch, X: pd.DataFrame) -> None:
@@ -548,14 +578,14 @@ def test_last_bits_and_missing_predictions_do_not_count(monkeypatch: pytest.Monk
     rows = X[["a", "b"]].copy()
     rows.loc[0, "a"] = np.nan
     stub = _stub(predict_raw=lambda X: X["a"].to_numpy() * (1 + 5e-7))
-    monkeypatch.setattr(explainer_setup, "adapter_for", lambda model: stub)
+    monkeypatch.setattr(explainer_setup, "adapter_for", lambda model, task: stub)
     assert automl_setup_model_explanations(object(), "regression", X=rows).X_transform.shape == (N, 2)
 
 
 def test_a_map_of_another_width_than_the_rows_is_refused(monkeypatch: pytest.MonkeyPatch, X: pd.DataFrame) -> None:
     """A wrong map would explain the wrong columns: Azure checks it in auto mode only."""
     stub = _stub(transform=lambda X: np.ones((len(X), 3)))
-    monkeypatch.setattr(explainer_setup, "adapter_for", lambda model: stub)
+    monkeypatch.setattr(explainer_setup, "adapter_for", lambda model, task: stub)
     for argument in ("X", "X_test"):
         with pytest.raises(UnsupportedModelError, match="makes 3 columns, but its feature map has 2"):
             automl_setup_model_explanations(object(), "regression", **{argument: X[["a", "b"]]})

@@ -1,30 +1,62 @@
 """Fitted models taken apart: featurization, estimator, names, classes and feature map.
 
 `adapter_for` chooses by type. To add a library: one file with a class that meets
-`automl_explain.protocols.PipelineAdapter`, and one line in the table.
+`automl_explain.protocols.PipelineAdapter`, and one line in the table; from another package, an entry point
+of the group ``automl_explain.adapters`` named ``module.prefix:TypeName``. Where the featurization cannot
+be taken apart, derive from `BlackBoxAdapter`. `automl_explain.testing.check_adapter` checks the result.
 """
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from automl_explain._registry import find
+from automl_explain.adapters._black_box import BlackBox, BlackBoxAdapter
+from automl_explain.adapters._outputs import as_array, as_numbers
 from automl_explain.adapters._refusals import refusal
-from automl_explain.adapters._sklearn import EstimatorAdapter
+from automl_explain.adapters._self_check import WholeModel
+from automl_explain.adapters._sklearn import EstimatorAdapter, black_box_adapter
 from automl_explain.exceptions import UnsupportedModelError
 from automl_explain.protocols import PipelineAdapter
 
-__all__ = ["adapter_for", "refusal"]
+__all__ = ["BlackBox", "BlackBoxAdapter", "EstimatorAdapter", "adapter_for", "as_array", "as_numbers", "refusal"]
 
 _ADAPTERS = (
-    ("flaml.automl.automl", "AutoML", "automl_explain.adapters._flaml:FlamlAdapter"),
+    ("flaml.automl.automl", "AutoML", "automl_explain.adapters._flaml:flaml_adapter"),
+    (
+        "automl_explain.adapters",
+        "FlamlCandidate",
+        "automl_explain.adapters._flaml_candidates:flaml_candidate_adapter",
+    ),
+    ("autogluon.tabular", "TabularPredictor", "automl_explain.adapters._autogluon:AutoGluonAdapter"),
+    ("supervised.automl", "AutoML", "automl_explain.adapters._mljar:mljar_adapter"),
+    ("mlflow.pyfunc", "PyFuncModel", "automl_explain.adapters._mlflow:pyfunc_adapter"),
+    ("tpot.tpot_estimator", "*", "automl_explain.adapters._tpot:tpot_adapter"),
+    ("h2o.automl", "*", "automl_explain.adapters._h2o:H2OAdapter"),
+    ("h2o.model", "ModelBase", "automl_explain.adapters._h2o:H2OAdapter"),
+    ("lightautoml.automl", "AutoMLPreset", "automl_explain.adapters._lightautoml:LightAutoMLAdapter"),
+    ("pycaret.internal.pipeline", "Pipeline", "automl_explain.adapters._pycaret:PycaretAdapter"),
+    ("evalml.automl", "AutoMLSearch", "automl_explain.adapters._evalml:EvalmlAdapter"),
+    ("evalml.pipelines", "PipelineBase", "automl_explain.adapters._evalml:EvalmlAdapter"),
     ("sklearn.pipeline", "Pipeline", "automl_explain.adapters._sklearn:PipelineModelAdapter"),
+    ("sklearn.model_selection", "BaseSearchCV", "automl_explain.adapters._holders:SearchAdapter"),
+    ("sklearn.model_selection", "BaseThresholdClassifier", "automl_explain.adapters._holders:ThresholdAdapter"),
+    ("sklearn.compose", "TransformedTargetRegressor", "automl_explain.adapters._holders:TransformedTargetAdapter"),
     ("sklearn.base", "BaseEstimator", "automl_explain.adapters._sklearn:EstimatorAdapter"),
 )
 
 
-def adapter_for(model: Any) -> PipelineAdapter:
+def adapter_for(model: Any, task: str | None = None) -> PipelineAdapter:
     """Adapter of a fitted model.
+
+    Parameters
+    ----------
+    model : object
+        Fitted model, `BlackBox`, or function of raw rows.
+    task : {"classification", "regression"}, optional
+        What the model does; goes to adapters that take a ``task``, such as those of functions, which
+        cannot tell themselves.
 
     Raises
     ------
@@ -35,15 +67,29 @@ def adapter_for(model: Any) -> PipelineAdapter:
         raise UnsupportedModelError(
             f"{model.__qualname__} is a class, not a model; pass the fitted object: {model.__qualname__}().fit(X, y)."
         )
-    reason = refusal(model)
+    reason = refusal(model.model if isinstance(model, BlackBox) else model)
     if reason is not None:
         raise UnsupportedModelError(reason)
+    if isinstance(model, BlackBox):
+        return _closed(model, task)
     adapter = find(model, _ADAPTERS, "adapters")
+    if adapter is None and (callable(model) or (task == "classification" and hasattr(model, "predict"))):
+        return black_box_adapter(BlackBox(model), task)
     if adapter is None and not hasattr(model, "predict"):
         raise UnsupportedModelError(
             f"{type(model).__module__}.{type(model).__qualname__} is no model that can be explained: it has no "
             "`predict`. "
-            "Pass a fitted FLAML AutoML, a fitted scikit-learn Pipeline or estimator."
+            "Pass a fitted FLAML AutoML, a fitted scikit-learn Pipeline or estimator, or a function of raw rows."
         )
-    made: PipelineAdapter = (adapter or EstimatorAdapter)(model)
+    make: Any = adapter or EstimatorAdapter
+    asks = "task" in inspect.signature(make).parameters
+    made: PipelineAdapter = make(model, task="regression" if task == "forecasting" else task) if asks else make(model)
     return made
+
+
+def _closed(box: BlackBox, task: str | None) -> PipelineAdapter:
+    """A black box, asked the way its library is asked where that is known."""
+    known = None if isinstance(box.model, type) else find(box.model, _ADAPTERS, "adapters")
+    if known is None or known is EstimatorAdapter:
+        return black_box_adapter(box, task)
+    return WholeModel(adapter_for(box.model, box.task or task), box.model, classes=box.classes)

@@ -54,6 +54,22 @@ class FlamlClassifier(FlamlRegressor):
         return np.asarray(self.automl.model.predict_proba(Z))
 
 
+def flaml_adapter(automl: Any) -> Any:
+    """Adapter of a fitted FLAML ``AutoML``: forecasts have one of their own.
+
+    Raises
+    ------
+    UnsupportedModelError
+        As `FlamlAdapter` and `FlamlForecastAdapter` do.
+    """
+    state = getattr(automl, "_state", None)
+    if getattr(automl, "model", None) is not None and state is not None and state.task.is_ts_forecast():
+        from automl_explain.adapters._flaml_forecast import FlamlForecastAdapter
+
+        return FlamlForecastAdapter(automl)
+    return FlamlAdapter(automl)
+
+
 class FlamlAdapter:
     """A fitted FLAML ``AutoML``: its featurization is a rule, so the feature map is exact.
 

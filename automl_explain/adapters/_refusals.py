@@ -14,13 +14,30 @@ _TIME_SERIES = {
     "exponentialsmoothing": "ExponentialSmoothing",
     "holtwinters": "HoltWinters",
     "naive": "Naive",
+    "orbit": "Orbit",
     "prophet": "Prophet",
     "prophetmodel": "Prophet",
     "sarimax": "SARIMAX",
     "seasonalaverage": "SeasonalAverage",
     "seasonalnaive": "SeasonalNaive",
+    "tcnestimator": "TCN",
     "tcnforecaster": "TCNForecaster",
+    "temporalfusiontransformerestimator": "TemporalFusionTransformer",
 }
+
+# Where models keep the models inside them; the last is a method's own object.
+_HOLDING = (
+    "steps",
+    "estimators",
+    "estimators_",
+    "named_estimators_",
+    "best_estimator_",
+    "estimator_",
+    "estimator",
+    "regressor_",
+    "final_estimator_",
+    "__self__",
+)
 
 
 def refusal(model: Any) -> str | None:
@@ -46,7 +63,7 @@ def _parts(name: str, model: Any, seen: set[int]) -> Iterator[tuple[str, Any]]:
         return
     seen.add(id(model))
     yield name, model
-    for attribute in ("steps", "estimators", "estimators_", "named_estimators_", "best_estimator_"):
+    for attribute in _HOLDING:
         inner = getattr(model, attribute, None)
         if isinstance(inner, dict):
             inner = list(inner.items())

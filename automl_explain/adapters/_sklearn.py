@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import is_regressor
+from sklearn.base import BaseEstimator, is_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier, MultiOutputRegressor, RegressorChain
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from automl_explain.adapters._black_box import BlackBox, BlackBoxAdapter, soft_output
 from automl_explain.exceptions import UnsupportedModelError
 from automl_explain.feature_map import FeatureMap
 from automl_explain.lineage import trace
@@ -26,47 +27,60 @@ _NO_TARGET = {
 _ONE_MODEL_PER_TARGET = (MultiOutputClassifier, MultiOutputRegressor, ClassifierChain, RegressorChain)
 
 
-class EstimatorAdapter:
-    """A fitted estimator that reads the raw columns.
+class EstimatorAdapter(BlackBoxAdapter):
+    """A fitted estimator that reads the raw columns; dates and texts among them get features of our own.
 
     Parameters
     ----------
     model : estimator
-        With ``predict_proba``, or a regressor with ``predict``.
+        With ``predict_proba`` or ``decision_function``, or a regressor with ``predict``.
 
     Raises
     ------
     UnsupportedModelError
         If the model is not fitted, learns no target, predicts several targets, or is a classifier
-        without ``predict_proba``.
+        that gives labels alone.
     """
-
-    featurizer = None
 
     def __init__(self, model: Any) -> None:
         _refuse(model)
-        self.estimator = model
-        self.task = "classification" if hasattr(model, "predict_proba") else "regression"
-        own = getattr(model, "classes_", None)
-        known = self.task == "classification" and own is not None and np.ndim(own) == 1
-        self.classes = [c.item() if isinstance(c, np.generic) else c for c in np.asarray(own)] if known else None
+        super().__init__(model, task=_task(model), classes=_own_classes(model), decides=_decides(model))
 
-    def transform(self, X: Any) -> Any:
-        """The rows as they are."""
-        return X
+    @property
+    def estimator(self) -> Any:
+        """The model itself where it reads the rows as they are."""
+        return self.model if self.featurizer is None else super().estimator
 
-    def predict_raw(self, X: Any) -> np.ndarray:
-        """Soft output."""
-        return self.predict_engineered(X)
 
-    def predict_engineered(self, Z: Any) -> np.ndarray:
-        """Soft output."""
-        output = self.estimator.predict_proba(Z) if self.task == "classification" else self.estimator.predict(Z)
-        return np.asarray(output)
+def black_box_adapter(box: BlackBox, task: str | None = None) -> BlackBoxAdapter:
+    """Adapter of a black box; its task is its own, or the model's, or as given.
 
-    def feature_map(self, X: Any, raw_names: Sequence[str | int]) -> FeatureMap:
-        """Identity."""
-        return FeatureMap.identity(raw_names)
+    Raises
+    ------
+    UnsupportedModelError
+        If it is not fitted, is no model, or gives labels alone; or if nothing tells the task of a function.
+    """
+    model = box.model
+    if isinstance(model, type) or not (hasattr(model, "predict") or callable(model)):
+        raise UnsupportedModelError(
+            f"A black box predicts from raw rows; {model!r} has no `predict` and is no function. Pass a fitted model."
+        )
+    wanted = box.task or ("regression" if task == "forecasting" else task)
+    speaks = hasattr(model, "predict")
+    foreign = speaks and not isinstance(model, BaseEstimator)
+    if foreign and wanted == "classification" and _task(model) == "regression":
+        # Its `predict` may give probabilities, as networks do; labels are refused when they come.
+        return BlackBoxAdapter(model.predict, task="classification", classes=box.classes)
+    if speaks:
+        _refuse(model)
+        classes = _own_classes(model) if box.classes is None else box.classes
+        return BlackBoxAdapter(model, task=box.task or _task(model), classes=classes, decides=_decides(model))
+    if wanted is None:
+        raise UnsupportedModelError(
+            f"{getattr(model, '__name__', type(model).__name__)} is a function, which does not tell its task. Pass "
+            "`task`, or wrap it: BlackBox(function, task='regression')."
+        )
+    return BlackBoxAdapter(model, task=wanted, classes=box.classes)
 
 
 class PipelineModelAdapter:
@@ -93,10 +107,21 @@ class PipelineModelAdapter:
             )
         self.pipeline = pipeline
         self._inner = adapter_for(steps[-1][1])
-        self._before = Pipeline(steps[:-1]) if steps[:-1] else None
-        self.task, self.classes, self.estimator = self._inner.task, self._inner.classes, self._inner.estimator
-        parts = [*steps[:-1], *([("featurizer", self._inner.featurizer)] if self._inner.featurizer is not None else [])]
-        self.featurizer = Pipeline(parts) if parts else None
+        self._steps = steps[:-1]
+        self._before = Pipeline(self._steps) if self._steps else None
+        self.task, self.classes = self._inner.task, self._inner.classes
+
+    @property
+    def estimator(self) -> Any:
+        """That of the last step."""
+        return self._inner.estimator
+
+    @property
+    def featurizer(self) -> Pipeline | None:
+        """All steps before the estimator."""
+        own = self._inner.featurizer
+        parts = [*self._steps, *([] if own is None else [("featurizer", own)])]
+        return Pipeline(parts) if parts else None
 
     def transform(self, X: Any) -> Any:
         """Engineered rows."""
@@ -107,8 +132,7 @@ class PipelineModelAdapter:
         if not isinstance(self._inner, EstimatorAdapter):
             # scikit-learn takes a FLAML model fitted on sparse rows for unfitted; ask it directly.
             return self._inner.predict_raw(self._first(X))
-        output = self.pipeline.predict_proba(X) if self.task == "classification" else self.pipeline.predict(X)
-        return np.asarray(output)
+        return soft_output(self.pipeline, self.task, X)
 
     def predict_engineered(self, Z: Any) -> np.ndarray:
         """The estimator's soft output on engineered rows."""
@@ -164,18 +188,43 @@ def _refuse(model: Any) -> None:
             f"{name} predicts several targets at once; an explanation is of one. Fit one model per target and explain "
             "each."
         )
-    if hasattr(model, "predict_proba"):
-        return
-    try:
-        regresses = is_regressor(model)
-    except Exception:  # objects without scikit-learn tags
-        regresses = not hasattr(model, "classes_")
-    if not regresses and hasattr(model, "classes_"):
+    if _task(model) == "classification" and not hasattr(model, "predict_proba"):
+        if not hasattr(model, "decision_function"):
+            raise UnsupportedModelError(
+                f"{name} is a classifier without `predict_proba` and `decision_function`; its labels are no numbers to "
+                "explain. Fit it with probabilities (a vote with voting='soft'), or wrap it in "
+                "sklearn.calibration.CalibratedClassifierCV."
+            )
+        _refuse_votes_of_pairs(model)
+
+
+def _refuse_votes_of_pairs(model: Any) -> None:
+    """Decision values of pairs of classes (SVC with decision_function_shape="ovo") belong to no class."""
+    inner = model[-1] if isinstance(model, Pipeline) else model
+    if getattr(inner, "decision_function_shape", "ovr") == "ovo" and len(getattr(inner, "classes_", ())) > 2:
         raise UnsupportedModelError(
-            f"{name} is a classifier without `predict_proba`; its labels are no numbers to explain. Fit it with "
-            "probabilities, "
-            "or wrap it in sklearn.calibration.CalibratedClassifierCV."
+            f"{type(inner).__name__} gives a decision value for every pair of classes, which belongs to no class. Set "
+            "`decision_function_shape='ovr'`: the fitted model need not be fitted anew."
         )
+
+
+def _task(model: Any) -> str:
+    if hasattr(model, "predict_proba"):
+        return "classification"
+    try:
+        classifies = hasattr(model, "classes_") and not is_regressor(model)
+    except Exception:  # objects without scikit-learn tags
+        classifies = hasattr(model, "classes_")
+    return "classification" if classifies else "regression"
+
+
+def _decides(model: Any) -> bool:
+    return hasattr(model, "decision_function") and not hasattr(model, "predict_proba")
+
+
+def _own_classes(model: Any) -> Any:
+    own = getattr(model, "classes_", None)
+    return own if own is not None and np.ndim(own) == 1 and len(own) else None
 
 
 def _kind(model: Any) -> Any:

@@ -224,13 +224,13 @@ class MimicExplainer:
 
     @property
     def output_unit(self) -> str:
-        """``"log-odds"`` or ``"target"``."""
-        return "target" if self.classes is None else "log-odds"
+        """``"log-odds"``, ``"target"``, or ``"decision value"`` for a classifier without probabilities."""
+        return self.teacher.unit
 
     @property
     def link(self) -> str:
         """How a summed output becomes a prediction: ``"identity"`` or ``"logit"``."""
-        return "identity" if self.classes is None else "logit"
+        return "logit" if self.output_unit == "log-odds" else "identity"
 
     def explain_local(self, evaluation_examples: Any, *, raw_method: str = "folded") -> Explanation:
         """Explain every row.
@@ -356,7 +356,7 @@ class MimicExplainer:
         output = self.teacher.soft_output(rows)
         return {
             "eval_y_predicted": self.teacher.predictions(rows, output),
-            "eval_y_predicted_proba": None if self.classes is None else output,
+            "eval_y_predicted_proba": output if self.output_unit == "log-odds" else None,
             "eval_fidelity": measure(self.surrogate_model, self.teacher, encoded, output, rows="eval"),
             "row_labels": list(rows.index) if isinstance(rows, pd.DataFrame) else None,
         }

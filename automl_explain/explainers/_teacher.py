@@ -32,6 +32,9 @@ class Teacher:
         How near to 0 and 1 soft targets may come; settled by the training rows.
     own_labels : callable or None, default None
         Rows -> labels, for a model that predicts another class than the likeliest one.
+    decides : bool, default False
+        Whether a classifier's soft output is decision values, for want of probabilities: one column
+        for two classes (positive for the second), else one per class.
     """
 
     call: Callable[[Any], np.ndarray]
@@ -40,6 +43,7 @@ class Teacher:
     model_type: str
     least: float | None = None
     own_labels: Callable[[Any], Any] | None = None
+    decides: bool = False
 
     @classmethod
     def of(cls, model: Any, sample: Any, *, task: str, classes: Sequence[Any] | None, is_function: bool) -> Teacher:
@@ -57,6 +61,8 @@ class Teacher:
         kind = f"{type(model).__module__}.{type(model).__qualname__}"
         if isinstance(model, str):
             raise InputError(f"`model` must be a fitted model, not the id {model!r}. Load the model first and pass it.")
+        if not is_function and _decides(model, task):
+            return cls._of_decisions(model, sample, classes, kind)
         call, classifies = _soft_call(model, task, is_function)
         shown = np.asarray(call(sample))
         if classifies is None:
@@ -80,13 +86,30 @@ class Teacher:
         labels = _labels(model, classes, shown.shape[1])
         return cls(functools.partial(_floats, call), "classification", labels, kind)
 
+    @classmethod
+    def _of_decisions(cls, model: Any, sample: Any, classes: Sequence[Any] | None, kind: str) -> Teacher:
+        call = functools.partial(_columns, model.decision_function)
+        n_outputs = call(sample).shape[1]
+        if n_outputs > 1 and getattr(model, "decision_function_shape", "ovr") == "ovo":
+            raise UnsupportedModelError(
+                f"{type(model).__name__} gives a decision value for every pair of classes, which belongs to no class. "
+                "Set its `decision_function_shape` to 'ovr'; it need not be fitted anew."
+            )
+        labels = _labels(model, classes, 2 if n_outputs == 1 else n_outputs)
+        return cls(call, "classification", labels, kind, decides=True)
+
+    @property
+    def unit(self) -> str:
+        """Output unit: ``"target"``, ``"log-odds"``, or ``"decision value"``."""
+        return "target" if self.classes is None else "decision value" if self.decides else "log-odds"
+
     @property
     def n_outputs(self) -> int:
         """One for regression and two classes, else one per class."""
         return 1 if self.classes is None or len(self.classes) == 2 else len(self.classes)
 
     def soft_output(self, rows: Any) -> np.ndarray:
-        """Probabilities (n_rows, n_classes) or target values (n_rows,).
+        """Probabilities (n_rows, n_classes), decision values (n_rows, n_outputs) or target values (n_rows,).
 
         Raises
         ------
@@ -105,7 +128,7 @@ class Teacher:
                 "from. Look at `model.predict` on these rows."
             )
         # A little room for sums of rounded probabilities.
-        if self.classes is not None and not -1e-6 <= output.min() <= output.max() <= 1 + 1e-6:
+        if self.classes is not None and not self.decides and not -1e-6 <= output.min() <= output.max() <= 1 + 1e-6:
             raise UnsupportedModelError(
                 f"The model's outputs are not probabilities: they reach from {output.min():.3g} to {output.max():.3g}, "
                 "expected numbers between 0 and 1. Pass `predict_proba`, or `model_task='regression'` for one number."
@@ -113,12 +136,20 @@ class Teacher:
         return output
 
     def targets(self, output: np.ndarray) -> np.ndarray:
-        """What the surrogate learns: (n_rows, n_outputs) soft labels or target values."""
+        """What the surrogate learns: (n_rows, n_outputs) soft labels, decision or target values."""
+        if self.decides:
+            return output
         return output.reshape(-1, 1) if self.task == "regression" else soft_targets(output, self.least)
 
     def in_unit(self, targets: np.ndarray) -> np.ndarray:
-        """Targets in the output unit: log-odds, or the target itself."""
-        return targets if self.task == "regression" else log_odds(targets)
+        """Targets in the output unit: log-odds, or the decision value or target itself."""
+        return log_odds(targets) if self.unit == "log-odds" else targets
+
+    def chosen(self, output: np.ndarray) -> np.ndarray:
+        """Positions of the classes that a classifier's soft output speaks for, shape (n_rows,)."""
+        if self.decides and output.shape[1] == 1:
+            return (output[:, 0] > 0).astype(int)
+        return np.asarray(output.argmax(axis=1))
 
     def settled(self, model: Any, rows: Any, outputs: np.ndarray) -> Teacher:
         """Teacher with a bound for its soft targets, and its own labels where they are not the likeliest classes.
@@ -140,7 +171,7 @@ class Teacher:
             likeliest = [str(c) for c in self.predictions(rows, outputs[: rows.shape[0]])]
             if theirs == likeliest or not set(theirs) <= set(map(str, self.classes)):
                 own = None
-        return dataclasses.replace(self, least=least_distance(outputs), own_labels=own)
+        return dataclasses.replace(self, least=None if self.decides else least_distance(outputs), own_labels=own)
 
     def predictions(self, rows: Any, output: np.ndarray) -> np.ndarray:
         """Labels that the model predicts, or target values, of shape (n_rows,)."""
@@ -150,7 +181,7 @@ class Teacher:
             return np.asarray(self.own_labels(rows)).reshape(-1)
         labels = np.empty(len(self.classes), dtype=object)
         labels[:] = self.classes
-        chosen = labels[output.argmax(axis=1)]
+        chosen = labels[self.chosen(output)]
         return np.asarray(chosen.tolist()) if len({type(c) for c in self.classes}) == 1 else chosen
 
 
@@ -171,10 +202,17 @@ def _soft_call(model: Any, task: str, is_function: bool) -> tuple[Callable[[Any]
         return model.predict_proba, True
     if task == "classification" or _is_classifier(model):
         raise UnsupportedModelError(
-            f"{name} is a classifier without `predict_proba`; its labels are no numbers to explain. Fit it with "
-            "probabilities (`probability=True`), or wrap it in sklearn.calibration.CalibratedClassifierCV."
+            f"{name} is a classifier without `predict_proba` and `decision_function`; its labels are no numbers to "
+            "explain. Fit it with probabilities, or wrap it in sklearn.calibration.CalibratedClassifierCV."
         )
     return model.predict, False
+
+
+def _decides(model: Any, task: str) -> bool:
+    """Whether a classifier has decision values and no probabilities."""
+    if task == "regression" or hasattr(model, "predict_proba"):
+        return False
+    return hasattr(model, "decision_function") and (task == "classification" or _is_classifier(model))
 
 
 def _is_classifier(model: Any) -> bool:
@@ -215,6 +253,12 @@ def _floats(call: Callable[[Any], Any], rows: Any) -> np.ndarray:
 
 def _one_number(call: Callable[[Any], Any], rows: Any) -> np.ndarray:
     return _floats(call, rows).reshape(-1)
+
+
+def _columns(call: Callable[[Any], Any], rows: Any) -> np.ndarray:
+    """Decision values with one column per output."""
+    values = _floats(call, rows)
+    return values.reshape(-1, 1) if values.ndim == 1 else values
 
 
 def _two_columns(call: Callable[[Any], Any], rows: Any) -> np.ndarray:

@@ -110,7 +110,8 @@ def train(
     surrogate.fit(
         encoder.encode(learn_rows),
         teacher.targets(np.concatenate([output[split.train], mixed_output])),
-        task=teacher.task,
+        # Decision values are learnt as numbers: they are no probabilities.
+        task="regression" if teacher.decides else teacher.task,
         stopping=(encoder.encode(take(rows, split.stopping)), teacher.targets(output[split.stopping])),
         categories=encoder.categories,
     )
@@ -156,6 +157,9 @@ def measure(surrogate: Any, teacher: Teacher, encoded: Any, output: np.ndarray, 
     wanted = teacher.in_unit(teacher.targets(output))
     if teacher.task == "regression":
         return Fidelity.measure(wanted, margins, rows=rows)
+    if teacher.decides:
+        agreement = float(np.mean(teacher.chosen(output) == teacher.chosen(margins)))
+        return Fidelity.measure(wanted, margins, agreement=agreement, rows=rows)
     return Fidelity.measure(wanted, margins, teacher_proba=output, surrogate_proba=probabilities(margins), rows=rows)
 
 

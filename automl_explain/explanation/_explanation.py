@@ -45,13 +45,14 @@ class Explanation(ImportanceAccessors):
         Labels in the order of the model's probabilities; 0, 1, ... where left out.
     space : {"engineered", "raw"}, default "engineered"
         Whether the features are those the model sees or the columns the user knows.
-    output_unit : {"log-odds", "probability", "target"}, default "target"
-        Unit of values and expected values.
+    output_unit : {"log-odds", "probability", "target", "decision value"}, default "target"
+        Unit of values and expected values; ``"decision value"`` where a classifier has no probabilities.
     link : {"identity", "logit", "softmax"}, default "identity"
-        How outputs become predictions. ``identity``: they are predictions. ``logit``: an output is
-        the log-odds of a class, and its sigmoid a probability; with more than two classes there is
-        one per class, and the probabilities are divided by their sum. ``softmax``: exponentials
-        divided by their sum.
+        How outputs become predictions. ``identity``: they are predictions, or decision values, which
+        speak for the second of two classes where they are positive, else for the class of the largest.
+        ``logit``: an output is the log-odds of a class, and its sigmoid a probability; with more than
+        two classes there is one per class, and the probabilities are divided by their sum.
+        ``softmax``: exponentials divided by their sum.
     fidelity : Fidelity, optional
         How well the surrogate reproduces the teacher on rows held out from its training.
     eval_fidelity : Fidelity, optional

@@ -25,7 +25,7 @@ class Fidelity:
     Parameters
     ----------
     r2 : float or None
-        R2 in the output unit (log-odds or target), the mean over the outputs. 1 is perfect, 0 is as
+        R2 in the output unit (log-odds, target or decision value), the mean over the outputs. 1 is perfect, 0 is as
         good as a constant. None for a single row, which has no spread to compare with.
     r2_probability : float or None
         R2 of the probabilities, the mean over the classes.
@@ -64,6 +64,7 @@ class Fidelity:
         *,
         teacher_proba: Any = None,
         surrogate_proba: Any = None,
+        agreement: float | None = None,
         rows: str,
     ) -> Fidelity:
         """Compare two outputs.
@@ -74,6 +75,8 @@ class Fidelity:
             In the output unit: log-odds or target.
         teacher_proba, surrogate_proba : array-like of shape (n_rows, n_classes), optional
             Probabilities; both for classification, neither for regression.
+        agreement : float, optional
+            Share of equal classes of a classifier without probabilities.
         rows : {"held-out", "eval"}
             Which rows these are.
 
@@ -96,7 +99,7 @@ class Fidelity:
             raise InputError(f"`rows` must be 'held-out' or 'eval'; got {rows!r}.")
         wanted, got = _pair(teacher_output, surrogate_output, "output")
         error = np.abs(wanted - got)
-        per_class, agreement = None, None
+        per_class = None
         if (teacher_proba is None) != (surrogate_proba is None):
             raise InputError("Only one of `teacher_proba` and `surrogate_proba` was given; pass both or neither.")
         if teacher_proba is not None:
@@ -150,9 +153,10 @@ class Fidelity:
     def __str__(self) -> str:
         # Classifiers are read in probabilities; the log-odds of a sure teacher may differ wildly and change nothing.
         regression = self.agreement is None
-        score = self.r2 if regression else self.r2_probability
+        decides = not regression and self.r2_probability is None and self.r2 is not None
+        score = self.r2 if regression or decides else self.r2_probability
         where = f"on {self.n_rows:,} {_ROW_WORDS[self.rows]} row{'' if self.n_rows == 1 else 's'}"
-        of = "target" if regression else "probability"
+        of = "target" if regression else "decision value" if decides else "probability"
         text = f"R2 of {of} unknown {where}" if score is None else f"R2 {score:.3f} of {of} {where}"
         return text if self.agreement is None else f"{text}, agreement {100 * self.agreement:.1f} %"
 

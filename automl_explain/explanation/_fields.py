@@ -18,7 +18,7 @@ from automl_explain.feature_map import FeatureName, unique_names
 
 TASKS = ("classification", "regression")
 SPACES = ("engineered", "raw")
-UNITS = ("log-odds", "probability", "target")
+UNITS = ("log-odds", "probability", "target", "decision value")
 LINKS = ("identity", "logit", "softmax")
 
 
@@ -60,7 +60,7 @@ class ExplanationFields:
     features: Any = _ListField(_name)
     classes: Any = _ListField(_scalar)
     space: Literal["engineered", "raw"] = "engineered"
-    output_unit: Literal["log-odds", "probability", "target"] = "target"
+    output_unit: Literal["log-odds", "probability", "target", "decision value"] = "target"
     link: Literal["identity", "logit", "softmax"] = "identity"
     fidelity: Fidelity | None = None
     eval_fidelity: Fidelity | None = None

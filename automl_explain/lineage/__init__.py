@@ -1,10 +1,13 @@
 """Lineage: which raw column feeds which engineered column of a fitted featurization.
 
 `trace` follows a few rows through the transformers and applies to each what is known about its
-class; what is not known raises `UnknownTransformerError`, never a wrong map.
+class. What is not known is probed; what probing cannot tell stays unmapped and is named in a
+warning, so that there is never a wrong map. `LineageReport` shows it as a table.
 """
 
 from automl_explain.lineage._featurizer import TransformationsFeaturizer
+from automl_explain.lineage._place import ProbedStep, collected
+from automl_explain.lineage._report import LineageReport
 from automl_explain.lineage._trace import trace
 
-__all__ = ["TransformationsFeaturizer", "trace"]
+__all__ = ["LineageReport", "ProbedStep", "TransformationsFeaturizer", "collected", "trace"]

@@ -19,7 +19,7 @@ from automl_explain.lineage._tables import n_rows, scales
 MIN_ROWS = 10
 
 
-def _mix(transformer: Any, X: Any, coefficients: Any, *, everywhere: bool = False) -> Links:
+def mix(transformer: Any, X: Any, coefficients: Any, *, everywhere: bool = False) -> Links:
     """Links of outputs that are linear in the inputs; ``coefficients`` has shape (n_out, n_in)."""
     loadings = sp.csr_matrix(coefficients, dtype=np.float64).T.tocsr()
     support = np.ones(loadings.shape) if everywhere else abs(loadings)
@@ -45,32 +45,36 @@ def _deviation(transformer: Any, X: Any) -> np.ndarray:
 
 
 def _components(transformer: Any, X: Any, out: Any) -> Links:
-    return _mix(transformer, X, transformer.components_)
+    return mix(transformer, X, transformer.components_)
 
 
 def _factorisation(transformer: Any, X: Any, out: Any) -> Links:
     """Solved for all components at once, so that every input reaches every output."""
-    return _mix(transformer, X, transformer.components_, everywhere=True)
+    return mix(transformer, X, transformer.components_, everywhere=True)
 
 
 def _sparse_pca(transformer: Any, X: Any, out: Any) -> Links:
     c = transformer.components_
     ridge = c @ c.T + transformer.ridge_alpha * np.identity(len(c))
-    return _mix(transformer, X, np.linalg.pinv(ridge) @ c, everywhere=True)
+    return mix(transformer, X, np.linalg.pinv(ridge) @ c, everywhere=True)
 
 
 def _factor_analysis(transformer: Any, X: Any, out: Any) -> Links:
     scaled = transformer.components_ / transformer.noise_variance_
     posterior = np.linalg.inv(np.identity(len(scaled)) + scaled @ transformer.components_.T)
-    return _mix(transformer, X, posterior.T @ scaled)
+    return mix(transformer, X, posterior.T @ scaled)
 
 
 def _discriminant(transformer: Any, X: Any, out: Any) -> Links:
-    return _mix(transformer, X, transformer.scalings_[:, : np.shape(out)[1]].T)
+    return mix(transformer, X, transformer.scalings_[:, : np.shape(out)[1]].T)
+
+
+def _weights(transformer: Any, X: Any, out: Any) -> Links:
+    return mix(transformer, X, transformer.x_weights_.T / transformer._x_std)
 
 
 def _rotations(transformer: Any, X: Any, out: Any) -> Links:
-    return _mix(transformer, X, transformer.x_rotations_.T / transformer._x_std)
+    return mix(transformer, X, transformer.x_rotations_.T / transformer._x_std)
 
 
 MIXES: dict[str, Callable[[Any, Any, Any], Links]] = {
@@ -87,6 +91,7 @@ MIXES: dict[str, Callable[[Any, Any, Any], Links]] = {
     "PCA": _components,
     "PLSCanonical": _rotations,
     "PLSRegression": _rotations,
+    "PLSSVD": _weights,
     "SparsePCA": _sparse_pca,
     "SparseRandomProjection": _components,
     "TruncatedSVD": _components,

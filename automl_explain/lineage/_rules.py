@@ -18,7 +18,8 @@ import scipy.sparse as sp
 
 from automl_explain.lineage._links import Links, one_to_one, pick, shared
 from automl_explain.lineage._mixes import MIXES
-from automl_explain.lineage._tables import as_blocks, n_columns, n_rows
+from automl_explain.lineage._opaque import OPAQUE
+from automl_explain.lineage._tables import as_blocks, n_columns, n_rows, with_shuffled
 
 Rule: TypeAlias = Callable[[Any, Any, Any], Links | None]
 
@@ -37,11 +38,20 @@ HARMLESS = frozenset(
 )
 
 
-def rule_for(transformer: Any) -> Rule | None:
-    """The rule for a transformer, found by the names of its classes and never by the name of its step."""
+def rule_for(transformer: Any, *, weights: str = "equal") -> Rule | None:
+    """The rule for a transformer, found by the names of its classes and never by the name of its step.
+
+    Parameters
+    ----------
+    transformer : object
+        A fitted transformer.
+    weights : {"equal", "exponent"}, default "equal"
+        How products are shared.
+    """
+    rules = {**RULES, **BY_EXPONENT} if weights == "exponent" else RULES
     for base in type(transformer).__mro__:
-        if _root(base) == "sklearn" and base.__name__ in RULES:
-            return RULES[base.__name__] if _keeps_transform(type(transformer), base) else None
+        if _root(base) == "sklearn" and base.__name__ in rules:
+            return rules[base.__name__] if _keeps_transform(type(transformer), base) else None
     return None
 
 
@@ -76,7 +86,8 @@ def _row_coupled(transformer: Any, X: Any, out: Any) -> Links | None:
 
 
 def _function(transformer: Any, X: Any, out: Any) -> Links | None:
-    if transformer.func is None:
+    cell_by_cell = isinstance(transformer.func, np.ufunc) and transformer.func.nin == transformer.func.nout == 1
+    if transformer.func is None or cell_by_cell:
         return one_to_one(n_columns(X))
     if transformer.feature_names_out != "one-to-one" or n_columns(out) != n_columns(X):
         return None
@@ -96,20 +107,10 @@ def _works_by_column(transformer: Any, X: Any, out: Any) -> bool:
     for bit in range((n - 1).bit_length()):
         for value in (0, 1):
             moved = (np.arange(n) >> bit) & 1 == value
-            after = as_blocks(transformer.transform(_shuffled(X, np.flatnonzero(moved), order)))
+            after = as_blocks(transformer.transform(with_shuffled(X, np.flatnonzero(moved), order)))
             if after.shape != before.shape or not _same(after[:, ~moved], before[:, ~moved]):
                 return False
     return True
-
-
-def _shuffled(X: Any, columns: np.ndarray, order: np.ndarray) -> Any:
-    if isinstance(X, pd.DataFrame):
-        rest = np.setdiff1d(np.arange(n_columns(X)), columns)
-        parts = [X.iloc[:, rest], X.iloc[order, columns].set_axis(X.index)]
-        return pd.concat(parts, axis=1).iloc[:, np.argsort(np.concatenate([rest, columns]))]
-    result = X.copy()
-    result[:, columns] = X[order][:, columns]
-    return result
 
 
 def _same(left: Any, right: Any) -> bool:
@@ -190,6 +191,11 @@ def _polynomial(transformer: Any, X: Any, out: Any) -> Links | None:
     return shared(sp.csr_matrix((transformer.powers_ > 0).T, dtype=np.float64), loose=False)
 
 
+def _powers(transformer: Any, X: Any, out: Any) -> Links | None:
+    """A product is shared by the exponents of its factors: a^2 b gives a two thirds."""
+    return shared(sp.csr_matrix(transformer.powers_.T, dtype=np.float64), loose=False)
+
+
 def _agglomeration(transformer: Any, X: Any, out: Any) -> Links | None:
     labels = transformer.labels_
     member = sp.csr_matrix((np.ones(len(labels)), (np.arange(len(labels)), labels)))
@@ -226,4 +232,8 @@ RULES: dict[str, Rule] = {
     "TargetEncoder": _target_encoder,
     "TfidfTransformer": _row_coupled,
     **MIXES,
+    **OPAQUE,
 }
+
+# Instead of the above where a power shall count as often as it is multiplied.
+BY_EXPONENT: dict[str, Rule] = {"PolynomialFeatures": _powers}

@@ -49,13 +49,43 @@ def take_columns(table: Any, positions: Sequence[int], *, scalar: bool = False) 
     return table[:, at[0]] if scalar else table[:, at]
 
 
+def take_rows(table: Any, positions: np.ndarray) -> Any:
+    """Rows by position."""
+    if sp.issparse(table):
+        table = table.tocsr()
+    return table.iloc[positions] if hasattr(table, "iloc") else table[positions]
+
+
 def sample_rows(table: Any, n: int = N_SAMPLE) -> Any:
     """Copy of at most ``n`` rows spread evenly over the table; ``copy=False`` transformers write into it."""
     total = n_rows(table)
+    return take_rows(table, np.arange(total) if total <= n else np.linspace(0, total - 1, n).astype(int))
+
+
+def with_shuffled(table: Any, positions: Sequence[int] | np.ndarray, order: np.ndarray) -> Any:
+    """Copy of a table whose columns at ``positions`` have the rows of ``order``; types stay as they are."""
+    at = np.asarray(positions, dtype=np.int64)
     if sp.issparse(table):
-        table = table.tocsr()
-    at = np.arange(total) if total <= n else np.linspace(0, total - 1, n).astype(int)
-    return table.iloc[at] if hasattr(table, "iloc") else table[at]
+        moved = np.isin(np.arange(n_columns(table)), at).astype(np.float64)
+        return table.tocsr() @ sp.diags(1.0 - moved) + table.tocsr()[order] @ sp.diags(moved)
+    if hasattr(table, "iloc"):
+        return with_columns(table, at, [table.iloc[order, j].array for j in at])
+    if hasattr(table, "get_columns"):  # polars
+        return with_columns(table, at, [table.get_columns()[j].gather(order) for j in at])
+    return with_columns(table, at, [table[order, j] for j in at])
+
+
+def with_columns(table: Any, positions: Sequence[int] | np.ndarray, values: Sequence[Any]) -> Any:
+    """Copy of a DataFrame, ndarray or polars table with other columns at ``positions``."""
+    if hasattr(table, "get_columns"):
+        return table.with_columns([v.alias(table.columns[j]) for j, v in zip(positions, values, strict=True)])
+    result = table.copy()
+    for j, column in zip(positions, values, strict=True):
+        if hasattr(result, "isetitem"):
+            result.isetitem(int(j), column)
+        else:
+            result[:, j] = column
+    return result
 
 
 def as_blocks(value: Any) -> Any:
@@ -66,18 +96,26 @@ def as_blocks(value: Any) -> Any:
     return array.reshape(-1, 1) if array.ndim == 1 else array
 
 
+def stands_still(deviation: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Whether deviations are no more than the rounding of a mean."""
+    return np.asarray(deviation <= 1e-12 * np.abs(mean))
+
+
 def scales(table: Any) -> np.ndarray:
     """Standard deviations of the columns, shape (n_columns,); NaN cells are left out."""
     if sp.issparse(table):
         mean = np.asarray(table.mean(axis=0)).ravel()
         square = np.asarray(table.multiply(table).mean(axis=0)).ravel()
-        return np.asarray(np.sqrt(np.maximum(square - mean**2, 0.0)))
+        # The difference of two squares is less exact than the square of a difference.
+        spread = np.sqrt(np.maximum(square - mean**2, 0.0))
+        return np.where(stands_still(spread**2, mean**2), 0.0, spread)
     array = np.asarray(as_blocks(table), dtype=np.float64)
     seen = np.isfinite(array)
     counts = np.maximum(seen.sum(axis=0), 1)
     mean = np.where(seen, array, 0.0).sum(axis=0) / counts
     square = (np.where(seen, array - mean, 0.0) ** 2).sum(axis=0) / counts
-    return np.asarray(np.sqrt(square))
+    spread = np.sqrt(square)
+    return np.where(stands_still(spread, mean), 0.0, spread)
 
 
 def positions_of(

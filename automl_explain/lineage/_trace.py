@@ -7,15 +7,30 @@ from collections.abc import Sequence
 from typing import Any
 
 from automl_explain._schema import TableSchema
-from automl_explain.exceptions import InputError
+from automl_explain._validation import warn
+from automl_explain.exceptions import InputError, UnknownTransformerError, UnmappedFeaturesWarning
 from automl_explain.feature_map import FeatureMap
+from automl_explain.lineage._coverage import probing_rows
 from automl_explain.lineage._links import Columns
+from automl_explain.lineage._place import WEIGHTS, NoRuleError, Place
 from automl_explain.lineage._tables import is_table, labels_of, n_columns, n_rows, sample_rows
 from automl_explain.lineage._walk import walk
 
 
-def trace(transformer: Any, X: Any, raw_names: Sequence[str | int] | None = None) -> FeatureMap:
+def trace(
+    transformer: Any,
+    X: Any,
+    raw_names: Sequence[str | int] | None = None,
+    *,
+    weights: str = "equal",
+    probe: bool = True,
+    random_state: int = 0,
+) -> FeatureMap:
     """Feature map of a fitted featurization, built from the positions of its columns.
+
+    What is known about the classes of scikit-learn comes first. A step of several columns that no
+    rule knows is probed: its columns are changed one at a time, and what moves depends on them.
+    Outputs whose parents cannot be told even so stay unmapped, and are named in a warning.
 
     Parameters
     ----------
@@ -26,27 +41,52 @@ def trace(transformer: Any, X: Any, raw_names: Sequence[str | int] | None = None
         ``"passthrough"`` where the model reads the raw columns.
     X : DataFrame, ndarray or scipy sparse of shape (n_rows, n_raw)
         Raw rows; at most 128, spread evenly, are sent through the transformer. Only weights of
-        linear mixes (PCA and the like) depend on which rows they are.
+        mixes (PCA and the like) depend on which rows they are. Probing takes up to 2,000 rows,
+        among them rows in which rare engineered columns are active, so pass the training rows.
     raw_names : sequence of length n_raw, optional
         Names of the raw columns; by default the labels of the DataFrame, else positions.
+    weights : {"equal", "exponent"}, default "equal"
+        How products of PolynomialFeatures are shared: equally among their factors, as Shapley
+        values share a pure interaction, or by exponent (a^2 b gives a two thirds).
+    probe : bool, default True
+        Whether steps without a rule are probed; else they are refused.
+    random_state : int, default 0
+        Seed of the probing.
 
     Returns
     -------
     FeatureMap
         Of shape (n_raw, n_engineered), engineered columns in the order of ``transform``. ``how``
-        is ``"rule"`` where the parents are exact, ``"dense"`` where several raw columns are mixed and
-        the weights are a convention: the share of variance for linear mixes, the column itself for
-        transformers that look at the whole row (Normalizer, KNNImputer, IterativeImputer,
-        TfidfTransformer), and ``"none"`` for constants such as the bias of PolynomialFeatures.
+        is ``"rule"`` where the parents are exact; ``"probe"`` where they were seen on the rows, with
+        shares of total effect (Jansen 1999) as weights; ``"dense"`` where several raw columns are
+        mixed and the weights are a convention: the share of variance for linear mixes, distances
+        and random waves, the share of total effect for other kernels, neighbours and predictions,
+        the column itself for transformers that look at the whole row (Normalizer, KNNImputer,
+        IterativeImputer, TfidfTransformer); and ``"none"`` for constants such as the bias of
+        PolynomialFeatures and for what stays unknown. To use other weights, pass a map of your own
+        (`FeatureMap.from_matrix`) in ``feature_maps``.
+
+    Warns
+    -----
+    UnmappedFeaturesWarning
+        If the parents of some engineered features stay unknown: random outputs, outputs that depend
+        on the other rows, and outputs that moved with no column.
 
     Raises
     ------
     UnknownTransformerError
-        If a transformer of several columns has no rule; names the class, step and columns.
+        If a step has no ``transform`` or makes other rows, or has no rule and ``probe=False``;
+        names the class, step and columns.
     InputError
-        If there are no rows, the number of names is wrong, or something is not fitted.
+        If there are no rows, the number of names is wrong, ``weights`` is another word, or
+        something is not fitted.
     DataError
         If a transformer fails on the sample.
+
+    References
+    ----------
+    M. J. W. Jansen (1999): Analysis of variance designs for model output. Computer Physics
+    Communications 117, 35-43. doi:10.1016/S0010-4655(98)00154-4
 
     Examples
     --------
@@ -73,12 +113,46 @@ def trace(transformer: Any, X: Any, raw_names: Sequence[str | int] | None = None
         )
     if n_rows(X) == 0:
         raise InputError("`X` has no rows. A few are needed to see how wide each step is. Pass some raw rows.")
+    if weights not in WEIGHTS:
+        raise InputError(f"`weights` is {weights!r}. Expected 'equal' or 'exponent'. Leave it out for 'equal'.")
     names = _raw_names(table, raw_names)
-    sample = sample_rows(X)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # unseen categories and the like are the business of the user's own call
-        _, columns = walk(transformer, sample, Columns.raw(names))
-    return columns.feature_map(TableSchema.of(table, names), names)
+        place = Place(weights=weights)
+        columns, doubt = _by_rules(transformer, sample_rows(X), Columns.raw(names), place)
+        if columns is None:
+            if not probe:
+                raise UnknownTransformerError(doubt)
+            place = Place(weights=weights, random_state=random_state)
+            _, columns = walk(transformer, probing_rows(transformer, X), Columns.raw(names), place)
+    found = columns.feature_map(TableSchema.of(table, names), names)
+    if found.unknown:
+        _warn_unknown(found, place)
+    return found
+
+
+def _by_rules(transformer: Any, sample: Any, raw: Columns, place: Place) -> tuple[Columns | None, str]:
+    """The columns if every step has a rule, else None and what is wrong."""
+    try:
+        return walk(transformer, sample, raw, place)[1], ""
+    except NoRuleError as error:
+        return None, str(error)
+
+
+def _warn_unknown(found: FeatureMap, place: Place) -> None:
+    lost = [found.engineered_names[j] for j in found.unknown]
+    shown = ", ".join(map(repr, lost[:10])) + (f" and {len(lost) - 10} more" if len(lost) > 10 else "")
+    reasons = "; ".join(
+        f"{step.transformer} (step {step.step!r}): {n} of {step.n_outputs} outputs: {why}"
+        for step in place.probed
+        for why, n in step.unknown
+    )
+    warn(
+        f"The raw columns behind {len(lost)} of {found.n_engineered} engineered features are unknown: {shown}. Their "
+        f"share is reported as unmapped. {reasons}. Pass more rows, apply the step to each column by itself, or pass "
+        "a feature map by hand: `FeatureMap.from_matrix(weights, raw_names=..., engineered_names=...)`.",
+        UnmappedFeaturesWarning,
+    )
 
 
 def _raw_names(table: Any, raw_names: Sequence[str | int] | None) -> list[str | int]:

@@ -50,7 +50,7 @@ class TreeScoringExplainer:
         Output where all contributions are zero.
     classes : list or None
         Labels in the order of the outputs.
-    output_unit : {"log-odds", "target"}
+    output_unit : {"log-odds", "target", "decision value"}
     fidelity : Fidelity or None
         Of the surrogate on held-out rows.
 
@@ -138,7 +138,7 @@ class TreeScoringExplainer:
 
     @property
     def output_unit(self) -> Any:
-        """Unit of the values: ``"log-odds"`` or ``"target"``."""
+        """Unit of the values: ``"log-odds"``, ``"target"`` or ``"decision value"``."""
         return self._parts.output_unit
 
     @property

@@ -9,18 +9,23 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyRegressor
-from sklearn.ensemble import BaggingRegressor, VotingRegressor
-from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
+from sklearn.ensemble import BaggingRegressor, StackingRegressor, VotingClassifier, VotingRegressor
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from automl_explain import automl_check_model_if_explainable, automl_setup_model_explanations
+from automl_explain import BlackBox, automl_check_model_if_explainable, automl_setup_model_explanations
 from automl_explain.adapters import adapter_for, refusal
 from automl_explain.exceptions import UnsupportedModelError
 
 X = pd.DataFrame({"a": [0.0, 1.0, 2.0, 4.0], "b": [1.0, 0.0, 1.0, 0.0]})
 Y = np.array([0.0, 1.0, 2.0, 3.0])
+#: Gives labels alone.
+VOTE = VotingClassifier([("linear", LogisticRegression()), ("same", LogisticRegression())])
 
 # Listed in the public how-to of Azure, with the spellings seen in pipelines.
 TIME_SERIES = [
@@ -87,6 +92,28 @@ def test_a_time_series_model_deep_inside_is_found() -> None:
         adapter_for(make_pipeline(StandardScaler(), inner).fit(X, Y))
 
 
+@pytest.mark.parametrize("name", ["stacking", "calibrated", "threshold", "target", "method", "black box"])
+def test_forecasters_inside_models_of_scikit_learn_are_found(name: str) -> None:
+    """Refused by name inside ensembles, searches, calibrations and transformed targets, with a pipeline around."""
+    rows = np.arange(20.0).reshape(10, 2)
+    y, flags = rows[:, 0], np.arange(10) % 2
+    regression = Pipeline([("Prophet", LinearRegression())])
+    classification = Pipeline([("Prophet", LogisticRegression())])
+    model: Any = {
+        "stacking": lambda: StackingRegressor([("a", DummyRegressor())], regression, cv=2).fit(rows, y),
+        "calibrated": lambda: CalibratedClassifierCV(classification, cv=2).fit(rows, flags),
+        "threshold": lambda: FixedThresholdClassifier(classification).fit(rows, flags),
+        "target": lambda: TransformedTargetRegressor(regression, func=np.log1p, inverse_func=np.expm1).fit(rows, y),
+        "method": lambda: BlackBox(regression.fit(rows, y).predict),
+        "black box": lambda: BlackBox(regression.fit(rows, y)),
+    }[name]()
+    with pytest.raises(UnsupportedModelError, match="^Prophet forecasts from the history"):
+        adapter_for(model, "regression")
+    assert not automl_check_model_if_explainable(model)
+    if name not in ("method", "black box"):
+        assert refusal(make_pipeline(StandardScaler(), model)) is not None
+
+
 @pytest.mark.parametrize(
     "holder",
     [
@@ -135,13 +162,22 @@ def test_a_run_is_explainable_only_if_its_property_says_so(properties: dict[str,
         (LinearRegression(), "LinearRegression is not fitted; call `fit` first"),
         (Pipeline([("z", StandardScaler()), ("m", LinearRegression())]), "is not fitted"),
         (make_pipeline(StandardScaler()).fit(X), "ends in a transformer; pass one whose last step is a fitted model"),
-        (RidgeClassifier().fit(X, Y > 1), "RidgeClassifier is a classifier without `predict_proba`"),
-        (make_pipeline(StandardScaler(), RidgeClassifier()).fit(X, Y > 1), "classifier without `predict_proba`"),
+        (VOTE.fit(X, Y > 1), "VotingClassifier is a classifier without `predict_proba` and `decision_function`"),
+        (make_pipeline(StandardScaler(), VOTE).fit(X, Y > 1), "labels are no numbers to explain.*voting='soft'"),
         (object(), "builtins.object is no model that can be explained: it has no `predict`"),
         ("model.pkl", "builtins.str is no model"),
         (None, "NoneType is no model"),
     ],
-    ids=["unfitted", "unfitted pipeline", "transformers", "no proba", "no proba in pipeline", "object", "text", "none"],
+    ids=[
+        "unfitted",
+        "unfitted pipeline",
+        "transformers",
+        "labels alone",
+        "labels alone in pipeline",
+        "object",
+        "text",
+        "none",
+    ],
 )
 def test_what_is_no_fitted_model_is_refused_with_the_reason(model: Any, message: str) -> None:
     with pytest.raises(UnsupportedModelError, match=message):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.ensemble import VotingClassifier
 from sklearn.svm import LinearSVC
 from small_models import (
     MAP,
@@ -128,10 +129,11 @@ def test_a_model_id_is_refused() -> None:
 
 
 @pytest.mark.parametrize("task", ["unknown", "classification"])
-def test_a_classifier_without_probabilities_is_refused(task: str) -> None:
+def test_a_classifier_of_labels_alone_is_refused(task: str) -> None:
     X = np.random.default_rng(0).normal(size=(100, 4))
-    with pytest.raises(UnsupportedModelError, match="LinearSVC is a classifier without `predict_proba`"):
-        wrap(model=LinearSVC().fit(X, X[:, 0] > 0), model_task=task, init_dataset=X)
+    vote = VotingClassifier([("a", LinearSVC()), ("b", LinearSVC())]).fit(X, X[:, 0] > 0)
+    with pytest.raises(UnsupportedModelError, match="VotingClassifier is a classifier without `predict_proba`"):
+        wrap(model=vote, model_task=task, init_dataset=X)
 
 
 def test_a_model_that_predicts_nan_is_refused() -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.datasets import make_classification
+from sklearn.ensemble import VotingClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
-from sklearn.svm import LinearSVC
+from sklearn.svm import SVC, LinearSVC
 
 from automl_explain.exceptions import InputError, UnsupportedModelError
 from automl_explain.explainers._teacher import Teacher
@@ -144,11 +145,44 @@ def test_something_without_predict_is_refused() -> None:
 
 @pytest.mark.parametrize("model", [LinearSVC(), RidgeClassifier()])
 @pytest.mark.parametrize("task", ["unknown", "classification"])
-def test_a_classifier_without_probabilities_is_refused(model: Any, task: str) -> None:
+def test_a_classifier_without_probabilities_is_asked_for_decision_values(model: Any, task: str) -> None:
     """The reference explains its label numbers as a regression, or fails on text labels."""
     Z, y = make_classification(100, random_state=0)
-    with pytest.raises(UnsupportedModelError, match="classifier without `predict_proba`.*CalibratedClassifierCV"):
-        Teacher.of(model.fit(Z, np.where(y, "yes", "no")), Z[:1], task=task, classes=None, is_function=False)
+    made = Teacher.of(model.fit(Z, np.where(y, "yes", "no")), Z[:1], task=task, classes=None, is_function=False)
+    assert (made.task, made.unit, made.classes, made.n_outputs) == (
+        "classification",
+        "decision value",
+        ["no", "yes"],
+        1,
+    )
+    output = made.soft_output(Z)
+    np.testing.assert_array_equal(output, model.decision_function(Z)[:, None])
+    np.testing.assert_array_equal(made.in_unit(made.targets(output)), output)
+    assert made.predictions(Z, output).tolist() == model.predict(Z).tolist()
+
+
+def test_decision_values_of_many_classes_have_one_column_each() -> None:
+    Z, y = make_classification(150, n_informative=4, n_classes=3, random_state=0)
+    model = LinearSVC().fit(Z, np.array(["p", "q", "r"])[y])
+    made = Teacher.of(model, Z[:1], task="classification", classes=None, is_function=False)
+    assert made.n_outputs == 3
+    assert made.predictions(Z, made.soft_output(Z)).tolist() == model.predict(Z).tolist()
+
+
+def test_decision_values_of_pairs_of_classes_are_refused() -> None:
+    """With three classes there are three pairs too, so their number gives nothing away."""
+    Z, y = make_classification(150, n_informative=4, n_classes=3, random_state=0)
+    model = SVC(decision_function_shape="ovo").fit(Z, y)
+    with pytest.raises(UnsupportedModelError, match="for every pair of classes.*'ovr'"):
+        Teacher.of(model, Z[:1], task="classification", classes=None, is_function=False)
+
+
+@pytest.mark.parametrize("task", ["unknown", "classification"])
+def test_a_classifier_of_labels_alone_is_refused(task: str) -> None:
+    Z, y = make_classification(100, random_state=0)
+    vote = VotingClassifier([("a", LogisticRegression()), ("b", RidgeClassifier())]).fit(Z, y)
+    with pytest.raises(UnsupportedModelError, match="`predict_proba` and `decision_function`.*CalibratedClassifierCV"):
+        Teacher.of(vote, Z[:1], task=task, classes=None, is_function=False)
 
 
 def test_a_classifier_of_a_single_class_is_refused() -> None:

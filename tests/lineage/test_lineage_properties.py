@@ -14,14 +14,25 @@ import scipy.sparse as sp
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
+from sklearn.cluster import KMeans
 from sklearn.compose import ColumnTransformer, make_column_transformer
 from sklearn.decomposition import PCA
+from sklearn.ensemble import RandomTreesEmbedding
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
+from sklearn.kernel_approximation import RBFSampler
 from sklearn.pipeline import FeatureUnion, make_pipeline
-from sklearn.preprocessing import MinMaxScaler, Normalizer, OneHotEncoder, PolynomialFeatures, StandardScaler
-from truth import dependence, frame, positive
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MinMaxScaler,
+    Normalizer,
+    OneHotEncoder,
+    PolynomialFeatures,
+    StandardScaler,
+)
+from truth import dense, dependence, frame, positive
 
+from automl_explain.exceptions import UnmappedFeaturesWarning
 from automl_explain.feature_map import FeatureMap
 from automl_explain.lineage import trace
 
@@ -32,16 +43,40 @@ LEAVES = [
     Normalizer(),
     PCA(1),
     SimpleImputer(),
+    KMeans(2, n_init=1, random_state=0),
+    RBFSampler(gamma=0.01, n_components=3, random_state=0),
+    RandomTreesEmbedding(2, max_depth=2, random_state=0, sparse_output=False),
+    FunctionTransformer(np.cbrt),
     "passthrough",
 ]
 
 
-def transformers(depth: int = 2) -> st.SearchStrategy[Any]:
+def reversed_columns(X: Any) -> Any:
+    """Works on all columns, and no rule knows how."""
+    return np.asarray(X)[:, ::-1]
+
+
+def first_plus_last(X: Any) -> Any:
+    """One output of two columns."""
+    return np.asarray(X)[:, [0]] + np.asarray(X)[:, [-1]]
+
+
+def noise(X: Any) -> Any:
+    """Random in its first output."""
+    Z = np.array(X, dtype=float)
+    Z[:, 0] += np.random.default_rng().normal(size=len(Z))
+    return Z
+
+
+UNKNOWN = [FunctionTransformer(function) for function in (reversed_columns, first_plus_last, noise)]
+
+
+def transformers(leaves: list[Any], depth: int = 2) -> st.SearchStrategy[Any]:
     """Pipelines and unions of any transformer of numbers."""
-    leaf = st.sampled_from(LEAVES)
+    leaf = st.sampled_from(leaves)
     if depth == 0:
         return leaf
-    inner = transformers(depth - 1)
+    inner = transformers(leaves, depth - 1)
     chain = st.lists(inner, min_size=1, max_size=2).map(lambda ts: make_pipeline(*map(_copy, ts)))
     union = st.lists(inner, min_size=1, max_size=2).map(
         lambda ts: FeatureUnion([(f"u{i}", _copy(t)) for i, t in enumerate(ts)])
@@ -54,12 +89,12 @@ def _copy(transformer: Any) -> Any:
 
 
 @st.composite
-def featurizations(draw: st.DrawFn) -> ColumnTransformer:
+def featurizations(draw: st.DrawFn, leaves: list[Any] = LEAVES) -> ColumnTransformer:
     """ColumnTransformers of up to three branches over overlapping columns."""
     parts = []
     for i in range(draw(st.integers(1, 3))):
         columns = draw(st.lists(st.integers(0, 4), min_size=1, max_size=3, unique=True))
-        parts.append((f"p{i}", _copy(draw(transformers())), columns))
+        parts.append((f"p{i}", _copy(draw(transformers(leaves))), columns))
     return ColumnTransformer(parts, remainder=draw(st.sampled_from(["drop", "passthrough"])))
 
 
@@ -67,13 +102,13 @@ ROWS = positive(60)
 QUIET = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 
 
-@QUIET
-@given(featurizations())
-def test_every_map_holds_the_truth_and_keeps_sums(ct: ColumnTransformer) -> None:
-    ct.fit(ROWS)
+def check(ct: ColumnTransformer) -> FeatureMap:
+    """What holds for every map: names, columns that sum to 1, and values that nothing is lost of."""
     fm = trace(ct, ROWS, list("abcde"))
-    assert not (dependence(ct.transform, ROWS, n_shuffles=1) & ~fm.support.toarray()).any()
     assert len(set(fm.engineered_names)) == fm.n_engineered
+    totals = np.asarray(fm.matrix.sum(axis=0)).ravel()
+    wanted = np.where(np.isin(np.arange(fm.n_engineered), fm.unmapped), 0.0, 1.0)
+    np.testing.assert_allclose(totals, wanted, atol=1e-12)  # sums of a few numbers
     values = np.random.default_rng(0).normal(size=(3, fm.n_engineered))
     raw, rest = fm.fold(values)
     # Sums of some hundred numbers of size 1.
@@ -82,13 +117,43 @@ def test_every_map_holds_the_truth_and_keeps_sums(ct: ColumnTransformer) -> None
     assert (raw[:, unused] == 0).all()
     again = FeatureMap.from_json(fm.to_json())
     assert (again.matrix != fm.matrix).nnz == 0
+    return fm
+
+
+def fitted(ct: ColumnTransformer, X: Any) -> ColumnTransformer:
+    """Fitted on few random rows, which some clusters find too few."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ct.fit(X)
+
+
+@QUIET
+@given(featurizations())
+def test_every_map_holds_the_truth_and_keeps_sums(ct: ColumnTransformer) -> None:
+    fm = check(fitted(ct, ROWS))
+    assert not (dependence(ct.transform, ROWS, n_shuffles=1) & ~fm.support.toarray()).any()
+
+
+@QUIET
+@given(featurizations([*LEAVES, *UNKNOWN, *UNKNOWN]))
+def test_with_steps_that_no_rule_knows_what_is_mapped_is_true_and_the_rest_is_unmapped(ct: ColumnTransformer) -> None:
+    fitted(ct, ROWS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnmappedFeaturesWarning)
+        fm = check(ct)
+    random = (dense(ct.transform(ROWS)) != dense(ct.transform(ROWS))).any(axis=0)
+    steady = ~random
+    truth = dependence(ct.transform, ROWS, n_shuffles=1)
+    assert not (truth & ~fm.support.toarray())[:, steady].any()
+    several = np.diff(fm.support.tocsc().indptr) > 1
+    assert set(np.flatnonzero(random & several)) <= set(fm.unknown)
 
 
 @QUIET
 @given(featurizations(), st.permutations(range(5)))
 def test_permuting_the_raw_columns_of_a_frame_permutes_the_map(ct: ColumnTransformer, order: list[int]) -> None:
     table = pd.DataFrame(ROWS, columns=list("abcde"))
-    ct.fit(table)
+    fitted(ct, table)
     fm, other = trace(ct, table), trace(ct, table.iloc[:, order])
     np.testing.assert_allclose(np.asarray(other), np.asarray(fm)[order], atol=1e-12)
     assert (other.support.toarray() == fm.support.toarray()[order]).all()

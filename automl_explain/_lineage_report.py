@@ -1,0 +1,96 @@
+"""lineage_report: where every engineered feature of a model or featurization comes from, as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from automl_explain.adapters import adapter_for
+from automl_explain.exceptions import InputError
+from automl_explain.feature_map import FeatureMap
+from automl_explain.lineage import LineageReport, collected, trace
+
+
+def lineage_report(
+    pipeline: Any,
+    X: Any = None,
+    *,
+    raw_names: Sequence[str | int] | None = None,
+    weights: str = "equal",
+    random_state: int = 0,
+) -> LineageReport:
+    """Raw parents, weights and way of finding of every engineered feature.
+
+    Parameters
+    ----------
+    pipeline : object
+        A fitted featurization (as for `automl_explain.lineage.trace`), a fitted model with its
+        featurization (a Pipeline, a FLAML ``AutoML``, ... as for
+        `automl_setup_model_explanations`), the setup of one, or a FeatureMap.
+    X : DataFrame, ndarray or scipy sparse of shape (n_rows, n_raw), optional
+        Raw rows, best those of the training: transformers that no rule knows are probed with up to
+        2,000 of them. Not needed for a setup or a FeatureMap.
+    raw_names : sequence of length n_raw, optional
+        Names of the raw columns; by default the labels of the DataFrame, else positions.
+    weights : {"equal", "exponent"}, default "equal"
+        How products are shared; see `automl_explain.lineage.trace`. Only for featurizations.
+    random_state : int, default 0
+        Seed of the probing. Only for featurizations.
+
+    Returns
+    -------
+    LineageReport
+        Prints as a table; ``to_frame()`` gives all of it, ``feature_map`` the map, ``probed`` the
+        cost and confidence of probing.
+
+    Raises
+    ------
+    InputError
+        If ``X`` is missing, or its names do not fit.
+    UnsupportedModelError
+        If the model, or a step of its featurization, cannot be followed.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn.compose import make_column_transformer
+    >>> from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures
+    >>> from automl_explain import lineage_report
+    >>> X = pd.DataFrame({"age": [20.0, 30.0], "pay": [1.0, 2.0], "city": ["Oslo", "Rome"]})
+    >>> products = PolynomialFeatures(interaction_only=True, include_bias=False)
+    >>> prepare = make_column_transformer(
+    ...     (products, ["age", "pay"]), (OneHotEncoder(), ["city"]), verbose_feature_names_out=False
+    ... ).fit(X)
+    >>> report = lineage_report(prepare, X)
+    >>> report["age pay"]
+    {'age': 0.5, 'pay': 0.5}
+    >>> print(report)
+    5 engineered features from 3 raw columns: 5 known; 0 unmapped
+    engineered                raw  how
+           age                age rule
+           pay                pay rule
+       age pay 0.50 age, 0.50 pay rule
+     city_Oslo               city rule
+     city_Rome               city rule
+    """
+    if isinstance(pipeline, FeatureMap):
+        return LineageReport(pipeline)
+    if isinstance(getattr(pipeline, "feature_map", None), FeatureMap):
+        return LineageReport(pipeline.feature_map)
+    if X is None:
+        raise InputError(
+            f"`X` is missing. A {type(pipeline).__name__} is followed with raw rows. Pass the training rows."
+        )
+    with collected() as steps:
+        if hasattr(pipeline, "transform") or not hasattr(pipeline, "predict"):
+            feature_map = trace(pipeline, X, raw_names, weights=weights, random_state=random_state)
+        else:
+            if weights != "equal":
+                raise InputError(
+                    f"`weights` is {weights!r}, which holds for a featurization alone; {type(pipeline).__name__} is a "
+                    "model. Pass its featurization (`pipeline[:-1]`), or leave `weights` out."
+                )
+            adapter = adapter_for(pipeline)
+            names = list(X.columns) if raw_names is None and hasattr(X, "columns") else raw_names
+            feature_map = adapter.feature_map(X, list(range(X.shape[1])) if names is None else list(names))
+    return LineageReport(feature_map, tuple(steps))

@@ -1,0 +1,213 @@
+"""Black boxes: models and functions that predict from raw rows, and show nothing of how.
+
+They are explained on our own, named features of the raw columns (`RawFeatures`); the raw feature map is
+exact. Adapters of libraries whose featurization cannot be taken apart derive from `BlackBoxAdapter`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from automl_explain.adapters._outputs import as_array, as_numbers, label_array, plain_labels
+from automl_explain.adapters._raw_features import RawFeatures
+from automl_explain.exceptions import InputError, UnsupportedModelError
+from automl_explain.feature_map import FeatureMap
+
+_TASKS = ("classification", "regression")
+_MANY_ROWS = 20  # that all have a probability of 0 or 1 are taken for labels
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class BlackBox:
+    """A model to be explained by what it predicts from raw rows alone.
+
+    Parameters
+    ----------
+    model : object or callable
+        With ``predict``, and ``predict_proba`` for classification; or a function of raw rows that gives
+        probabilities of shape (n_rows, n_classes), those of the second class of shape (n_rows,), or
+        target values of shape (n_rows,).
+    task : {"classification", "regression"}, optional
+        What it does; told by the model where left out, a function does not tell.
+    classes : sequence, optional
+        Labels in the order of the probabilities; the model's ``classes_`` where left out.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from automl_explain import BlackBox, automl_setup_model_explanations
+    >>> X = pd.DataFrame({"a": [0.0, 1.0, 2.0], "day": pd.to_datetime(["2024-01-01", "2024-01-02", "2024-02-01"])})
+    >>> box = BlackBox(lambda rows: rows["a"] + rows["day"].dt.month, task="regression")
+    >>> setup = automl_setup_model_explanations(box, "regression", X=X)
+    >>> setup.raw_feature_names, len(setup.engineered_feature_names)
+    (['a', 'day'], 6)
+    """
+
+    model: Any
+    task: str | None = None
+    classes: Sequence[Any] | None = None
+
+
+class BlackBoxAdapter:
+    """A model that predicts from raw rows; engineered features are our own, see `RawFeatures`.
+
+    For a library of one's own: derive, call ``super().__init__`` with what the model tells, and override
+    `soft_output` and, for classifiers whose labels are not the likeliest classes, `labels`.
+
+    Parameters
+    ----------
+    model : object or callable
+        As in `BlackBox`.
+    task : {"classification", "regression"}
+        What it does.
+    classes : sequence, optional
+        Labels in the order of the probabilities.
+    decides : bool, default False
+        Whether the soft output of a classifier is decision values, for want of probabilities.
+
+    Raises
+    ------
+    InputError
+        If the task is another one.
+    """
+
+    def __init__(self, model: Any, *, task: str, classes: Sequence[Any] | None = None, decides: bool = False) -> None:
+        if task not in _TASKS:
+            raise InputError(
+                f"`task` is {task!r}; a black box does 'classification' or 'regression'. Pass one of them, as in "
+                "BlackBox(model, task='regression')."
+            )
+        self.model, self.task = model, task
+        self.decides = decides and task == "classification"
+        self.classes = None if classes is None or task == "regression" else plain_labels(classes)
+        self.featurizer: RawFeatures | None = None
+        self._seen = False
+
+    def soft_output(self, X: Any) -> Any:
+        """What the model answers on raw rows: probabilities or target values, in any container."""
+        return soft_output(self.model, self.task, X) if hasattr(self.model, "predict") else self.model(X)
+
+    def labels(self, X: Any) -> Any | None:
+        """Labels that a classifier predicts on raw rows; None for the likeliest classes."""
+        return self.model.predict(X) if hasattr(self.model, "predict") else None
+
+    def predict_raw(self, X: Any) -> np.ndarray:
+        """Soft output on raw rows, (n_rows, n_classes) or (n_rows,)."""
+        output = as_array(self.soft_output(X))
+        if self.task == "classification" and output.ndim == 1 and not self.decides:
+            _refuse_labels(output)
+            second = output.astype(np.float64)
+            return np.column_stack([1.0 - second, second])
+        return as_numbers(output)
+
+    @property
+    def estimator(self) -> Any:
+        """Reads engineered rows, and asks the model about the raw rows that they stand for."""
+        if self.task == "regression":
+            return BlackBoxRegressor(self)
+        return BlackBoxDecider(self) if self.decides else BlackBoxClassifier(self)
+
+    def feature_map(self, X: Any, raw_names: Sequence[str | int]) -> FeatureMap:
+        """Exact; the features are settled by these rows."""
+        self.featurizer, self._seen = RawFeatures.of(X, raw_names), True
+        return FeatureMap.identity(raw_names) if self.featurizer is None else self.featurizer.feature_map
+
+    def transform(self, X: Any) -> Any:
+        """Engineered rows; the raw rows themselves where their columns can be read as they are."""
+        if not self._seen:
+            self.feature_map(X, list(getattr(X, "columns", range(X.shape[1]))))
+        return X if self.featurizer is None else self.featurizer.transform(X)
+
+    def predict_engineered(self, Z: Any) -> np.ndarray:
+        """Soft output of the raw rows that engineered rows stand for."""
+        return self.predict_raw(self.restore(Z))
+
+    def restore(self, Z: Any) -> Any:
+        """Raw rows that engineered rows stand for."""
+        return Z if self.featurizer is None else self.featurizer.restore(Z)
+
+
+def _refuse_labels(output: np.ndarray) -> None:
+    """Labels are no numbers to explain; a few rows may have probabilities of exactly 0 and 1."""
+    numbers = output.dtype.kind in "fiu" and output.min() >= 0.0 and output.max() <= 1.0
+    if not numbers or (len(output) >= _MANY_ROWS and np.isin(output, (0, 1)).all()):
+        shown = ", ".join(map(repr, pd.unique(pd.Series(output))[:3].tolist()))
+        raise UnsupportedModelError(
+            f"The model answers {shown}, which are labels; probabilities are explained. Give it as a function of them: "
+            "one column for each class, or that of the second class (BlackBox(model.predict_proba, "
+            "task='classification'); an MLflow model logged with pyfunc_predict_fn='predict_proba')."
+        )
+
+
+class BlackBoxRegressor:
+    """A black box that reads engineered rows.
+
+    Parameters
+    ----------
+    adapter : BlackBoxAdapter
+    """
+
+    def __init__(self, adapter: BlackBoxAdapter) -> None:
+        self._adapter = adapter
+
+    def predict(self, Z: Any) -> np.ndarray:
+        """Target values of shape (n_rows,)."""
+        return self._adapter.predict_engineered(Z)
+
+    def __repr__(self) -> str:
+        model = self._adapter.model
+        return f"{type(self).__name__}({getattr(model, '__name__', type(model).__name__)})"
+
+
+class BlackBoxDecider(BlackBoxRegressor):
+    """A black box that reads engineered rows and gives labels and decision values."""
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """Labels in the order of the outputs."""
+        if self._adapter.classes is None:
+            raise AttributeError("the model does not tell its classes")
+        return label_array(self._adapter.classes)
+
+    def decision_function(self, Z: Any) -> np.ndarray:
+        """Decision values of shape (n_rows,) for two classes, else (n_rows, n_classes)."""
+        return self._adapter.predict_engineered(Z)
+
+    def predict(self, Z: Any) -> np.ndarray:
+        """Labels of shape (n_rows,)."""
+        return as_array(self._adapter.labels(self._adapter.restore(Z)))
+
+
+class BlackBoxClassifier(BlackBoxRegressor):
+    """A black box that reads engineered rows and gives labels and probabilities."""
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """Labels in the order of the probabilities."""
+        if self._adapter.classes is None:
+            raise AttributeError("the model does not tell its classes")
+        return label_array(self._adapter.classes)
+
+    def predict_proba(self, Z: Any) -> np.ndarray:
+        """Probabilities of shape (n_rows, n_classes)."""
+        return self._adapter.predict_engineered(Z)
+
+    def predict(self, Z: Any) -> np.ndarray:
+        """Labels of shape (n_rows,); positions of the likeliest classes where none are known."""
+        own = self._adapter.labels(self._adapter.restore(Z))
+        if own is not None:
+            return as_array(own)
+        likeliest = self.predict_proba(Z).argmax(axis=1)
+        return np.asarray(likeliest if self._adapter.classes is None else self.classes_[likeliest])
+
+
+def soft_output(model: Any, task: str, X: Any) -> np.ndarray:
+    """What a model answers: target values, probabilities, or decision values where it has no probabilities."""
+    if task == "regression":
+        return as_numbers(model.predict(X))
+    return as_numbers(model.predict_proba(X) if hasattr(model, "predict_proba") else model.decision_function(X))

@@ -1,0 +1,50 @@
+"""What models answer, as plain arrays: libraries give frames, tables of their own, columns and booleans."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+
+def as_array(output: Any) -> np.ndarray:
+    """Predictions as an ndarray; a single column becomes flat, booleans of a soft output stay what they are.
+
+    Parameters
+    ----------
+    output : object
+        ndarray, list, Series, DataFrame (pandas, polars), H2OFrame, or an object that keeps its numbers
+        under ``data``, of shape (n_rows,), (n_rows, 1) or (n_rows, n_classes).
+
+    Returns
+    -------
+    ndarray of shape (n_rows,) or (n_rows, n_classes)
+    """
+    if hasattr(output, "as_data_frame"):
+        output = output.as_data_frame()
+    if hasattr(output, "to_numpy"):
+        output = output.to_numpy()
+    elif not isinstance(output, np.ndarray) and isinstance(getattr(output, "data", None), np.ndarray):
+        output = output.data
+    array = np.asarray(output)
+    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+
+
+def as_numbers(output: Any) -> np.ndarray:
+    """Soft output as float64, see `as_array`."""
+    return np.asarray(as_array(output), dtype=np.float64)
+
+
+def plain_labels(classes: Any) -> list[Any]:
+    """Labels with the types Python has for them."""
+    return [c.item() if isinstance(c, np.generic) else c for c in classes]
+
+
+def label_array(classes: Sequence[Any]) -> np.ndarray:
+    """Labels as an array that keeps their types, shape (n_classes,)."""
+    if len({type(c) for c in classes}) == 1:
+        return np.asarray(classes)
+    array = np.empty(len(classes), dtype=object)
+    array[:] = classes
+    return array

@@ -1,0 +1,151 @@
+"""Whether a model taken apart still predicts what it predicts as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from automl_explain.adapters._black_box import BlackBoxAdapter
+from automl_explain.exceptions import AutoMLExplainError, DataError, UnsupportedModelError
+from automl_explain.protocols import PipelineAdapter
+
+_CHECKED_ROWS = 256
+_T = TypeVar("_T")
+
+
+class WholeModel(BlackBoxAdapter):
+    """A model as a black box, where its parts do not predict what it predicts.
+
+    Parameters
+    ----------
+    parts : PipelineAdapter
+        Its adapter; knows how the library is asked.
+    model : object
+        The model itself.
+    classes : sequence, optional
+        Labels in the order of the probabilities; those that its adapter knows where left out.
+    """
+
+    def __init__(self, parts: PipelineAdapter, model: Any, classes: Sequence[Any] | None = None) -> None:
+        decides = not hasattr(parts.estimator, "predict_proba")
+        known = parts.classes if classes is None else classes
+        super().__init__(model, task=parts.task, classes=known, decides=decides)
+        self._parts = parts
+
+    def soft_output(self, X: Any) -> Any:
+        """The library's own."""
+        return self._parts.predict_raw(X)
+
+
+def asked(ask: Callable[[], _T], purpose: str, argument: str) -> _T:
+    """What the model's library answers; what it raises becomes a DataError that says which rows it was about."""
+    try:
+        return ask()
+    except (AutoMLExplainError, MemoryError, Warning):
+        raise
+    except Exception as error:
+        raise DataError(
+            f"The model could not {purpose} `{argument}` ({type(error).__name__}: {error}). Expected are the columns, "
+            "types and kinds of values that it was fitted on, and numbers as predictions. Pass rows that "
+            "`fitted_model.predict` takes."
+        ) from error
+
+
+def why_parts_differ(adapter: PipelineAdapter, X: Any, Z: Any) -> str | None:
+    """What is wrong with the predictions of the parts on up to 256 rows; None if they are those of the model.
+
+    Parameters
+    ----------
+    adapter : PipelineAdapter
+    X, Z : DataFrame, ndarray or csr_matrix of shape (n_rows, n_raw) and (n_rows, n_engineered)
+        The same rows, before and after featurization.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If the model turns out to have several targets.
+    DataError
+        If its library fails.
+    """
+    at = checked_rows(X)
+    raw, engineered = take(X, at), take(Z, at)
+    own, ours = _both(lambda: adapter.predict_raw(raw), lambda: adapter.predict_engineered(engineered))
+    apart = difference(own, ours)
+    if apart is None:
+        _refuse_several_targets(adapter, own, take(engineered, np.array([0])))
+        return None
+    return (
+        f"The model's predictions on {len(at)} raw rows are not those of its estimator on the transformed rows: {apart}"
+    )
+
+
+def why_rows_depend(adapter: BlackBoxAdapter, X: Any, Z: Any) -> str | None:
+    """How the predictions of a black box change from call to call; None if they do not.
+
+    Up to 256 rows are asked for once more from the engineered rows, and every second one in the other order.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If the model turns out to have several targets.
+    DataError
+        If its library fails.
+    """
+    at = checked_rows(X)
+    fewer, engineered = at[::-2], take(Z, at)
+    whole, again = _both(lambda: adapter.predict_raw(take(X, at)), lambda: adapter.predict_engineered(engineered))
+    part = _numbers(lambda: adapter.predict_raw(take(X, fewer)))
+    if len(whole) != len(at):
+        return f"The model gives {len(whole)} predictions for {len(at)} rows"
+    apart = difference(whole, again)
+    if apart is not None:
+        return f"The model's predictions on {len(at)} raw rows are others when it is asked again: {apart}"
+    apart = difference(whole[::-2], part)
+    if apart is not None:
+        return f"The model's predictions on the same rows in another batch are others: {apart}"
+    _refuse_several_targets(adapter, whole, take(engineered, np.array([0])))
+    return None
+
+
+def _both(one: Callable[[], Any], other: Callable[[], Any]) -> tuple[np.ndarray, np.ndarray]:
+    return _numbers(one), _numbers(other)
+
+
+def _numbers(ask: Callable[[], Any]) -> np.ndarray:
+    return asked(lambda: np.asarray(ask(), dtype=np.float64), "predict numbers from", "X")
+
+
+def difference(own: np.ndarray, ours: np.ndarray) -> str | None:
+    """How two soft outputs differ; last bits do not count."""
+    if own.shape != ours.shape:
+        return f"their shapes differ ({own.shape} and {ours.shape})"
+    if np.allclose(own, ours, rtol=1e-6, atol=1e-9, equal_nan=True):
+        return None
+    with np.errstate(invalid="ignore"):
+        return f"they differ by up to {np.nanmax(np.abs(own - ours)):.3g}"
+
+
+def checked_rows(X: Any) -> np.ndarray:
+    """Positions of up to 256 rows, spread evenly."""
+    n_rows = X.shape[0]
+    return np.unique(np.linspace(0, n_rows - 1, min(n_rows, _CHECKED_ROWS)).astype(int))
+
+
+def take(rows: Any, positions: np.ndarray) -> Any:
+    """Rows at these positions, in this order."""
+    return rows.iloc[positions] if isinstance(rows, pd.DataFrame) else rows[positions]
+
+
+def _refuse_several_targets(adapter: PipelineAdapter, output: np.ndarray, first: Any) -> None:
+    """Some models tell only by their predictions that they have several targets."""
+    if adapter.task == "classification" and not hasattr(adapter.estimator, "predict"):
+        return
+    answers = output if adapter.task == "regression" else np.asarray(adapter.estimator.predict(first))
+    if answers.ndim > 1 and answers.shape[1] > 1:
+        raise UnsupportedModelError(
+            f"{type(adapter.estimator).__name__} predicts several targets at once ({answers.shape[1]}); an explanation "
+            "is of one. Fit one model per target and explain each."
+        )

@@ -1,0 +1,76 @@
+"""Rows on which as many engineered columns as possible are active, for probing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from automl_explain.lineage._compare import Output
+from automl_explain.lineage._tables import n_rows, sample_rows, take_rows
+from automl_explain.lineage._tuples import is_pairs, read_pairs, stack
+
+# Rows spread evenly, and as many again in which an engineered column is active that is not in those.
+N_EVEN = 1000
+N_RARE = 1000
+MOST_SEARCHED = 20_000
+BLOCK = 2000
+
+
+def probing_rows(transformer: Any, X: Any) -> Any:
+    """At most 2,000 rows: spread evenly, and those where columns move that stand still in the former."""
+    total = n_rows(X)
+    if total <= N_EVEN:
+        return sample_rows(X, N_EVEN)
+    even = np.linspace(0, total - 1, N_EVEN).astype(int)
+    try:
+        rare = _rows_of_rare_columns(transformer, X, even)
+    except Exception:  # rows that it refuses are found, and worded, by the walk
+        rare = np.zeros(0, dtype=int)
+    return take_rows(X, np.union1d(even, rare))
+
+
+def _rows_of_rare_columns(transformer: Any, X: Any, even: np.ndarray) -> np.ndarray:
+    first = _output(transformer, take_rows(X, even))
+    usual, still = _standing(first.values)
+    found: list[int] = []
+    searched = np.linspace(0, n_rows(X) - 1, min(n_rows(X), MOST_SEARCHED)).astype(int)
+    for start in range(0, len(searched), BLOCK):
+        at = searched[start : start + BLOCK]
+        values = _output(transformer, take_rows(X, at)).values
+        rows, columns = _differing(values, usual, still)
+        new, where = np.unique(columns, return_index=True)
+        found += at[rows[where]].tolist()
+        still[new] = False
+        if not still.any():
+            break
+    # One row may serve many columns.
+    return np.unique(found)[:N_RARE].astype(int)
+
+
+def _output(transformer: Any, rows: Any) -> Output:
+    if is_pairs(transformer):
+        return Output(stack([block.transform(rows) for block in read_pairs(transformer)]))
+    return Output(transformer.transform(rows))
+
+
+def _standing(values: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The first row, and a mask of the columns that never leave it; sparse columns stand at 0."""
+    if sp.issparse(values):
+        return np.zeros(values.shape[1]), values.getnnz(axis=0) == 0
+    first = values[0]
+    return first, ((values == first) | (np.isnan(values) & np.isnan(first))).all(axis=0)
+
+
+def _differing(values: Any, usual: np.ndarray, still: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Cells of standing columns that are not as usual."""
+    if sp.issparse(values):
+        cells = values.tocoo()
+        kept = still[cells.col] & (cells.data != 0)
+        return cells.row[kept], cells.col[kept]
+    if values.shape[1] == 0 or not still.any():
+        return np.zeros(0, dtype=int), np.zeros(0, dtype=int)
+    other = still & ~((values == usual) | (np.isnan(values) & np.isnan(usual)))
+    rows, columns = np.nonzero(other)
+    return rows, columns
