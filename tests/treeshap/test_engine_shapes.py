@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from made_trees import engines, exact_values, make_rows, make_trees
+from made_trees import engines, exact_values, goes_left, make_rows, make_trees
 
 from automl_explain.treeshap import Engine, Players, TreeEnsemble
 from automl_explain.treeshap._columns import Columns
@@ -237,3 +237,23 @@ def test_a_leaf_that_no_row_can_reach_has_more_players_than_its_cells_say() -> N
     np.testing.assert_allclose(tabled.values(X), walked.values(X), atol=1e-11)
     output = tabled.values(X).sum(-1).T + tabled.prepared.expected_values
     np.testing.assert_allclose(output, trees.predict(X), atol=1e-11)
+
+
+def test_predictions_follow_the_branches() -> None:
+    """Every missing type, zeros of all kinds, and codes at, between and beyond the ends of the sets."""
+    for seed in range(3):
+        trees = make_trees(
+            seed, n_features=7, n_trees=12, depth=7, n_leaves=50, n_outputs=2, categories=(1, 4), words=3
+        )
+        X = make_rows(seed, trees, 300)
+        wanted = np.tile(trees.base, (len(X), 1))
+        for root, output in zip(trees.offsets[:-1], trees.output, strict=True):
+            node = np.full(len(X), root)
+            while (inner := trees.feature[node] >= 0).any():
+                for at in np.unique(node[inner]):
+                    here = np.flatnonzero(node == at)
+                    left = goes_left(trees, at, X[here, trees.feature[at]])
+                    node[here] = np.where(left, trees.left[at], trees.right[at])
+            wanted[:, output] += trees.value[node]
+        np.testing.assert_array_equal(trees.predict(X), wanted)
+        np.testing.assert_array_equal(trees.predict(sp.csr_matrix(X)), wanted)
