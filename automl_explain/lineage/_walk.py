@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+import numpy as np
 from sklearn.exceptions import NotFittedError
 
 from automl_explain.exceptions import AutoMLExplainError, DataError, InputError, UnknownTransformerError
 from automl_explain.lineage._chains import flat_steps, may_leave_tables, opaque_chain
-from automl_explain.lineage._links import Columns, Links, evenly
+from automl_explain.lineage._links import Columns, Links, pick
 from automl_explain.lineage._names import leaf_names, prefixed, with_source
 from automl_explain.lineage._place import NoRuleError, Place
 from automl_explain.lineage._probing import measured, probed
@@ -186,7 +187,7 @@ def _leaf(transformer: Any, X: Any, columns: Columns, place: Place) -> Walked:
     links, doubt = _links(transformer, X, out, place)
     if len(columns.ancestors()) <= 1 or columns.n == 1:
         # All columns come from one raw column, so whatever is made of them does too.
-        links = links or evenly(columns.n, n_columns(out))
+        links = links or _from_one(columns, n_columns(out))
     elif links is None:
         links = _probed(transformer, X, out, columns, place, doubt)
     elif links.measured:
@@ -194,6 +195,13 @@ def _leaf(transformer: Any, X: Any, columns: Columns, place: Place) -> Walked:
     own = links.n_out == columns.n and bool((links.weights.diagonal() > 0).all()) and links.weights.nnz == columns.n
     step = place.steps[-1] if place.steps else type(transformer).__name__.lower()
     return out, columns.through(links, leaf_names(transformer, out, columns.names, own=own, step=step))
+
+
+def _from_one(columns: Columns, n_out: int) -> Links:
+    """Links of outputs made of a single raw column; one of its columns stands for all, so that they stay sparse."""
+    parents = np.diff(columns.support.indptr)
+    speaker = int(np.argmax(parents + columns.probed)) if columns.n else -1
+    return pick(np.full(n_out, speaker), columns.n)
 
 
 def _probed(transformer: Any, X: Any, out: Any, columns: Columns, place: Place, doubt: str) -> Links:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -224,6 +225,19 @@ def test_a_large_vocabulary_stays_sparse() -> None:
     assert fm.n_engineered == 30_001
     assert fm.matrix.nnz == fm.support.nnz == 30_001
     assert sp.issparse(fm.matrix)
+
+
+def test_an_unknown_step_on_many_tokens_of_one_text_stays_sparse() -> None:
+    """Edge case 63: every output has one raw parent; 20,000 x 20,000 links between the steps would take 3 GB."""
+    texts = pd.Series([" ".join(f"w{200 * i + j}" for j in range(200)) for i in range(100)], name="t")
+    chain = make_pipeline(TfidfVectorizer(), FunctionTransformer(lambda Z: Z * 2, accept_sparse=True)).fit(texts)
+    tracemalloc.start()
+    fm = trace(chain, texts)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert fm.matrix.nnz == 20_000
+    assert set(fm.how) == {"rule"}
+    assert peak < 100e6
 
 
 def test_components_of_one_raw_column_are_exact_and_of_several_a_convention() -> None:
