@@ -115,8 +115,8 @@ class PartsRegressor:
         return f"{type(self).__name__}({type(self._adapter.model).__name__})"
 
 
-class PartsDecider(PartsRegressor):
-    """The predictor of a library's model, giving original labels and decision values."""
+class PartsLabeller(PartsRegressor):
+    """The predictor of a library's model, giving original labels."""
 
     @property
     def classes_(self) -> np.ndarray:
@@ -125,29 +125,22 @@ class PartsDecider(PartsRegressor):
             raise AttributeError("the model does not tell its classes")
         return label_array(self._adapter.classes)
 
+    def predict(self, Z: Any) -> np.ndarray:
+        """Original labels of shape (n_rows,)."""
+        return as_array(self._adapter.engineered_labels(Z))
+
+
+class PartsDecider(PartsLabeller):
+    """The predictor of a library's model, giving labels and decision values."""
+
     def decision_function(self, Z: Any) -> np.ndarray:
         """Decision values of shape (n_rows,) for two classes, else (n_rows, n_classes)."""
         return self._adapter.predict_engineered(Z)
 
-    def predict(self, Z: Any) -> np.ndarray:
-        """Original labels of shape (n_rows,)."""
-        return as_array(self._adapter.engineered_labels(Z))
 
-
-class PartsClassifier(PartsRegressor):
-    """The predictor of a library's model, giving original labels and probabilities."""
-
-    @property
-    def classes_(self) -> np.ndarray:
-        """Original labels in the order of the probabilities."""
-        if self._adapter.classes is None:
-            raise AttributeError("the model does not tell its classes")
-        return label_array(self._adapter.classes)
+class PartsClassifier(PartsLabeller):
+    """The predictor of a library's model, giving labels and probabilities."""
 
     def predict_proba(self, Z: Any) -> np.ndarray:
         """Probabilities of shape (n_rows, n_classes)."""
         return self._adapter.predict_engineered(Z)
-
-    def predict(self, Z: Any) -> np.ndarray:
-        """Original labels of shape (n_rows,)."""
-        return as_array(self._adapter.engineered_labels(Z))
