@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from automl_explain.treeshap._branches import find_branches
 from automl_explain.treeshap._columns import Columns
 from automl_explain.treeshap._grouping import _GROUP, _ROW4, _STEP, _cost, describe, merge, pieces
 from automl_explain.treeshap._leaves import Leaves, find_leaves
+from automl_explain.treeshap._tables import group_slots
 
 # 5 for 1 < a <= 2, else 0; and 3 for b <= 0, else 0.
 TREES = TreeEnsemble(
@@ -79,6 +82,50 @@ def test_leaves_share_a_table_while_that_is_cheaper_and_small_enough(leaves: Lea
     assert labels(3, CELL_COST, [0, 2]) == [0, 1]
     assert labels(4, 1.0, [0, 2]) == [0, 1]
     assert labels(4, CELL_COST, [0, 1, 2]) == [0, 1]
+
+
+def test_no_rank_lies_behind_the_last() -> None:
+    above = dataclasses.replace(TREES, value=[0, 0, 0, 0, 0, 0, 0, 3])  # for b > 0
+    leaves = find_leaves(above, COLUMNS, np.arange(2))[0]
+    _, _, lowest, answers, _ = pieces(np.arange(1), leaves, 0, 1, *RANKS)
+    assert lowest.tolist() == [0, 1]
+    assert (answers & np.uint64(1)).tolist() == [0, 1]
+
+
+# 7 for a <= 1 and b <= 0; 4 for a <= 1; 5 for 1 < a <= 2.
+LARGE_AND_SMALL = TreeEnsemble(
+    offsets=[0, 5, 10],
+    output=[0, 0],
+    feature=[0, 1, -1, -1, -1, 0, -1, 0, -1, -1],
+    threshold=[1, 0, 0, 0, 0, 1, 0, 2, 0, 0],
+    missing=[0] * 10,
+    default_left=[False] * 10,
+    left=[1, 2, -1, -1, -1, 6, -1, 8, -1, -1],
+    right=[4, 3, -1, -1, -1, 7, -1, 9, -1, -1],
+    cover=[8, 4, 2, 2, 4, 8, 4, 4, 2, 2],
+    value=[0, 0, 7, 0, 0, 0, 4, 0, 5, 0],
+    category=[-1] * 10,
+    category_offsets=[0],
+    category_bits=[],
+    base=[0],
+    n_features=2,
+).validate()
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2], [1, 0, 2], [2, 1, 0]])
+def test_a_leaf_too_large_for_a_table_keeps_no_others_apart(order: list[int]) -> None:
+    columns = Columns.of(LARGE_AND_SMALL)
+    leaves = find_leaves(LARGE_AND_SMALL, columns, np.arange(2))[0]
+    ranks = (columns.n_ranks, columns.missing_rank)
+    found = merge(np.array(order), leaves, np.array([0, 3]), *ranks, *SLOTS, np.arange(2), 3, CELL_COST)
+    label = dict(zip(order, found.tolist(), strict=True))
+    assert label[1] == label[2] != label[0]
+
+
+def test_a_slot_that_leaves_of_a_group_share_is_there_once() -> None:
+    leaves = find_leaves(LARGE_AND_SMALL, Columns.of(LARGE_AND_SMALL), np.arange(2))[0]
+    starts, slots = group_slots(np.array([0, 1, 2]), leaves, np.array([0, 1, 3]), *SLOTS, 2)
+    assert (starts.tolist(), slots.tolist()) == ([0, 2, 3], [0, 1, 0])
 
 
 def test_a_cell_is_the_sum_of_its_steps(leaves: Leaves) -> None:
