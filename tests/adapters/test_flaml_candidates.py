@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import pickle
 import warnings
@@ -47,7 +48,9 @@ CLASSIFIERS = [
     "svc",
 ]
 REGRESSORS = ["lgbm", "rf", "extra_tree", "xgboost", "xgb_limitdepth", "histgb", "kneighbor", "sgd"]
-SLOW = [pytest.param("catboost", marks=pytest.mark.slow)]
+HAS_CATBOOST = importlib.util.find_spec("catboost") is not None
+CATBOOST_MARKS = [pytest.mark.slow, pytest.mark.skipif(not HAS_CATBOOST, reason="catboost is not installed")]
+SLOW = [pytest.param("catboost", marks=CATBOOST_MARKS)]
 
 
 def fit(X: Any, y: Any, task: str = "classification", learners: list[str] | None = None, **options: Any) -> AutoML:
