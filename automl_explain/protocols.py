@@ -61,18 +61,15 @@ class PipelineAdapter(Protocol):
 
 
 @runtime_checkable
-class SurrogateModel(Protocol):
-    """A glass-box model that learns a teacher's soft output and explains itself.
+class ValueSource(Protocol):
+    """Gives the contributions of encoded rows: a surrogate, or the model itself where it can be read.
 
     Outputs are margins: log-odds for classification (one column for two classes, one per class
-    for more), the target for regression.
+    for more), the target for regression; or what the explainer over it names as its output unit.
     """
 
-    def fit(self, X: Any, targets: np.ndarray, **options: Any) -> SurrogateModel:
-        """Learn targets of shape (n_rows, n_outputs) from encoded engineered rows."""
-
     def predict_output(self, X: Any) -> np.ndarray:
-        """Margins of shape (n_rows, n_outputs)."""
+        """Outputs of shape (n_rows, n_outputs), which the values of a row and the expected values add up to."""
 
     def shapley_values(self, X: Any) -> Any:
         """Contributions: ndarray of shape (n_outputs, n_rows, n_features), or a tuple of csr_matrix."""
@@ -87,6 +84,18 @@ class SurrogateModel(Protocol):
     @property
     def model(self) -> Any:
         """The native learner, or a list of learners where there is one per class."""
+
+    @property
+    def method(self) -> str:
+        """Name shown in explanations, such as ``"mimic.lightgbm"``."""
+
+
+@runtime_checkable
+class SurrogateModel(ValueSource, Protocol):
+    """A glass-box model that learns a teacher's soft output and explains itself."""
+
+    def fit(self, X: Any, targets: np.ndarray, **options: Any) -> SurrogateModel:
+        """Learn targets of shape (n_rows, n_outputs) from encoded engineered rows."""
 
 
 @runtime_checkable

@@ -2,44 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from tqdm import tqdm
 
-from automl_explain._encoding import EngineeredEncoder
-from automl_explain._raw_values import method_name
-from automl_explain._validation import as_table, check_count, check_raw_method
-from automl_explain.exceptions import (
-    ConflictingTransformationsError,
-    InitDatasetMissingError,
-)
-from automl_explain.explainers._mimic_parts import (
-    category_types,
-    check_groups,
-    check_only,
-    check_subset,
-    make_surrogate,
-    with_categories,
-)
-from automl_explain.explainers._rows import chunks, take
+from automl_explain._validation import check_count
+from automl_explain.explainers._mimic_parts import check_groups, check_only, make_surrogate
+from automl_explain.explainers._row_explainer import RowExplainer
+from automl_explain.explainers._rows import take
 from automl_explain.explainers._teacher import Teacher
-from automl_explain.explainers._training import measure, train
-from automl_explain.explainers._views import View, join_blocks
-from automl_explain.explanation import Explanation, Fidelity, GlobalAccumulator
-from automl_explain.explanation._folding import raw_rows as raw_rows_of
-from automl_explain.explanation._folding import warn_unmapped
-from automl_explain.feature_map import FeatureMap
-from automl_explain.lineage import TransformationsFeaturizer
-
-_BLOCK_BYTES = 32 * 2**20
-_LEAST_ROWS = 8192  # of a block, where they fit: smaller ones give the tree engine no work for its threads
-_DEFAULT_EVAL_ROWS = 5000
+from automl_explain.explainers._training import train
 
 
-class MimicExplainer:
+class MimicExplainer(RowExplainer):
     """Explains a teacher through a surrogate that learnt its soft output.
 
     Parameters
@@ -142,32 +118,20 @@ class MimicExplainer:
         random_state: int = 0,
         show_progress: bool | None = None,
     ) -> None:
-        if initialization_examples is None:
-            raise InitDatasetMissingError("`initialization_examples` is None; pass the rows to train the surrogate on.")
         check_only("shap_values_output", shap_values_output, "default")
         check_only("reset_index", reset_index, "ignore")
         check_count(max_num_of_augmentations, "max_num_of_augmentations", least=0)
-        self.show_progress = show_progress
-        self._featurizer, self._map = None, None
-        rows = as_table(initialization_examples, "initialization_examples")
-        self._raw_width = rows.shape[1]
-        if transformations is not None:
-            if explain_subset is not None:
-                raise ConflictingTransformationsError("`explain_subset` and `transformations` cannot be combined.")
-            self._featurizer = TransformationsFeaturizer(transformations)
-            self._map = self._featurizer.feature_map(rows, None if isinstance(rows, pd.DataFrame) else features)
-            features = self._map.engineered_names
-            rows = self._featurizer.transform(rows)
-        self.encoder = EngineeredEncoder.of(rows, features, categorical_features)
-        self._dtypes = category_types(rows)
-        self._subset = check_subset(explain_subset, self.encoder.n_features)
+        rows = self._read_rows(
+            initialization_examples,
+            features=features,
+            transformations=transformations,
+            explain_subset=explain_subset,
+            categorical_features=categorical_features,
+        )
         teacher = Teacher.of(model, take(rows, slice(0, 1)), task=model_task, classes=classes, is_function=is_function)
-        self.classes = teacher.classes
-        self.model = model
         self.surrogate_model = make_surrogate(explainable_model, explainable_model_args)
         fresh = None if fidelity_examples is None else self._engineered(fidelity_examples, "fidelity_examples")[1]
-        self.fidelity: Fidelity
-        self.fidelity, self.teacher = train(
+        fidelity, teacher = train(
             self.surrogate_model,
             teacher,
             rows,
@@ -179,210 +143,12 @@ class MimicExplainer:
             model=None if is_function else model,
             fresh=fresh,
         )
-        rng = np.random.default_rng(random_state)
-        chosen = np.sort(rng.permutation(rows.shape[0])[:_DEFAULT_EVAL_ROWS])
-        self._init_sample = self.encoder.encode(take(rows, chosen))
-
-    def _engineered(self, rows: Any, argument: str) -> tuple[Any, Any]:
-        """Rows as given, and as the teacher read them in training: same columns, order and categories."""
-        if self._featurizer is None:
-            shown = made = as_table(rows, argument, width=self.encoder.n_features)
-        else:
-            shown = as_table(rows, argument, width=self._raw_width)
-            made = self._featurizer.transform(shown)
-        if isinstance(made, pd.DataFrame):
-            made = with_categories(self.encoder.align(made, argument), self._dtypes)
-            shown = made if self._featurizer is None else shown
-        return shown, made
-
-    @property
-    def features(self) -> list[str | int]:
-        """Names of the features in explanations."""
-        if self._map is not None:
-            return list(self._map.raw_names)
-        return [self.encoder.names[j] for j in self._subset or range(self.encoder.n_features)]
-
-    @property
-    def explain_subset(self) -> tuple[int, ...] | None:
-        """Positions of the features shown, if not all are."""
-        return self._subset
-
-    @property
-    def feature_map(self) -> FeatureMap | None:
-        """Map of the ``transformations``, if any."""
-        return self._map
-
-    @property
-    def featurizer(self) -> TransformationsFeaturizer | None:
-        """The ``transformations``, if any."""
-        return self._featurizer
-
-    @property
-    def method(self) -> str:
-        """Such as ``"mimic.lightgbm"``."""
-        return str(getattr(self.surrogate_model, "method", "mimic"))
-
-    @property
-    def output_unit(self) -> str:
-        """``"log-odds"``, ``"target"``, or ``"decision value"`` for a classifier without probabilities."""
-        return self.teacher.unit
-
-    @property
-    def link(self) -> str:
-        """How a summed output becomes a prediction: ``"identity"`` or ``"logit"``."""
-        return "logit" if self.output_unit == "log-odds" else "identity"
-
-    def explain_local(self, evaluation_examples: Any, *, raw_method: str = "folded") -> Explanation:
-        """Explain every row.
-
-        Parameters
-        ----------
-        evaluation_examples : DataFrame, ndarray or scipy sparse of shape (n_rows, n_features)
-        raw_method : {"folded", "grouped"}, default "folded"
-            With ``transformations``: see `explain_rows`.
-
-        Returns
-        -------
-        Explanation
-        """
-        return self.explain_rows(evaluation_examples, include_local=True, raw_method=raw_method)
-
-    def explain_global(
-        self,
-        evaluation_examples: Any = None,
-        include_local: bool = True,
-        batch_size: int | None = None,
-        *,
-        raw_method: str = "folded",
-    ) -> Explanation:
-        """Explain the rows together: mean absolute contribution of every feature.
-
-        Parameters
-        ----------
-        evaluation_examples : DataFrame, ndarray or scipy sparse, optional
-            Rows; a seeded sample of up to 5,000 init rows where left out (global values only).
-        include_local : bool, default True
-            Whether the values of every row are kept. Without them rows are worked through in
-            blocks and memory does not grow with their number.
-        batch_size : int, optional
-            Rows in a block.
-        raw_method : {"folded", "grouped"}, default "folded"
-            With ``transformations``: see `explain_rows`.
-
-        Returns
-        -------
-        Explanation
-        """
-        return self.explain_rows(
-            evaluation_examples, include_local=include_local, batch_size=batch_size, raw_method=raw_method
+        self._keep(
+            rows,
+            model,
+            teacher,
+            self.surrogate_model,
+            fidelity=fidelity,
+            random_state=random_state,
+            show_progress=show_progress,
         )
-
-    def explain_rows(
-        self,
-        rows: Any,
-        *,
-        include_local: bool,
-        batch_size: int | None = None,
-        feature_map: FeatureMap | None = None,
-        raw_rows: Any = None,
-        raw_method: str = "folded",
-    ) -> Explanation:
-        """Explanation of rows in the engineered space, or with a feature map in the raw space.
-
-        Parameters
-        ----------
-        rows : DataFrame, ndarray, scipy sparse or None
-            As in `explain_global`.
-        include_local : bool
-            Whether the values of every row are kept.
-        batch_size : int, optional
-            Rows in a block.
-        feature_map : FeatureMap, optional
-            Raw x engineered, for values of raw columns; engineered values are not computed then.
-        raw_rows : DataFrame, ndarray or scipy sparse, optional
-            Raw rows to show with a raw explanation.
-        raw_method : {"folded", "grouped"}, default "folded"
-            ``folded`` shares engineered values among their raw columns by weight; ``grouped`` makes
-            the raw columns the players of the game, each with all engineered features that it alone
-            feeds.
-
-        Returns
-        -------
-        Explanation
-
-        Raises
-        ------
-        MissingRawTransformationsError
-            If ``raw_method="grouped"`` is asked for without a feature map.
-        InputError, DataError
-            If an argument or a cell cannot be used.
-        """
-        if batch_size is not None:
-            check_count(batch_size, "batch_size")
-        fold = self._map if feature_map is None else feature_map
-        view = View.of(self.surrogate_model, self.encoder.names, self._subset, fold, check_raw_method(raw_method))
-        if view.fold is not None and view.unmapped_features:
-            warn_unmapped(view.unmapped_features)
-        if rows is None:
-            return self._stream(self._init_sample, view, batch_size, {})
-        shown, rows = self._engineered(rows, "eval_dataset")
-        encoded = self.encoder.encode(rows)
-        described = self._describe(rows, encoded)
-        if not include_local:
-            return self._stream(encoded, view, batch_size, described)
-        values, unmapped = join_blocks(encoded.shape[0], self._blocks(encoded, view, batch_size))
-        if view.fold is not None:
-            raw = raw_rows if self._map is None else shown
-            shown, described["row_labels"] = raw_rows_of(raw, view.fold, described["row_labels"])
-        return Explanation(values=values, unmapped=unmapped, eval_data=shown, **self._common(view), **described)
-
-    def _common(self, view: View) -> dict[str, Any]:
-        return {
-            "features": view.names,
-            "unmapped_features": view.unmapped_features,
-            "base": self.surrogate_model.expected_values,
-            "task": self.teacher.task,
-            "classes": self.classes,
-            "space": "engineered" if view.fold is None else "raw",
-            "output_unit": self.output_unit,
-            "link": self.link,
-            "fidelity": self.fidelity,
-            "method": method_name(self.method, view.raw_method),
-            "model_type": self.teacher.model_type,
-        }
-
-    def _describe(self, rows: Any, encoded: Any) -> dict[str, Any]:
-        """The teacher's own predictions on the rows, and how well the surrogate meets them."""
-        output = self.teacher.soft_output(rows)
-        return {
-            "eval_y_predicted": self.teacher.predictions(rows, output),
-            "eval_y_predicted_proba": output if self.output_unit == "log-odds" else None,
-            "eval_fidelity": measure(self.surrogate_model, self.teacher, encoded, output, rows="eval"),
-            "row_labels": list(rows.index) if isinstance(rows, pd.DataFrame) else None,
-        }
-
-    def _stream(self, encoded: Any, view: View, batch_size: int | None, described: dict[str, Any]) -> Explanation:
-        """Global values of rows worked through in blocks."""
-        total = GlobalAccumulator()
-        for _, values, unmapped in self._blocks(encoded, view, batch_size):
-            total.add(values, unmapped)
-        described.pop("row_labels", None)
-        return Explanation(
-            values=None,
-            global_values=total.global_values,
-            unmapped_global=total.unmapped_global,
-            n_explained_rows=total.n_rows,
-            **self._common(view),
-            **described,
-        )
-
-    def _blocks(
-        self, encoded: Any, view: View, batch_size: int | None
-    ) -> Iterator[tuple[slice, Any, np.ndarray | None]]:
-        """Blocks of rows with their values and their unmapped share."""
-        n_rows, n_features = encoded.shape
-        fitting = max(100, _BLOCK_BYTES // (8 * n_features * self.teacher.n_outputs))
-        blocks = list(chunks(n_rows, batch_size or min(fitting, max(_LEAST_ROWS, n_rows // 20))))
-        hidden = True if len(blocks) == 1 else None if self.show_progress is None else not self.show_progress
-        for rows in tqdm(blocks, desc="explaining", unit="block", disable=hidden, leave=False):
-            yield rows, *view.values(encoded[rows])
