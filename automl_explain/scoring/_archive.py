@@ -22,7 +22,9 @@ import numpy as np
 
 from automl_explain.exceptions import CorruptFileError, NotFoundError
 
-FORMAT_VERSION = 2  # 2: explainer.json says how raw values are made (`raw_method`)
+# 2: explainer.json says how raw values are made (`raw_method`)
+# 3: trees may be arrays (`trees_<name>.npy`) instead of LightGBM texts
+FORMAT_VERSION = 3
 FILE_NAME = "scoring_explainer.aex"
 _MANIFEST = "manifest.json"
 _MAX_BYTES = 2 * 2**30  # unpacked; a surrogate is a few megabytes

@@ -20,7 +20,7 @@ from automl_explain.exceptions import (
 from automl_explain.explanation import Fidelity
 from automl_explain.feature_map import FeatureMap, refuse_another_order
 from automl_explain.scoring._archive import from_npy, to_npy
-from automl_explain.treeshap import TreeModel
+from automl_explain.treeshap import TreeEnsemble, TreeModel
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -115,9 +115,10 @@ class TreeParts:
             "raw_method": self.raw_method,
             "fidelity": None if self.fidelity is None else self.fidelity.to_json(),
             "n_models": len(self.trees.texts),
+            "n_features": self.trees.n_features,
             "feature_map": None,
         }
-        members = {f"trees_{k}.txt": text.encode() for k, text in enumerate(self.trees.texts)}
+        members = _tree_members(self.trees)
         if self.feature_map is not None:
             names = self.feature_map.to_json()
             for part in ("weights", "support"):
@@ -136,13 +137,12 @@ class TreeParts:
     def from_members(cls, members: Mapping[str, bytes], format_version: int) -> TreeParts:
         """Read back what `to_members` wrote, now or in an older format."""
         described = json.loads(members["explainer.json"])
-        texts = [members[f"trees_{k}.txt"].decode() for k in range(described["n_models"])]
         feature_map, fidelity, classes = (described[name] for name in ("feature_map", "fidelity", "classes"))
         if feature_map is not None:
             feature_map["weights"] = [from_npy(members[f"weights_{i}.npy"]) for i in range(3)]
             feature_map["support"] = [from_npy(members[f"support_{i}.npy"]) for i in range(2)]
         return cls(
-            trees=TreeModel(texts),
+            trees=_read_trees(members, described),
             encoder=EngineeredEncoder.from_json(described["encoder"]),
             feature_map=None if feature_map is None else FeatureMap.from_json(feature_map),
             # Format 1 knew no other way.
@@ -173,6 +173,22 @@ class TreeParts:
         if check_raw_method(self.raw_method) == "grouped" and self.feature_map is None:
             raise ValueError("it groups features without a feature map")
         return self
+
+
+def _tree_members(trees: TreeModel) -> dict[str, bytes]:
+    """LightGBM's texts, where the trees came as such; else the arrays of the ensemble."""
+    if trees.texts:
+        return {f"trees_{k}.txt": text.encode() for k, text in enumerate(trees.texts)}
+    return {f"trees_{name}.npy": to_npy(array) for name, array in trees.ensemble.arrays().items()}
+
+
+def _read_trees(members: Mapping[str, bytes], described: Mapping[str, Any]) -> TreeModel:
+    n_texts = described["n_models"]
+    if n_texts:
+        return TreeModel([members[f"trees_{k}.txt"].decode() for k in range(n_texts)])
+    names = [name for name in members if name.startswith("trees_") and name.endswith(".npy")]
+    arrays = {name[len("trees_") : -len(".npy")]: from_npy(members[name]) for name in names}
+    return TreeModel.of(TreeEnsemble.from_arrays(arrays, described["n_features"]))
 
 
 def _fitting(

@@ -31,9 +31,10 @@ _KEPT = 4  # choices of players whose tables are kept
 
 
 class TreeModel:
-    """One tree ensemble per output, read from LightGBM's text format.
+    """One tree ensemble per output, read from LightGBM's text format, or any ensemble with `of`.
 
-    The text is all there is: a model made from the texts of another gives the same bits.
+    The texts (or the arrays of the ensemble) are all there is: a model made from those of another gives
+    the same bits.
 
     Parameters
     ----------
@@ -49,9 +50,38 @@ class TreeModel:
     """
 
     def __init__(self, texts: Sequence[str], *, n_jobs: int | None = None) -> None:
-        self.texts = tuple(texts)
-        self.n_jobs = n_jobs
-        self.ensemble = TreeEnsemble.join([read_lightgbm(text) for text in self.texts])
+        self._set(tuple(texts), TreeEnsemble.join([read_lightgbm(text) for text in texts]), n_jobs)
+
+    @classmethod
+    def of(cls, ensemble: TreeEnsemble, *, n_jobs: int | None = None) -> TreeModel:
+        """Model of an ensemble that `read_trees` made, with its outputs.
+
+        Parameters
+        ----------
+        ensemble : TreeEnsemble
+        n_jobs : int or None, default None
+            Threads for a call; None for one per processor.
+
+        Raises
+        ------
+        UnsupportedModelError
+            If the arrays hold no trees.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.tree import DecisionTreeClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> trees = TreeModel.of(read_trees(DecisionTreeClassifier(max_depth=2).fit(X, y)))
+        >>> trees.shapley_values(X[:5]).shape
+        (3, 5, 4)
+        """
+        made = cls.__new__(cls)
+        made._set((), ensemble.validate(), n_jobs)
+        return made
+
+    def _set(self, texts: tuple[str, ...], ensemble: TreeEnsemble, n_jobs: int | None) -> None:
+        self.texts, self.ensemble, self.n_jobs = texts, ensemble, n_jobs
         self.n_features: int = self.ensemble.n_features
         self._prepared: dict[Any, Engine] = {}
         self._own: Engine | None = None
@@ -65,7 +95,7 @@ class TreeModel:
 
     @functools.cached_property
     def boosters(self) -> tuple[Any, ...]:
-        """The texts as ``lightgbm.Booster`` objects."""
+        """The texts as ``lightgbm.Booster`` objects; none for a model made with `of`."""
         import lightgbm as lgb  # explaining needs none
 
         return tuple(lgb.Booster(model_str=text) for text in self.texts)
@@ -129,10 +159,12 @@ class TreeModel:
         return self.prepared(players).values(X)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"texts": self.texts, "n_jobs": self.n_jobs}
+        # Tables are larger than the trees they come from, and texts hold the trees.
+        return {"texts": self.texts, "ensemble": None if self.texts else self.ensemble, "n_jobs": self.n_jobs}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["texts"], n_jobs=state["n_jobs"])  # type: ignore[misc]
+        ensemble = state.get("ensemble") or TreeEnsemble.join([read_lightgbm(text) for text in state["texts"]])
+        self._set(state["texts"], ensemble, state["n_jobs"])
 
 
 _LIVING: weakref.WeakSet[TreeModel] = weakref.WeakSet()

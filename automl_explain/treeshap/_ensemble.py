@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -75,6 +75,27 @@ class TreeEnsemble:
             array = np.ascontiguousarray(getattr(self, name), dtype=dtype)
             array.flags.writeable = False
             object.__setattr__(self, name, array)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All fields that are arrays, by name; with ``n_features`` they are the ensemble."""
+        return {name: getattr(self, name) for name in _DTYPES}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], n_features: int) -> TreeEnsemble:
+        """Ensemble from what `arrays` gave, checked.
+
+        Raises
+        ------
+        UnsupportedModelError
+            If the arrays are of other types, or hold no trees.
+        """
+        for name, dtype in _DTYPES.items():
+            if arrays[name].dtype != np.dtype(dtype):
+                raise UnsupportedModelError(
+                    f"The array {name!r} of the tree ensemble holds {arrays[name].dtype} cells; expected "
+                    f"{np.dtype(dtype)}. Save the model again."
+                )
+        return cls(**{name: arrays[name] for name in _DTYPES}, n_features=n_features).validate()
 
     @property
     def n_outputs(self) -> int:

@@ -134,7 +134,7 @@ def test_the_file_is_as_readable_as_others(saved: Path) -> None:
 def test_the_manifest_names_versions_and_checksums(saved: Path) -> None:
     members = members_of(saved)
     manifest = json.loads(members.pop("manifest.json"))
-    assert manifest["format_version"] == FORMAT_VERSION == 2
+    assert manifest["format_version"] == FORMAT_VERSION == 3
     assert (manifest["format"], manifest["kind"]) == ("automl_explain.scoring_explainer", "tree")
     assert {"numpy", "lightgbm"} <= set(manifest["packages"])
     assert manifest["sha256"] == {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
@@ -272,7 +272,7 @@ def changed(members: Members) -> dict[str, tuple[Callable[[Path], None], str]]:
         "an absolute path": (write({"/etc/x": b"x"}), "member '/etc/x' points outside the file; refused"),
         "a drive": (write({"C:x": b"x"}), "member 'C:x' points outside the file; refused"),
         "a backslash": (write({"..\\x": b"x"}), r"points outside the file; refused"),
-        "a newer format": (write({}, manifest={"format_version": 3}), "has format version 3; .* reads 1 to 2.*newer"),
+        "a newer format": (write({}, manifest={"format_version": 4}), "has format version 4; .* reads 1 to 3.*newer"),
         "no format": (write({}, manifest={"format_version": "1"}), "has format version '1'"),
         "another kind": (write({}, manifest={"kind": "kernel"}), "of kind 'kernel'; known: tree"),
         "no manifest": (write({}, seal=False, manifest={"sha256": 3}), "manifest.json cannot be read"),
@@ -377,3 +377,50 @@ def test_saving_twice_gives_the_same_members(tmp_path: Path) -> None:
     assert first == second
     third = members_of(Path(save(load(tmp_path / "a"), tmp_path / "c")))
     assert third == first
+
+
+# Trees as arrays
+
+
+@pytest.fixture
+def saved_arrays(tmp_path: Path) -> Path:
+    """The golden file, whose trees are arrays, where it may be changed."""
+    place = tmp_path / "arrays" / FILE_NAME
+    place.parent.mkdir()
+    place.write_bytes((Path(__file__).parent / "golden" / "format_3.aex").read_bytes())
+    return place
+
+
+def test_trees_of_arrays_are_saved_and_read_to_the_same_bits(saved_arrays: Path, tmp_path: Path) -> None:
+    first, X = load(saved_arrays), rows("frame", 5)
+    again = load(save(first, tmp_path / "again"))
+    np.testing.assert_array_equal(again.explain(X), first.explain(X))
+    np.testing.assert_array_equal(again.expected_values, first.expected_values)
+    assert not any(name.endswith(".txt") for name in members_of(tmp_path / "again" / FILE_NAME))
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "said"),
+    [
+        ("left", lambda a: np.zeros_like(a), "do not hold trees"),
+        ("value", lambda a: a[:-1], "do not hold trees"),
+        ("value", lambda a: np.full_like(a, np.nan), "do not hold trees"),
+        ("value", lambda a: a.astype(np.float32), "holds float32 cells"),
+        ("feature", lambda a: a + 9, "do not hold trees"),
+        ("offsets", lambda a: a[:0], "does not hold what it should"),
+    ],
+)
+def test_damaged_arrays_are_refused(name: str, make: Callable[[Any], Any], said: str, saved_arrays: Path) -> None:
+    """With right checksums: nodes that point backwards would be walked for ever, those outside read other memory."""
+    members = members_of(saved_arrays)
+    rewrite(saved_arrays, {**members, f"trees_{name}.npy": to_npy(make(from_npy(members[f"trees_{name}.npy"])))})
+    with pytest.raises(CorruptFileError, match=said):
+        load(saved_arrays)
+
+
+def test_a_missing_array_of_the_trees_is_refused(saved_arrays: Path) -> None:
+    members = members_of(saved_arrays)
+    del members["trees_left.npy"]
+    rewrite(saved_arrays, members)
+    with pytest.raises(CorruptFileError, match="does not hold what it should.*left"):
+        load(saved_arrays)

@@ -2,7 +2,8 @@
 
 Each golden file was written when its format was the current one, from the wrapper of `small_models` for two
 classes in a frame with a surrogate of 6 trees x 6 leaves (automl_explain 0.1.0, lightgbm 4.7.0). A format that is
-raised leaves its last file here; a file is never written anew.
+raised leaves its last file here; a file is never written anew. That of format 3 holds the trees of format 2 as
+arrays.
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ ENGINEERED = [
     [0.46474118015348587, 0.4466636086341435, -0.03627019506381377, 0.4385414208371422],
     [-0.7265365222274992, -0.2598631342435933, 0.1877519944908069, 0.041583216233688235],
 ]
+GROUPED = [
+    [0.9002687473362365, -0.018394878643970002, 0.43180214586869137],
+    [-0.8971644911243959, 0.09054340795833651, 0.04955663741946209],
+]
 #: Format -> way to raw values, and those of the second class.
 RAW: dict[int, tuple[str, Any]] = {
     1: (
@@ -35,13 +40,8 @@ RAW: dict[int, tuple[str, Any]] = {
             [-0.8925236592256891, 0.09387599724540345, 0.041583216233688235],
         ],
     ),
-    2: (
-        "grouped",
-        [
-            [0.9002687473362365, -0.018394878643970002, 0.43180214586869137],
-            [-0.8971644911243959, 0.09054340795833651, 0.04955663741946209],
-        ],
-    ),
+    2: ("grouped", GROUPED),
+    3: ("grouped", GROUPED),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 import os
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from automl_explain.exceptions import InputError
+from automl_explain.exceptions import InputError, UnsupportedModelError
 from automl_explain.treeshap import Engine, TreeModel, _kernels
 
 
@@ -263,3 +264,25 @@ def test_a_child_forked_while_a_model_is_prepared_explains_with_it(two_outputs: 
             signal.alarm(60)
             os._exit(0 if trees.shapley_values(X).shape[0] == 2 else 1)
     assert os.waitpid(child, 0)[1] == 0
+
+
+# Made from arrays
+
+
+def test_a_model_of_an_ensemble_gives_the_bits_of_the_one_from_text() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 3))
+    text = model(grow(X, X[:, 0] * X[:, 1], trees=5, leaves=6))
+    arrays = TreeModel.of(text.ensemble, n_jobs=1)
+    assert (arrays.texts, arrays.boosters, arrays.n_features, arrays.n_outputs) == ((), (), 3, 1)
+    for made in (arrays, pickle.loads(pickle.dumps(arrays))):
+        np.testing.assert_array_equal(made.shapley_values(X), text.shapley_values(X))
+        np.testing.assert_array_equal(made.predict_output(X), text.predict_output(X))
+        np.testing.assert_array_equal(made.expected_values, text.expected_values)
+
+
+def test_arrays_that_hold_no_trees_are_refused() -> None:
+    whole = model(grow(np.array([[0.0], [1.0]] * 4), np.array([0.0, 1.0] * 4))).ensemble
+    broken = dataclasses.replace(whole, left=np.full_like(whole.left, -1))
+    with pytest.raises(UnsupportedModelError, match="do not hold trees"):
+        TreeModel.of(broken)
