@@ -9,11 +9,11 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from automl_explain.exceptions import InputError
+from automl_explain.explanation._intervals import Interval, r2_interval, r2_of_columns, share_interval
 
 Rows = Literal["held-out", "eval"]
 _ROW_WORDS = {"held-out": "held-out", "eval": "evaluation"}
-# Relative: sums of equal numbers differ in the last bits, and learners keep labels as float32.
-_SUM_ROUNDING, _LABEL_ROUNDING = 1e-14, 1e-6
+_INTERVALS = ("r2_interval", "r2_probability_interval", "agreement_interval")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,12 +39,23 @@ class Fidelity:
         Number of rows measured on.
     rows : {"held-out", "eval"}
         Which rows: kept out of the surrogate's training, or those explained.
+    r2_interval, r2_probability_interval : (float, float) or None, default None
+        Where ``r2`` and ``r2_probability`` lie with 95 % confidence for rows like these: the low and the
+        high end, by bootstrap over the rows (1,000 seeded resamples, percentiles).
+    agreement_interval : (float, float) or None, default None
+        The same for ``agreement``, by Wilson's formula, which leaves room for doubt even where all of a
+        few rows agree.
+
+    Notes
+    -----
+    Intervals are None for a single row, and in explanations saved by versions that knew none. They cover
+    the choice of the rows alone, not that of the rows the surrogate learnt from.
 
     Examples
     --------
     >>> from automl_explain import Fidelity
-    >>> Fidelity.measure([1.0, 2.0, 3.0], [1.0, 2.0, 2.0], rows="held-out")
-    Fidelity(R2 0.500 of target on 3 held-out rows)
+    >>> Fidelity.measure([1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 3.0, 4.0], rows="held-out")
+    Fidelity(R2 1.000 (1.000 to 1.000) of target on 4 held-out rows)
     """
 
     r2: float | None
@@ -55,6 +66,9 @@ class Fidelity:
     max_absolute_error: float
     n_rows: int
     rows: Rows
+    r2_interval: Interval | None = None
+    r2_probability_interval: Interval | None = None
+    agreement_interval: Interval | None = None
 
     @classmethod
     def measure(
@@ -99,17 +113,18 @@ class Fidelity:
             raise InputError(f"`rows` must be 'held-out' or 'eval'; got {rows!r}.")
         wanted, got = _pair(teacher_output, surrogate_output, "output")
         error = np.abs(wanted - got)
-        per_class = None
+        per_class, proba_interval = None, None
         if (teacher_proba is None) != (surrogate_proba is None):
             raise InputError("Only one of `teacher_proba` and `surrogate_proba` was given; pass both or neither.")
         if teacher_proba is not None:
             p, q = _pair(teacher_proba, surrogate_proba, "proba")
             if len(p) != len(wanted):
                 raise InputError(f"The outputs have {len(wanted)} rows, the probabilities {len(p)}; they must agree.")
-            per_class = None if len(p) == 1 else tuple(_r2(p, q).tolist())
+            per_class = None if len(p) == 1 else tuple(r2_of_columns(p, q).tolist())
+            proba_interval = r2_interval(p, q)
             agreement = float(np.mean(p.argmax(axis=1) == q.argmax(axis=1)))
         return cls(
-            r2=None if len(wanted) == 1 else float(_r2(wanted, got).mean()),
+            r2=None if len(wanted) == 1 else float(r2_of_columns(wanted, got).mean()),
             r2_probability=None if per_class is None else float(np.mean(per_class)),
             r2_probability_per_class=per_class,
             agreement=agreement,
@@ -117,6 +132,9 @@ class Fidelity:
             max_absolute_error=float(error.max()),
             n_rows=len(wanted),
             rows=cast(Rows, rows),
+            r2_interval=r2_interval(wanted, got),
+            r2_probability_interval=proba_interval,
+            agreement_interval=None if agreement is None else share_interval(agreement, len(wanted)),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -131,6 +149,7 @@ class Fidelity:
             "max_absolute_error": _to_json(self.max_absolute_error),
             "n_rows": self.n_rows,
             "rows": self.rows,
+            **{name: _pair_to_json(getattr(self, name)) for name in _INTERVALS},
         }
 
     @classmethod
@@ -148,6 +167,8 @@ class Fidelity:
             max_absolute_error=float(data["max_absolute_error"]),
             n_rows=int(data["n_rows"]),
             rows=data["rows"],
+            # What older versions wrote has none.
+            **{name: _pair_from_json(data.get(name)) for name in _INTERVALS},
         )
 
     def __str__(self) -> str:
@@ -157,7 +178,9 @@ class Fidelity:
         score = self.r2 if regression or decides else self.r2_probability
         where = f"on {self.n_rows:,} {_ROW_WORDS[self.rows]} row{'' if self.n_rows == 1 else 's'}"
         of = "target" if regression else "decision value" if decides else "probability"
-        text = f"R2 of {of} unknown {where}" if score is None else f"R2 {score:.3f} of {of} {where}"
+        interval = self.r2_interval if regression or decides else self.r2_probability_interval
+        sure = "" if interval is None else f" ({interval[0]:.3f} to {interval[1]:.3f})"
+        text = f"R2 of {of} unknown {where}" if score is None else f"R2 {score:.3f}{sure} of {of} {where}"
         return text if self.agreement is None else f"{text}, agreement {100 * self.agreement:.1f} %"
 
     def __repr__(self) -> str:
@@ -175,22 +198,20 @@ def _pair(teacher: Any, surrogate: Any, what: str) -> tuple[np.ndarray, np.ndarr
     return first, second
 
 
-def _r2(wanted: np.ndarray, got: np.ndarray) -> np.ndarray:
-    """R2 of each column."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        size = np.abs(wanted).max(axis=0)
-        constant = np.ptp(wanted, axis=0) <= _SUM_ROUNDING * size
-        met = np.abs(wanted - got).max(axis=0) <= _LABEL_ROUNDING * size
-        residual = ((wanted - got) ** 2).sum(axis=0)
-        # A constant column has no spread of its own, but its mean may round to one.
-        spread = np.where(constant, 1.0, ((wanted - wanted.mean(axis=0)) ** 2).sum(axis=0))
-    result: np.ndarray = np.where(constant, met.astype(np.float64), 1.0 - residual / spread)
-    return result
-
-
 def _to_json(number: float | None) -> float | str | None:
     return number if number is None or np.isfinite(number) else repr(float(number))
 
 
 def _from_json(number: Any) -> float | None:
     return None if number is None else float(number)
+
+
+def _pair_to_json(pair: Interval | None) -> list[float | str | None] | None:
+    return None if pair is None else [_to_json(end) for end in pair]
+
+
+def _pair_from_json(pair: Any) -> Interval | None:
+    if pair is None:
+        return None
+    low, high = pair
+    return float(low), float(high)

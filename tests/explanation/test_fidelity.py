@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -10,13 +11,19 @@ from sklearn.metrics import r2_score
 
 from automl_explain.exceptions import InputError
 from automl_explain.explanation import Fidelity
+from automl_explain.explanation._intervals import r2_interval, share_interval
 
 
 def test_regression_numbers_by_hand():
     # Mean 2, spread 2, residual 1: R2 = 1 - 1/2.
     fidelity = Fidelity.measure([1.0, 2.0, 3.0], [1.0, 2.0, 2.0], rows="held-out")
-    assert fidelity == Fidelity(0.5, None, None, None, pytest.approx(1 / 3), 1.0, 3, "held-out")
-    assert str(fidelity) == "R2 0.500 of target on 3 held-out rows"
+    assert fidelity.r2 == 0.5
+    assert (fidelity.r2_probability, fidelity.r2_probability_per_class, fidelity.agreement) == (None, None, None)
+    assert fidelity.mean_absolute_error == pytest.approx(1 / 3)
+    assert (fidelity.max_absolute_error, fidelity.n_rows, fidelity.rows) == (1.0, 3, "held-out")
+    assert str(fidelity).startswith("R2 0.500 (")
+    assert str(fidelity).endswith("to 1.000) of target on 3 held-out rows")
+    assert str(dataclasses.replace(fidelity, r2_interval=None)) == "R2 0.500 of target on 3 held-out rows"
 
 
 def test_classification_numbers_by_hand():
@@ -29,7 +36,8 @@ def test_classification_numbers_by_hand():
     assert fidelity.r2_probability_per_class == pytest.approx((1 - 0.04 / 0.26,) * 2)
     assert fidelity.agreement == 0.75
     assert fidelity.max_absolute_error == pytest.approx(0.2)
-    assert str(fidelity) == "R2 0.846 of probability on 4 evaluation rows, agreement 75.0 %"
+    assert str(fidelity).startswith("R2 0.846 (")
+    assert str(fidelity).endswith(" of probability on 4 evaluation rows, agreement 75.0 %")
 
 
 def test_a_constant_column_is_one_if_reproduced_and_zero_if_not():
@@ -75,10 +83,90 @@ def test_json_round_trip_keeps_every_field(proba):
 
 
 def test_json_round_trip_keeps_numbers_that_are_not_finite():
-    fidelity = Fidelity(float("-inf"), None, None, None, float("nan"), float("inf"), 1, "eval")
+    fidelity = Fidelity(float("-inf"), None, None, None, float("nan"), float("inf"), 1, "eval", (float("-inf"), 1.0))
     back = Fidelity.from_json(json.loads(json.dumps(fidelity.to_json(), allow_nan=False)))
     assert (back.r2, back.max_absolute_error) == (float("-inf"), float("inf"))
+    assert back.r2_interval == (float("-inf"), 1.0)
     assert np.isnan(back.mean_absolute_error)
+
+
+# Intervals
+
+
+def test_the_interval_of_two_rows_by_hand():
+    """Resamples are (a, a), (a, b), (b, a), (b, b); those of one row are constant and, not being met, score 0."""
+    # Both rows: mean 1, spread 2, residual 0.5, so that R2 = 0.75: as often as not.
+    low, high = r2_interval(np.array([[0.0], [2.0]]), np.array([[0.5], [1.5]]))
+    assert (low, high) == (0.0, pytest.approx(0.75))
+
+
+@pytest.mark.parametrize(("n_rows", "n_columns"), [(40, 1), (300, 2), (3000, 1)])
+def test_the_interval_of_r2_is_that_of_drawing_rows_again(n_rows, n_columns):
+    """Also where sums of rows are drawn in place of rows (from 500 rows on)."""
+    rng = np.random.default_rng(1)
+    wanted = rng.normal(size=(n_rows, n_columns)) + 100.0
+    got = wanted + 0.3 * rng.normal(size=wanted.shape)
+    drawn = []
+    for _ in range(1000):
+        rows = rng.integers(0, n_rows, n_rows)
+        drawn.append(r2_score(wanted[rows], got[rows]))
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    # An end of 1,000 draws is off by some 5 % of the width, that of 500 groups by as much again.
+    assert r2_interval(wanted, got) == pytest.approx((low, high), abs=0.2 * (high - low))
+
+
+def test_the_interval_covers_the_true_r2_nineteen_times_in_twenty():
+    """Errors of variance 0.1 on an output of variance 1: the true R2 is 0.9."""
+    rng = np.random.default_rng(0)
+    covered = 0
+    for _ in range(200):
+        wanted = rng.normal(size=(200, 1))
+        low, high = r2_interval(wanted, wanted + np.sqrt(0.1) * rng.normal(size=wanted.shape))
+        covered += low <= 0.9 <= high
+    assert 180 <= covered <= 199  # 190 +- three standard deviations of 3.1
+
+
+def test_intervals_are_the_same_every_time():
+    rng = np.random.default_rng(0)
+    wanted, got = rng.normal(size=(2, 700, 1))
+    assert r2_interval(wanted, got) == r2_interval(wanted.copy(), got.copy())
+    assert r2_interval(wanted, got) != r2_interval(wanted, got, random_state=1)
+
+
+@pytest.mark.parametrize(("offset", "expected"), [(0.0, (1.0, 1.0)), (1.0, (0.0, 0.0))])
+def test_the_interval_of_a_constant_output_has_no_width(offset, expected):
+    constant = np.full((30, 1), 0.1)
+    assert r2_interval(constant, constant + offset) == expected
+
+
+def test_the_interval_of_a_share_is_wilsons():
+    """9 of 10: (0.9 + z2/20 -+ z sqrt(0.09/10 + z2/400)) / (1 + z2/10) with z2 = 3.8415, that is 0.596 and 0.982."""
+    assert share_interval(0.9, 10) == pytest.approx((0.5958, 0.9821), abs=5e-5)
+    # All of ten rows agree: at least 72 % do, not 100 %.
+    assert share_interval(1.0, 10) == (pytest.approx(0.7225, abs=5e-5), 1.0)
+    assert share_interval(0.0, 10) == (0.0, pytest.approx(0.2775, abs=5e-5))
+    assert share_interval(1.0, 1) is None
+
+
+def test_a_measure_has_an_interval_around_each_of_its_scores():
+    rng = np.random.default_rng(0)
+    p = rng.random((80, 3))
+    q = np.clip(p + 0.05 * rng.normal(size=p.shape), 0, 1)
+    fidelity = Fidelity.measure(p * 9, q * 9, teacher_proba=p, surrogate_proba=q, rows="held-out")
+    for score in ("r2", "r2_probability", "agreement"):
+        low, high = getattr(fidelity, f"{score}_interval")
+        assert low < getattr(fidelity, score) < high <= 1
+    single = Fidelity.measure(p[:1], q[:1], teacher_proba=p[:1], surrogate_proba=q[:1], rows="eval")
+    assert (single.r2_interval, single.r2_probability_interval, single.agreement_interval) == (None, None, None)
+
+
+def test_what_older_versions_wrote_has_no_intervals():
+    written = Fidelity.measure([1.0, 2.0], [1.0, 3.0], rows="held-out").to_json()
+    old = {name: value for name, value in written.items() if not name.endswith("_interval")}
+    assert len(old) == len(written) - 3
+    read = Fidelity.from_json(old)
+    assert (read.r2_interval, read.r2_probability_interval, read.agreement_interval) == (None, None, None)
+    assert read.r2 == written["r2"]
 
 
 def test_wrong_arguments_are_refused():
