@@ -196,10 +196,11 @@ class ImportanceAccessors(ExplanationFields):
         Raises
         ------
         InputError
-            For regression, which has no classes.
+            For regression and for scores, which have no values per class.
         """
         if self.num_classes == 0:
-            raise InputError("A regression explanation has no classes; use `global_importance_values`.")
+            kind = "A regression explanation" if self.task == "regression" else "An explanation of a score"
+            raise InputError(f"{kind} has no classes; use `global_importance_values`.")
         both: np.ndarray = np.concatenate([self._global, self._global])
         return both if self.num_classes == 2 else self._global
 

@@ -87,14 +87,14 @@ class Visual:
 def explanation_text(explanation: ImportanceAccessors) -> str:
     """Heading, fidelity and the most important features, as text."""
     names, values = explanation.get_ranked_global_names(_SHOWN), explanation.get_ranked_global_values(_SHOWN)
-    table = bar_table(names, values, unit=f"mean |{explanation.output_unit}|")
+    table = bar_table(names, values, unit=_global_unit(explanation))
     return "\n".join([*_heading(explanation), "", table, *_footing(explanation)])
 
 
 def explanation_html(explanation: ImportanceAccessors) -> str:
     """The same as a table for notebooks."""
     names, values = explanation.get_ranked_global_names(_SHOWN), explanation.get_ranked_global_values(_SHOWN)
-    return _html(_heading(explanation), names, values, f"mean |{explanation.output_unit}|", _footing(explanation))
+    return _html(_heading(explanation), names, values, _global_unit(explanation), _footing(explanation))
 
 
 def row_visual(explanation: ImportanceAccessors, row: int) -> Visual:
@@ -122,7 +122,7 @@ def row_visual(explanation: ImportanceAccessors, row: int) -> Visual:
 def _heading(explanation: ImportanceAccessors) -> list[str]:
     n, d = explanation.num_examples, explanation.num_features
     kind: str = explanation.task
-    if kind == "classification":
+    if explanation.num_classes:
         kind = f"classification of {explanation.num_classes} classes"
     values = "" if explanation.values is not None else ", global values only"
     lines = [
@@ -132,6 +132,11 @@ def _heading(explanation: ImportanceAccessors) -> list[str]:
     if explanation.fidelity is not None:
         lines.append(f"fidelity: {explanation.fidelity}")
     return lines
+
+
+def _global_unit(explanation: ImportanceAccessors) -> str:
+    unit = explanation.output_unit
+    return "loss of score" if unit == "score" else f"mean |{unit}|"
 
 
 def _footing(explanation: ImportanceAccessors) -> list[str]:

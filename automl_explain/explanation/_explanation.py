@@ -45,8 +45,9 @@ class Explanation(ImportanceAccessors):
         Labels in the order of the model's probabilities; 0, 1, ... where left out.
     space : {"engineered", "raw"}, default "engineered"
         Whether the features are those the model sees or the columns the user knows.
-    output_unit : {"log-odds", "probability", "target", "decision value"}, default "target"
+    output_unit : {"log-odds", "probability", "target", "decision value", "score"}, default "target"
         Unit of values and expected values; ``"decision value"`` where a classifier has no probabilities.
+        ``"score"``: what the model's score loses without the feature (`PFIExplainer`), one for all classes.
     link : {"identity", "logit", "softmax"}, default "identity"
         How outputs become predictions. ``identity``: they are predictions, or decision values, which
         speak for the second of two classes where they are positive, else for the class of the largest.
@@ -78,6 +79,11 @@ class Explanation(ImportanceAccessors):
         Mean |unmapped| over the rows.
     n_explained_rows : int, optional
         Number of rows behind ``global_values``; needed if ``values`` is None.
+    global_spread : ndarray of shape (n_outputs, n_features), optional
+        Standard deviation of ``global_values`` over repeats, where they were measured several times.
+    local_fit : ndarray of shape (n_outputs, n_rows), optional
+        How well a local model fits around each row (R2 weighted by nearness), where there is one
+        (`LIMEExplainer`).
     row_labels : sequence, optional
         Index of the rows explained; that of ``eval_data`` where left out and it is a DataFrame.
     id : str, optional
@@ -112,7 +118,7 @@ class Explanation(ImportanceAccessors):
 
     def __getitem__(self, rows: Any) -> Self:
         """Explanation of some rows: a number, a slice, a list of numbers or a bool mask."""
-        at = positions(rows, len(self))
+        at = positions(rows, len(self), self.row_labels)
         changes = {
             "values": take_rows(self._local, at),
             "eval_data": take_table(self.eval_data, at),
@@ -120,9 +126,15 @@ class Explanation(ImportanceAccessors):
             "eval_y_predicted_proba": take_table(self.eval_y_predicted_proba, at),
             "row_labels": None if self.row_labels is None else self.row_labels[at],
             "unmapped": None if self.unmapped is None else self.unmapped[:, at],
+            "local_fit": None if self.local_fit is None else self.local_fit[:, at],
         }
         return self._changed(
-            **changes, eval_fidelity=None, global_values=None, unmapped_global=None, n_explained_rows=None
+            **changes,
+            eval_fidelity=None,
+            global_values=None,
+            global_spread=None,
+            unmapped_global=None,
+            n_explained_rows=None,
         )
 
     def subset(self, mask: Any) -> Self:
@@ -131,7 +143,8 @@ class Explanation(ImportanceAccessors):
         Parameters
         ----------
         mask : array-like of bool of shape (n_rows,), or sequence of int
-            Which rows, by position.
+            Which rows, by position. A bool Series goes by its index: it may have the rows in another
+            order, and more of them.
 
         Returns
         -------
@@ -144,7 +157,11 @@ class Explanation(ImportanceAccessors):
         MissingLocalValuesError
             If the explanation holds global values only.
         InputError
-            If the mask has another length, or a row does not exist.
+            If the mask has another length, another index or missing cells, or a row does not exist.
+
+        See Also
+        --------
+        compare_cohorts : Importances of several cohorts side by side.
         """
         return self[mask]
 
@@ -235,6 +252,7 @@ class Explanation(ImportanceAccessors):
             unmapped=unmapped,
             unmapped_features=unmapped_features,
             global_values=None,
+            global_spread=None,
             unmapped_global=None,
         )
 

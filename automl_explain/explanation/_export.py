@@ -23,8 +23,9 @@ def class_position(explanation: ImportanceAccessors, label: Any) -> int:
     InputError
         If there is no such class, or there are no classes.
     """
-    if explanation.task == "regression":
-        raise InputError(f"`label` is {label!r}, but a regression explanation has no classes; leave it out.")
+    if explanation.num_classes == 0:
+        kind = "a regression explanation" if explanation.task == "regression" else "an explanation of a score"
+        raise InputError(f"`label` is {label!r}, but {kind} has no classes; leave it out.")
     plain = label.item() if isinstance(label, np.generic) else label
     # 1, "1", True and 1.0 may all be classes of one model; the exact one goes first.
     equal = [k for k, known in enumerate(explanation.classes) if known == plain]

@@ -18,7 +18,7 @@ from automl_explain.feature_map import FeatureName, unique_names
 
 TASKS = ("classification", "regression")
 SPACES = ("engineered", "raw")
-UNITS = ("log-odds", "probability", "target", "decision value")
+UNITS = ("log-odds", "probability", "target", "decision value", "score")
 LINKS = ("identity", "logit", "softmax")
 
 
@@ -60,7 +60,7 @@ class ExplanationFields:
     features: Any = _ListField(_name)
     classes: Any = _ListField(_scalar)
     space: Literal["engineered", "raw"] = "engineered"
-    output_unit: Literal["log-odds", "probability", "target", "decision value"] = "target"
+    output_unit: Literal["log-odds", "probability", "target", "decision value", "score"] = "target"
     link: Literal["identity", "logit", "softmax"] = "identity"
     fidelity: Fidelity | None = None
     eval_fidelity: Fidelity | None = None
@@ -75,6 +75,8 @@ class ExplanationFields:
     global_values: np.ndarray | None = None
     unmapped_global: np.ndarray | None = None
     n_explained_rows: int | None = None
+    global_spread: np.ndarray | None = None
+    local_fit: np.ndarray | None = None
     row_labels: pd.Index | None = None
     id: str = dataclasses.field(default_factory=lambda: str(uuid.uuid4()))
 
@@ -120,6 +122,10 @@ class ExplanationFields:
         if self.global_values is None and self.values is not None:
             self._set("global_values", mean_absolute(self.values))
         self._set("global_values", _floats("global_values", self.global_values, (n_outputs, n_features)))
+        if self.global_spread is not None:
+            self._set("global_spread", _floats("global_spread", self.global_spread, (n_outputs, n_features)))
+        if self.local_fit is not None:
+            self._set("local_fit", _floats("local_fit", self.local_fit, (n_outputs, n_rows)))
         self._set("unmapped_features", tuple(_name(n) for n in self.unmapped_features))
 
     def _set_names(self, n_features: int) -> None:
@@ -132,6 +138,14 @@ class ExplanationFields:
         self._set("features", unique_names(names))
 
     def _set_classes(self, n_outputs: int) -> None:
+        if self.output_unit == "score":
+            # One score speaks for the whole model, whatever the number of its classes.
+            if self.classes is not None or n_outputs != 1:
+                raise InputError(
+                    f"Got {n_outputs} outputs and `classes` {self.classes!r} for a score, which is one number for all "
+                    "classes together. Leave `classes` out and pass one output."
+                )
+            return
         if self.task == "regression":
             if self.classes is not None or n_outputs != 1:
                 given = f"{n_outputs} outputs" if self.classes is None else f"`classes` {self.classes!r}"
@@ -172,8 +186,8 @@ class ExplanationFields:
 
     @property
     def num_classes(self) -> int:
-        """Number of classes; 0 for regression."""
-        return 0 if self.task == "regression" else len(self.classes)
+        """Number of classes with values of their own; 0 for regression and for scores."""
+        return 0 if self.classes is None else len(self.classes)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Made anew rather than restored: unpickled arrays would be writeable.

@@ -45,6 +45,8 @@ _ARRAYS = (
     "unmapped",
     "global_values",
     "unmapped_global",
+    "global_spread",
+    "local_fit",
     "eval_y_predicted",
     "eval_y_predicted_proba",
     "eval_data",
@@ -129,7 +131,8 @@ def _restore(described: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> 
     for name in _FIDELITIES:
         fields[name] = None if described[name] is None else Fidelity.from_json(described[name])
     for name in _ARRAYS:
-        fields[name] = None if described[name] is None else read_table(described[name], arrays)
+        table = described.get(name)  # older files know fewer
+        fields[name] = None if table is None else read_table(table, arrays)
     parts = described["values"]
     if parts is None:
         fields["values"] = None
