@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         automl_setup_model_explanations,
     )
     from automl_explain.explainers import MimicExplainer, MimicWrapper
-    from automl_explain.explanation import Explanation, Fidelity
+    from automl_explain.explanation import Explanation, Fidelity, compare_cohorts
     from automl_explain.feature_map import FeatureMap
     from automl_explain.scoring import TreeScoringExplainer, load, save
     from automl_explain.surrogates import LGBMExplainableModel
@@ -51,6 +51,7 @@ _PUBLIC = {
     "automl_setup_model_explanations": "explainer_setup",
     "candidate": "candidates",
     "compare_candidates": "candidates",
+    "compare_cohorts": "explanation",
     "explain_automl": "explain",
     "fit_and_explain": "training",
     "lineage_report": "_lineage_report",
@@ -76,6 +77,7 @@ __all__ = [
     "automl_setup_model_explanations",
     "candidate",
     "compare_candidates",
+    "compare_cohorts",
     "datasets",
     "exceptions",
     "explain_automl",

@@ -4,17 +4,20 @@
 checks, importance accessors, tables, display, files.
 """
 
+from automl_explain.explanation._cohorts import CohortComparison, compare_cohorts
 from automl_explain.explanation._display import bar_table
 from automl_explain.explanation._explanation import Explanation, load_explanation, save_explanation
 from automl_explain.explanation._fidelity import Fidelity
 from automl_explain.explanation._values import GlobalAccumulator, MirroredValues
 
 __all__ = [
+    "CohortComparison",
     "Explanation",
     "Fidelity",
     "GlobalAccumulator",
     "MirroredValues",
     "bar_table",
+    "compare_cohorts",
     "load_explanation",
     "save_explanation",
 ]
