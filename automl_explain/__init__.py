@@ -30,7 +30,12 @@ if TYPE_CHECKING:
     from automl_explain.explanation import Explanation, Fidelity, compare_cohorts
     from automl_explain.feature_map import FeatureMap
     from automl_explain.scoring import TreeScoringExplainer, load, save
-    from automl_explain.surrogates import LGBMExplainableModel
+    from automl_explain.surrogates import (
+        DecisionTreeExplainableModel,
+        LGBMExplainableModel,
+        LinearExplainableModel,
+        SGDExplainableModel,
+    )
     from automl_explain.training import fit_and_explain
     from automl_explain.treeshap import warm_up
 
@@ -40,12 +45,15 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "AutoMLExplainerSetup": "explainer_setup",
     "BlackBox": "adapters",
+    "DecisionTreeExplainableModel": "surrogates",
     "Explanation": "explanation",
     "FeatureMap": "feature_map",
     "Fidelity": "explanation",
     "LGBMExplainableModel": "surrogates",
+    "LinearExplainableModel": "surrogates",
     "MimicExplainer": "explainers",
     "MimicWrapper": "explainers",
+    "SGDExplainableModel": "surrogates",
     "TreeScoringExplainer": "scoring",
     "automl_check_model_if_explainable": "explainer_setup",
     "automl_setup_model_explanations": "explainer_setup",
@@ -65,12 +73,15 @@ _SUBMODULES = frozenset({"datasets", "exceptions", "testing"})
 __all__ = [
     "AutoMLExplainerSetup",
     "BlackBox",
+    "DecisionTreeExplainableModel",
     "Explanation",
     "FeatureMap",
     "Fidelity",
     "LGBMExplainableModel",
+    "LinearExplainableModel",
     "MimicExplainer",
     "MimicWrapper",
+    "SGDExplainableModel",
     "TreeScoringExplainer",
     "__version__",
     "automl_check_model_if_explainable",

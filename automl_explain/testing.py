@@ -23,6 +23,7 @@ from automl_explain.adapters import adapter_for, as_array
 from automl_explain.adapters._self_check import checked_rows, difference, take
 from automl_explain.exceptions import ContractError, UnsupportedModelError
 from automl_explain.feature_map import FeatureMap
+from automl_explain.surrogates._contract import check_surrogate as check_surrogate
 
 _PARTS = ("task", "classes", "estimator", "featurizer", "transform", "predict_raw", "predict_engineered", "feature_map")
 _MOST_SHUFFLED = 50  # raw columns, so that slow libraries are not asked for hours

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+from automl_explain.surrogates._decision_tree import DecisionTreeExplainableModel
 from automl_explain.surrogates._lightgbm import LGBMExplainableModel
+from automl_explain.surrogates._linear import LinearExplainableModel
+from automl_explain.surrogates._sgd import SGDExplainableModel
 from automl_explain.surrogates._targets import least_distance, log_odds, probabilities, soft_targets
 
-__all__ = ["LGBMExplainableModel", "least_distance", "log_odds", "probabilities", "soft_targets"]
+__all__ = [
+    "DecisionTreeExplainableModel",
+    "LGBMExplainableModel",
+    "LinearExplainableModel",
+    "SGDExplainableModel",
+    "least_distance",
+    "log_odds",
+    "probabilities",
+    "soft_targets",
+]

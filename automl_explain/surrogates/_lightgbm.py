@@ -14,11 +14,9 @@ import lightgbm as lgb
 import numpy as np
 import scipy.sparse as sp
 
-from automl_explain._raw_values import RawValues
-from automl_explain._validation import check_raw_method
-from automl_explain.exceptions import InputError, SurrogateNotFittedError
-from automl_explain.feature_map import FeatureMap
-from automl_explain.surrogates._targets import probabilities, r2
+from automl_explain.exceptions import InputError
+from automl_explain.surrogates._base import check_training, score
+from automl_explain.surrogates._trees import TreeSurrogate, booster_text
 from automl_explain.treeshap import TreeModel
 
 # Sizes tried in turn, cheap to score first: (leaves, trees, R2 of the size before that calls for it).
@@ -54,7 +52,7 @@ _FIXED = {
 }
 
 
-class LGBMExplainableModel:
+class LGBMExplainableModel(TreeSurrogate):
     """LightGBM surrogate of a teacher's soft output.
 
     Regression learns the target by squared error. Classification learns the log-odds of each
@@ -116,12 +114,6 @@ class LGBMExplainableModel:
         fixed = trees is not None or leaves is not None or "max_depth" in chosen
         self._ladder = ((leaves or 31, trees or 100, 1.0),) if fixed else _LADDER
         self._fixed = fixed
-        self._trees: TreeModel | None = None
-
-    @staticmethod
-    def explainable_model_type() -> str:
-        """``"tree"``: the kind of scoring explainer that fits."""
-        return "tree"
 
     @property
     def method(self) -> str:
@@ -163,10 +155,7 @@ class LGBMExplainableModel:
         LGBMExplainableModel
             Itself.
         """
-        if targets.ndim != 2 or targets.shape[0] != X.shape[0]:
-            raise InputError(
-                f"`targets` has shape {targets.shape}; expected ({X.shape[0]}, n_outputs), one row per row of `X`."
-            )
+        check_training(X, targets, task, categories)
         levels = dict(categories or {})
         trial = _Trial(X, targets, task, stopping or (X, targets), self.params)
         ways = [tuple(sorted(levels)), ()] if levels else [()]
@@ -185,72 +174,8 @@ class LGBMExplainableModel:
         self.task_ = task
         self.stopping_score_ = best.score
         self.size_ = {"n_estimators": best.n_trees, "num_leaves": best.leaves}
-        self._trees = TreeModel([_text(b, best.n_trees, levels) for b in best.boosters], n_jobs=self.n_jobs)
+        self._trees = TreeModel([booster_text(b, best.n_trees, levels) for b in best.boosters], n_jobs=self.n_jobs)
         return self
-
-    @property
-    def trees(self) -> TreeModel:
-        """The fitted ensembles."""
-        self._check_fitted()
-        assert self._trees is not None
-        return self._trees
-
-    @property
-    def model(self) -> Any:
-        """The ``lightgbm.Booster``, or a list of them where there is one per class."""
-        boosters = list(self.trees.boosters)
-        return boosters[0] if len(boosters) == 1 else boosters
-
-    @property
-    def expected_values(self) -> np.ndarray:
-        """Output where all contributions are zero, shape (n_outputs,)."""
-        return self.trees.expected_values
-
-    def predict_output(self, X: Any) -> np.ndarray:
-        """Margins of shape (n_rows, n_outputs): target, or log-odds."""
-        return self.trees.predict_output(X)
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Class probabilities of shape (n_rows, n_classes), classification only."""
-        self._check_fitted()
-        if self.task_ == "regression":
-            raise InputError("The surrogate learnt a regression, which has no probabilities; use `predict`.")
-        return probabilities(self.predict_output(X))
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Target values, or positions of the likeliest classes, of shape (n_rows,)."""
-        self._check_fitted()
-        if self.task_ == "regression":
-            return self.predict_output(X)[:, 0]
-        return np.asarray(self.predict_proba(X).argmax(axis=1))
-
-    def shapley_values(self, X: Any) -> np.ndarray | tuple[sp.csr_matrix, ...]:
-        """Contributions of every column, see `automl_explain.treeshap.TreeModel.shapley_values`."""
-        return self.trees.shapley_values(X)
-
-    def raw_values(self, X: Any, feature_map: FeatureMap, raw_method: str = "folded") -> tuple[Any, np.ndarray]:
-        """Contributions of the raw columns, and the share of features without a raw parent.
-
-        Parameters
-        ----------
-        X : ndarray or csr_matrix of shape (n_rows, n_features), float64
-            Encoded engineered rows.
-        feature_map : FeatureMap
-            Raw x engineered.
-        raw_method : {"folded", "grouped"}, default "folded"
-            Engineered values shared by weight, or values of the raw columns as players.
-
-        Returns
-        -------
-        values : ndarray of shape (n_outputs, n_rows, n_raw), or tuple of n_outputs csr_matrix
-            Sparse where the rows are and there are more than 1,000 raw columns.
-        unmapped : ndarray of shape (n_outputs, n_rows)
-        """
-        return RawValues(self.trees, feature_map, check_raw_method(raw_method)).of(X)
-
-    def _check_fitted(self) -> None:
-        if self._trees is None:
-            raise SurrogateNotFittedError("The surrogate is not fitted yet; call `fit` first.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -294,8 +219,7 @@ class _Trial:
         for count in counts:
             for k, booster in enumerate(boosters):
                 output[:, k] += booster.predict(rows, raw_score=True, start_iteration=count - step, num_iteration=step)
-            found = output if self.task == "regression" else probabilities(output)[:, -targets.shape[1] :]
-            scores.append(r2(targets, found))
+            scores.append(score(targets, output, self.task))
         return counts, scores
 
 
@@ -339,9 +263,3 @@ def _at_least(least: int, value: Any, name: str) -> int | None:
             "Leave it out and the surrogate sizes itself."
         )
     return int(value)
-
-
-def _text(booster: lgb.Booster, n_trees: int, categories: Mapping[int, Sequence[Any]]) -> str:
-    # With its categories the booster also reads a DataFrame with the same category columns.
-    booster.pandas_categorical = [list(categories[j]) for j in sorted(categories)] or None
-    return str(booster.model_to_string(num_iteration=n_trees))

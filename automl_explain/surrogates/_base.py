@@ -1,0 +1,72 @@
+"""Surrogate: what all surrogates have in common, whatever they are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from automl_explain.exceptions import InputError, SurrogateNotFittedError
+from automl_explain.surrogates._targets import probabilities, r2
+
+TASKS = ("regression", "classification")
+
+
+class Surrogate:
+    """Predictions and checks. A subclass sets ``task_`` in `fit` and gives `predict_output`."""
+
+    task_: str | None = None
+
+    def predict_output(self, X: Any) -> np.ndarray:
+        """Margins of shape (n_rows, n_outputs): target, or log-odds."""
+        raise NotImplementedError
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Class probabilities of shape (n_rows, n_classes), classification only."""
+        self._check_fitted()
+        if self.task_ == "regression":
+            raise InputError("The surrogate learnt a regression, which has no probabilities; use `predict`.")
+        return probabilities(self.predict_output(X))
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Target values, or positions of the likeliest classes, of shape (n_rows,)."""
+        self._check_fitted()
+        if self.task_ == "regression":
+            return self.predict_output(X)[:, 0]
+        return np.asarray(self.predict_proba(X).argmax(axis=1))
+
+    def _check_fitted(self) -> None:
+        if self.task_ is None:
+            raise SurrogateNotFittedError("The surrogate is not fitted yet; call `fit` first.")
+
+
+def check_training(X: Any, targets: Any, task: str, categories: Mapping[int, Sequence[Any]] | None) -> None:
+    """Refuse what no surrogate can learn from.
+
+    Raises
+    ------
+    InputError
+        If rows, targets, task or categories do not fit each other.
+    """
+    if task not in TASKS:
+        raise InputError(f"`task` is {task!r}; expected 'regression' or 'classification'.")
+    if not isinstance(targets, np.ndarray) or targets.ndim != 2 or targets.shape[0] != X.shape[0]:
+        raise InputError(
+            f"`targets` has shape {np.shape(targets)}; expected ({X.shape[0]}, n_outputs), one row per row of `X`."
+        )
+    if task == "classification" and not (targets.min() > 0 and targets.max() < 1):
+        raise InputError(
+            f"`targets` reach from {targets.min():.3g} to {targets.max():.3g}; a classification learns probabilities "
+            "strictly between 0 and 1. Clip them, or pass task='regression'."
+        )
+    beyond = [j for j in categories or {} if not 0 <= j < X.shape[1]]
+    if beyond:
+        raise InputError(f"`categories` names column {beyond[0]}; `X` has columns 0 to {X.shape[1] - 1}.")
+
+
+def score(targets: np.ndarray, margins: np.ndarray, task: str) -> float:
+    """Mean R2 of targets: values, or probabilities of the margins."""
+    if task == "regression":
+        return r2(targets, margins)
+    return r2(targets, probabilities(margins)[:, -targets.shape[1] :])

@@ -1,0 +1,136 @@
+"""Design: encoded rows as the columns that a linear surrogate multiplies, and which column each came from."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+BLOCK_ROWS = 8192
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Design:
+    """Numbers divided by their spread, categories one-hot, missing cells filled and marked.
+
+    A number keeps its place: missing cells count as the mean of the column. A column that has missing
+    cells in training gets a second design column, 1 where the cell is missing. A categorical column
+    becomes one column for each code, all 0 for a code not known, and that second column.
+
+    Parameters
+    ----------
+    fill, scale : ndarray of shape (n_features,)
+        Mean of each column without its missing cells, and its spread; 0 spread is kept as 1.
+    parent : ndarray of shape (n_design,), int
+        Feature of each design column: first the features that are numbers, then marks, then codes.
+    numbers, marked : ndarray of int
+        Features that are numbers, and those with a mark for missing cells.
+    levels : tuple of (int, int)
+        Categorical features with the number of their codes.
+    """
+
+    fill: np.ndarray
+    scale: np.ndarray
+    parent: np.ndarray
+    numbers: np.ndarray
+    marked: np.ndarray
+    levels: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def of(cls, X: Any, categories: Mapping[int, Sequence[Any]] | None) -> Design:
+        """Design for rows like these, float64 ndarray or csr_matrix of shape (n_rows, n_features)."""
+        n_features = X.shape[1]
+        levels = tuple((j, len(c)) for j, c in sorted((categories or {}).items()))
+        kinds = np.zeros(n_features, dtype=bool)
+        kinds[[j for j, _ in levels]] = True
+        numbers = np.flatnonzero(~kinds)
+        fill, scale, missing = _moments(X)
+        fill[kinds], scale[kinds] = 0.0, 1.0
+        marked = np.flatnonzero(missing)
+        codes = [np.full(n, j) for j, n in levels]
+        parent = np.concatenate([numbers, marked, *codes]).astype(np.int64)
+        return cls(fill, scale, parent, numbers, marked, levels)
+
+    @property
+    def n_features(self) -> int:
+        """Number of features of the rows."""
+        return len(self.fill)
+
+    @property
+    def n_design(self) -> int:
+        """Number of design columns."""
+        return len(self.parent)
+
+    def of_features(self) -> sp.csr_matrix:
+        """Sums design columns up to features: shape (n_design, n_features)."""
+        parts = (np.ones(self.n_design), (np.arange(self.n_design), self.parent))
+        return sp.csr_matrix(parts, shape=(self.n_design, self.n_features))
+
+    def rows(self, X: Any) -> Any:
+        """Design of shape (n_rows, n_design): csr_matrix for sparse rows, else ndarray."""
+        return self._sparse(X) if sp.issparse(X) else self._dense(np.asarray(X, dtype=np.float64))
+
+    def blocks(self, X: Any) -> Iterator[tuple[slice, Any]]:
+        """Designs of at most 8,192 rows, one after the other."""
+        for start in range(0, X.shape[0], BLOCK_ROWS):
+            part = slice(start, start + BLOCK_ROWS)
+            yield part, self.rows(X[part])
+
+    def _dense(self, X: np.ndarray) -> np.ndarray:
+        result = np.zeros((X.shape[0], len(self.parent)))
+        given, n_numbers = X[:, self.numbers], len(self.numbers)
+        result[:, :n_numbers] = np.where(np.isnan(given), self.fill[self.numbers], given) / self.scale[self.numbers]
+        at = n_numbers + len(self.marked)
+        result[:, n_numbers:at] = np.isnan(X[:, self.marked])
+        for j, n_codes in self.levels:
+            known, code = _codes(X[:, j], n_codes)
+            result[known, at + code] = 1.0
+            at += n_codes
+        return result
+
+    def _sparse(self, X: Any) -> sp.csr_matrix:
+        rows = sp.csr_matrix(X, dtype=np.float64)
+        lost = np.isnan(rows.data)
+        filled = np.where(lost, self.fill[rows.indices], rows.data) / self.scale[rows.indices]
+        numbers = sp.csr_matrix((filled, rows.indices, rows.indptr), shape=rows.shape)
+        parts = [numbers[:, self.numbers] if self.levels else numbers]
+        if len(self.marked):
+            marks = sp.csr_matrix((lost.astype(np.float64), rows.indices, rows.indptr), shape=rows.shape)
+            parts.append(marks[:, self.marked])
+        for j, n_codes in self.levels:
+            known, code = _codes(rows[:, [j]].toarray().ravel(), n_codes)
+            parts.append(sp.csr_matrix((np.ones(len(known)), (known, code)), shape=(rows.shape[0], n_codes)))
+        return sp.csr_matrix(sp.hstack(parts)) if len(parts) > 1 else numbers
+
+
+def _codes(column: np.ndarray, n_codes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of the cells that hold a known code, and these codes."""
+    known = np.flatnonzero((column >= 0) & (column < n_codes))
+    return known, column[known].astype(np.int64)
+
+
+def _moments(X: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean and spread of each column over its cells that are there, and whether some are missing."""
+    n_rows = X.shape[0]
+    if sp.issparse(X):
+        lost = np.isnan(X.data)
+        columns, cells = X.indices, np.where(lost, 0.0, X.data)
+        n_lost = np.bincount(columns, lost, X.shape[1])
+        there = np.maximum(n_rows - n_lost, 1)
+        mean = np.bincount(columns, cells, X.shape[1]) / there
+        # Cells that are not stored are zeros, each as far from the mean as the mean from zero.
+        off = np.where(lost, 0.0, (cells - mean[columns]) ** 2)
+        stored = np.bincount(columns, ~lost, X.shape[1])
+        variance = (np.bincount(columns, off, X.shape[1]) + (there - stored) * mean**2) / there
+    else:
+        lost = np.isnan(X)
+        n_lost = lost.sum(axis=0)
+        there = np.maximum(n_rows - n_lost, 1)
+        mean = np.where(lost, 0.0, X).sum(axis=0) / there
+        variance = np.where(lost, 0.0, (X - mean) ** 2).sum(axis=0) / there
+    spread = np.sqrt(variance)
+    flat = spread <= 1e-12 * np.maximum(np.abs(mean), 1e-300)
+    return mean, np.where(flat, 1.0, spread), n_lost > 0
