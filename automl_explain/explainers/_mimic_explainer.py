@@ -46,8 +46,11 @@ class MimicExplainer(RowExplainer):
         explanations are raw.
     allow_all_transformations : bool, default False
         Accepted for compatibility; lineage is exact or an error either way.
-    shap_values_output : {"default"}, default "default"
-        Output unit: log-odds for classification, target for regression.
+    shap_values_output : {"default", "probability", "teacher_probability"}, default "default"
+        What values add up to where a call asks for no unit. ``default``: log-odds for classification,
+        the target for regression. ``probability``: the surrogate's probability of the row.
+        ``teacher_probability``: the teacher's own; what the surrogate lacks to it is spread over the
+        values in proportion to their magnitude, and is unmapped in rows where all are 0.
     categorical_features : sequence of str or int, optional
         Columns whose cells are categories; pandas ``category`` columns are anyway.
     model_task : {"unknown", "classification", "regression"}, default "unknown"
@@ -118,7 +121,6 @@ class MimicExplainer(RowExplainer):
         random_state: int = 0,
         show_progress: bool | None = None,
     ) -> None:
-        check_only("shap_values_output", shap_values_output, "default")
         check_only("reset_index", reset_index, "ignore")
         check_count(max_num_of_augmentations, "max_num_of_augmentations", least=0)
         rows = self._read_rows(
@@ -129,6 +131,7 @@ class MimicExplainer(RowExplainer):
             categorical_features=categorical_features,
         )
         teacher = Teacher.of(model, take(rows, slice(0, 1)), task=model_task, classes=classes, is_function=is_function)
+        self._answer_in(shap_values_output, teacher.unit)
         self.surrogate_model = make_surrogate(explainable_model, explainable_model_args)
         fresh = None if fidelity_examples is None else self._engineered(fidelity_examples, "fidelity_examples")[1]
         fidelity, teacher = train(

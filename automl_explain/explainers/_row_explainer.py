@@ -12,7 +12,7 @@ from tqdm import tqdm
 from automl_explain._encoding import EngineeredEncoder
 from automl_explain._raw_values import method_name
 from automl_explain._validation import as_table, check_count, check_raw_method
-from automl_explain.exceptions import ConflictingTransformationsError, InitDatasetMissingError
+from automl_explain.exceptions import ConflictingTransformationsError, InitDatasetMissingError, InputError
 from automl_explain.explainers._mimic_parts import category_types, check_subset, with_categories
 from automl_explain.explainers._rows import chunks, take
 from automl_explain.explainers._teacher import Teacher
@@ -21,6 +21,7 @@ from automl_explain.explainers._views import View, join_blocks
 from automl_explain.explanation import Explanation, Fidelity, GlobalAccumulator
 from automl_explain.explanation._folding import raw_rows as raw_rows_of
 from automl_explain.explanation._folding import warn_unmapped
+from automl_explain.explanation._units import ToProbability, check_output_unit
 from automl_explain.feature_map import FeatureMap
 from automl_explain.lineage import TransformationsFeaturizer
 from automl_explain.protocols import ValueSource
@@ -28,6 +29,7 @@ from automl_explain.protocols import ValueSource
 _BLOCK_BYTES = 32 * 2**20
 _LEAST_ROWS = 8192  # of a block, where they fit: smaller ones give the tree engine no work for its threads
 _DEFAULT_EVAL_ROWS = 5000
+SHAP_VALUES_OUTPUTS = ("default", "probability", "teacher_probability")
 
 
 class RowExplainer:
@@ -60,6 +62,7 @@ class RowExplainer:
     fidelity: Fidelity | None
     classes: list[Any] | None
     show_progress: bool | None
+    _shap_values_output: str = "default"
 
     def _read_rows(
         self,
@@ -107,7 +110,18 @@ class RowExplainer:
         self.classes, self.show_progress = teacher.classes, show_progress
         rng = np.random.default_rng(random_state)
         chosen = np.sort(rng.permutation(rows.shape[0])[:_DEFAULT_EVAL_ROWS])
-        self._init_sample = self.encoder.encode(take(rows, chosen))
+        sample = take(rows, chosen)
+        self._init_sample = self.encoder.encode(sample)
+        self._init_proba = teacher.soft_output(sample) if self._shap_values_output == "teacher_probability" else None
+
+    def _answer_in(self, shap_values_output: str, source_unit: str) -> None:
+        """Settle the unit that is given where none is asked for; before `_keep`."""
+        if shap_values_output not in SHAP_VALUES_OUTPUTS:
+            legal = ", ".join(map(repr, SHAP_VALUES_OUTPUTS))
+            raise InputError(f"`shap_values_output` must be one of {legal}; got {shap_values_output!r}.")
+        if shap_values_output != "default":
+            check_output_unit("probability", source_unit, f"shap_values_output={shap_values_output!r}")
+        self._shap_values_output = shap_values_output
 
     def _engineered(self, rows: Any, argument: str) -> tuple[Any, Any]:
         """Rows as given, and as the teacher read them in training: same columns, order and categories."""
@@ -149,16 +163,28 @@ class RowExplainer:
         return self.source.method
 
     @property
-    def output_unit(self) -> str:
-        """``"log-odds"``, ``"target"``, or ``"decision value"`` for a classifier without probabilities."""
+    def source_unit(self) -> str:
+        """Unit of the source's outputs; a classifier without probabilities has a ``"decision value"``."""
         return self.teacher.unit
 
     @property
-    def link(self) -> str:
-        """How a summed output becomes a prediction: ``"identity"`` or ``"logit"``."""
-        return "logit" if self.output_unit == "log-odds" else "identity"
+    def source_link(self) -> str:
+        """How the source's outputs become predictions: ``"identity"`` or ``"logit"``."""
+        return "logit" if self.source_unit == "log-odds" else "identity"
 
-    def explain_local(self, evaluation_examples: Any, *, raw_method: str = "folded") -> Explanation:
+    @property
+    def output_unit(self) -> str:
+        """Unit of explanations where none is asked for: the source's, or ``"probability"``."""
+        return self.source_unit if self._shap_values_output == "default" else "probability"
+
+    @property
+    def link(self) -> str:
+        """How a summed output in this unit becomes a prediction."""
+        return self.source_link if self.output_unit == self.source_unit else "identity"
+
+    def explain_local(
+        self, evaluation_examples: Any, *, raw_method: str = "folded", output_unit: str | None = None
+    ) -> Explanation:
         """Explain every row.
 
         Parameters
@@ -166,12 +192,16 @@ class RowExplainer:
         evaluation_examples : DataFrame, ndarray or scipy sparse of shape (n_rows, n_features)
         raw_method : {"folded", "grouped"}, default "folded"
             With ``transformations``: see `explain_rows`.
+        output_unit : {"log-odds", "probability"}, optional
+            See `explain_rows`.
 
         Returns
         -------
         Explanation
         """
-        return self.explain_rows(evaluation_examples, include_local=True, raw_method=raw_method)
+        return self.explain_rows(
+            evaluation_examples, include_local=True, raw_method=raw_method, output_unit=output_unit
+        )
 
     def explain_global(
         self,
@@ -180,6 +210,7 @@ class RowExplainer:
         batch_size: int | None = None,
         *,
         raw_method: str = "folded",
+        output_unit: str | None = None,
     ) -> Explanation:
         """Explain the rows together: mean absolute contribution of every feature.
 
@@ -194,13 +225,19 @@ class RowExplainer:
             Rows in a block.
         raw_method : {"folded", "grouped"}, default "folded"
             With ``transformations``: see `explain_rows`.
+        output_unit : {"log-odds", "probability"}, optional
+            See `explain_rows`.
 
         Returns
         -------
         Explanation
         """
         return self.explain_rows(
-            evaluation_examples, include_local=include_local, batch_size=batch_size, raw_method=raw_method
+            evaluation_examples,
+            include_local=include_local,
+            batch_size=batch_size,
+            raw_method=raw_method,
+            output_unit=output_unit,
         )
 
     def explain_rows(
@@ -212,6 +249,7 @@ class RowExplainer:
         feature_map: FeatureMap | None = None,
         raw_rows: Any = None,
         raw_method: str = "folded",
+        output_unit: str | None = None,
     ) -> Explanation:
         """Explanation of rows in the engineered space, or with a feature map in the raw space.
 
@@ -231,6 +269,9 @@ class RowExplainer:
             ``folded`` shares engineered values among their raw columns by weight; ``grouped`` makes
             the raw columns the players of the game, each with all engineered features that it alone
             feeds.
+        output_unit : {"log-odds", "probability"}, optional
+            Unit of values and expected values; `output_unit` where left out. How log-odds become
+            probabilities, and the sources: `explanation._units.ToProbability`.
 
         Returns
         -------
@@ -245,33 +286,46 @@ class RowExplainer:
         """
         if batch_size is not None:
             check_count(batch_size, "batch_size")
+        unit = self.output_unit if output_unit is None else check_output_unit(output_unit, self.source_unit)
         fold = self._map if feature_map is None else feature_map
         view = View.of(self.source, self.encoder.names, self._subset, fold, check_raw_method(raw_method))
         if view.fold is not None and view.unmapped_features:
             warn_unmapped(view.unmapped_features)
         if rows is None:
-            return self._stream(self._init_sample, view, batch_size, {})
+            return self._stream(self._init_sample, view, batch_size, self._conversion(unit, self._init_proba), {})
         shown, rows = self._engineered(rows, "eval_dataset")
         encoded = self.encoder.encode(rows)
         described = self._describe(rows, encoded)
+        conversion = self._conversion(unit, described["eval_y_predicted_proba"])
         if not include_local:
-            return self._stream(encoded, view, batch_size, described)
-        values, unmapped = join_blocks(encoded.shape[0], self._blocks(encoded, view, batch_size))
+            return self._stream(encoded, view, batch_size, conversion, described)
+        values, unmapped = join_blocks(encoded.shape[0], self._blocks(encoded, view, batch_size, conversion))
         if view.fold is not None:
             raw = raw_rows if self._map is None else shown
             shown, described["row_labels"] = raw_rows_of(raw, view.fold, described["row_labels"])
-        return Explanation(values=values, unmapped=unmapped, eval_data=shown, **self._common(view), **described)
+        return Explanation(
+            values=values, unmapped=unmapped, eval_data=shown, **self._common(view, conversion), **described
+        )
 
-    def _common(self, view: View) -> dict[str, Any]:
+    def _conversion(self, unit: str, proba: np.ndarray | None) -> ToProbability | None:
+        """What makes probabilities of the source's values, where they are wanted: the teacher's if so set."""
+        if unit == self.source_unit:
+            return None
+        wanted = None
+        if self._shap_values_output == "teacher_probability" and proba is not None:
+            wanted = proba[:, -self.teacher.n_outputs :]
+        return ToProbability(self.source.expected_values, self.source_link, wanted)
+
+    def _common(self, view: View, conversion: ToProbability | None) -> dict[str, Any]:
         return {
             "features": view.names,
             "unmapped_features": view.unmapped_features,
-            "base": self.source.expected_values,
+            "base": self.source.expected_values if conversion is None else conversion.expected_values,
             "task": self.teacher.task,
             "classes": self.classes,
             "space": "engineered" if view.fold is None else "raw",
-            "output_unit": self.output_unit,
-            "link": self.link,
+            "output_unit": self.source_unit if conversion is None else "probability",
+            "link": self.source_link if conversion is None else "identity",
             "fidelity": self.fidelity,
             "method": method_name(self.method, view.raw_method),
             "model_type": self.teacher.model_type,
@@ -282,7 +336,7 @@ class RowExplainer:
         output = self.teacher.soft_output(rows)
         return {
             "eval_y_predicted": self.teacher.predictions(rows, output),
-            "eval_y_predicted_proba": output if self.output_unit == "log-odds" else None,
+            "eval_y_predicted_proba": output if self.teacher.unit == "log-odds" else None,
             "eval_fidelity": self._measure(encoded, output),
             "row_labels": list(rows.index) if isinstance(rows, pd.DataFrame) else None,
         }
@@ -291,10 +345,17 @@ class RowExplainer:
         """How well the source meets the teacher's output on these rows."""
         return measure(self.source, self.teacher, encoded, output, rows="eval")
 
-    def _stream(self, encoded: Any, view: View, batch_size: int | None, described: dict[str, Any]) -> Explanation:
+    def _stream(
+        self,
+        encoded: Any,
+        view: View,
+        batch_size: int | None,
+        conversion: ToProbability | None,
+        described: dict[str, Any],
+    ) -> Explanation:
         """Global values of rows worked through in blocks."""
         total = GlobalAccumulator()
-        for _, values, unmapped in self._blocks(encoded, view, batch_size):
+        for _, values, unmapped in self._blocks(encoded, view, batch_size, conversion):
             total.add(values, unmapped)
         described.pop("row_labels", None)
         return Explanation(
@@ -302,12 +363,12 @@ class RowExplainer:
             global_values=total.global_values,
             unmapped_global=total.unmapped_global,
             n_explained_rows=total.n_rows,
-            **self._common(view),
+            **self._common(view, conversion),
             **described,
         )
 
     def _blocks(
-        self, encoded: Any, view: View, batch_size: int | None
+        self, encoded: Any, view: View, batch_size: int | None, conversion: ToProbability | None
     ) -> Iterator[tuple[slice, Any, np.ndarray | None]]:
         """Blocks of rows with their values and their unmapped share."""
         n_rows, n_features = encoded.shape
@@ -315,4 +376,5 @@ class RowExplainer:
         blocks = list(chunks(n_rows, batch_size or min(fitting, max(_LEAST_ROWS, n_rows // 20))))
         hidden = True if len(blocks) == 1 else None if self.show_progress is None else not self.show_progress
         for rows in tqdm(blocks, desc="explaining", unit="block", disable=hidden, leave=False):
-            yield rows, *view.values(encoded[rows])
+            values, unmapped = view.values(encoded[rows])
+            yield rows, *((values, unmapped) if conversion is None else conversion(values, unmapped, rows))

@@ -105,7 +105,7 @@ def join_blocks(n_rows: int, blocks: Iterable[tuple[slice, Any, np.ndarray | Non
     parts: list[tuple[sp.csr_matrix, ...]] = []
     for rows, part, lost in blocks:
         if lost is not None:
-            unmapped = np.empty((len(part), n_rows)) if unmapped is None else unmapped
+            unmapped = np.zeros((len(part), n_rows)) if unmapped is None else unmapped
             unmapped[:, rows] = lost
         if isinstance(part, tuple):
             parts.append(part)
