@@ -4,18 +4,23 @@
 checks, importance accessors, tables, display, files.
 """
 
+from automl_explain.explanation._accumulator import GlobalAccumulator
 from automl_explain.explanation._cohorts import CohortComparison, compare_cohorts
 from automl_explain.explanation._display import bar_table
 from automl_explain.explanation._explanation import Explanation, load_explanation, save_explanation
 from automl_explain.explanation._fidelity import Fidelity
-from automl_explain.explanation._values import GlobalAccumulator, MirroredValues
+from automl_explain.explanation._sketch import QuantileSketch
+from automl_explain.explanation._summary import GlobalSummary
+from automl_explain.explanation._values import MirroredValues
 
 __all__ = [
     "CohortComparison",
     "Explanation",
     "Fidelity",
     "GlobalAccumulator",
+    "GlobalSummary",
     "MirroredValues",
+    "QuantileSketch",
     "bar_table",
     "compare_cohorts",
     "load_explanation",
