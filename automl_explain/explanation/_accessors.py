@@ -19,6 +19,7 @@ from automl_explain.explanation._ranking import (
     ranked_rows,
     ranked_rows_sparse,
 )
+from automl_explain.explanation._units import first_class
 from automl_explain.explanation._values import MirroredValues, Values, row_sums
 from automl_explain.feature_map import FeatureName
 
@@ -69,10 +70,11 @@ class ImportanceAccessors(ExplanationFields):
 
         Returns
         -------
-        ndarray of shape (1,) for regression, (2,) for two classes (``[-e, e]``), (K,) for more
+        ndarray of shape (1,) for regression, (2,) for two classes, (K,) for more
+            Of two classes ``[-e, e]``, or ``[1 - e, e]`` in probabilities.
         """
         if self.num_classes == 2:
-            return np.array([-self.base[0], self.base[0]])
+            return np.array([first_class(self.base[0], self.output_unit), self.base[0]])
         return self.base
 
     @property

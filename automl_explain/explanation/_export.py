@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from automl_explain.exceptions import InputError
 from automl_explain.explanation._accessors import ImportanceAccessors
 from automl_explain.explanation._fields import label_index
+from automl_explain.explanation._units import first_class
 
 UNMAPPED, EXPECTED, OUTPUT = "(unmapped)", "(expected value)", "(output)"
 
@@ -77,8 +78,11 @@ def local_frame(explanation: ImportanceAccessors, label: Any) -> pd.DataFrame:
     n_outputs = len(explanation.base)
     if label is not None or n_outputs == 1:
         k = None if label is None else class_position(explanation, label)
-        sign = -1.0 if n_outputs == 1 and k == 0 and explanation.num_classes == 2 else 1.0
-        block = sign * _block(explanation, values, 0 if n_outputs == 1 or k is None else k)
+        block = _block(explanation, values, 0 if n_outputs == 1 or k is None else k)
+        if n_outputs == 1 and k == 0:
+            # Contributions of the first of two classes are mirrored, and so is what they start from and end at.
+            block[:, :-2] *= -1
+            block[:, -2:] = first_class(block[:, -2:], explanation.output_unit)
         return pd.DataFrame(block, index=rows, columns=pd.Index(columns, dtype=object))
     blocks = np.stack([_block(explanation, values, k) for k in range(n_outputs)], axis=1)
     at = np.repeat(np.arange(len(rows)), n_outputs)
