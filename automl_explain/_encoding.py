@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import functools
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -38,11 +39,14 @@ class EngineeredEncoder:
         Column labels of the DataFrame they came in; equal to ``names`` for arrays.
     categories : dict of int to tuple
         Position of a categorical feature -> its categories in the order of their codes.
+    missing_code : float, default NaN
+        Code of a missing or unknown category, for a model that has one of its own.
     """
 
     names: tuple[str | int, ...]
     labels: tuple[str | int, ...]
     categories: Mapping[int, tuple[Any, ...]]
+    missing_code: float = math.nan
 
     @classmethod
     def of(
@@ -171,7 +175,7 @@ class EngineeredEncoder:
         """Codes of every categorical column, None for numbers; None at all where categories are of several types."""
         made = [_Lookup.of(self.categories[j]) if j in self.categories else None for j in range(self.n_features)]
         mixed = any(made[j] is None for j in self.categories)
-        return None if mixed else tuple(made)
+        return None if mixed or not math.isnan(self.missing_code) else tuple(made)
 
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
@@ -182,7 +186,7 @@ class EngineeredEncoder:
             column = frame.iloc[:, j]
             if j in self.categories:
                 codes = _codes(_plain_cells(column), self.categories[j])
-                result[:, j] = np.where(codes < 0, np.nan, codes)
+                result[:, j] = np.where(codes < 0, self.missing_code, codes)
             else:
                 result[:, j] = _numbers(column, self.names[j])
         return result
@@ -223,13 +227,14 @@ class EngineeredEncoder:
             "names": list(self.names),
             "labels": list(self.labels),
             "categories": [[j, list(c)] for j, c in self.categories.items()],
+            **({} if math.isnan(self.missing_code) else {"missing_code": self.missing_code}),
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> EngineeredEncoder:
         """Read back what `to_json` wrote."""
         categories = {int(j): tuple(c) for j, c in data["categories"]}
-        return cls(tuple(data["names"]), tuple(data["labels"]), categories)
+        return cls(tuple(data["names"]), tuple(data["labels"]), categories, float(data.get("missing_code", math.nan)))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from automl_explain.explainers._linear import LinearExplainer
 from automl_explain.explainers._mimic_explainer import MimicExplainer
 from automl_explain.explainers._mimic_wrapper import MimicWrapper
+from automl_explain.explainers._permutation import PFIExplainer
+from automl_explain.explainers._tree import TreeExplainer
 
-__all__ = ["MimicExplainer", "MimicWrapper"]
+__all__ = ["LinearExplainer", "MimicExplainer", "MimicWrapper", "PFIExplainer", "TreeExplainer"]

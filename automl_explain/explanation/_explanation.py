@@ -48,12 +48,13 @@ class Explanation(ImportanceAccessors):
     output_unit : {"log-odds", "probability", "target", "decision value", "score"}, default "target"
         Unit of values and expected values; ``"decision value"`` where a classifier has no probabilities.
         ``"score"``: what the model's score loses without the feature (`PFIExplainer`), one for all classes.
-    link : {"identity", "logit", "softmax"}, default "identity"
+    link : {"identity", "logit", "softmax", "log"}, default "identity"
         How outputs become predictions. ``identity``: they are predictions, or decision values, which
         speak for the second of two classes where they are positive, else for the class of the largest.
         ``logit``: an output is the log-odds of a class, and its sigmoid a probability; with more than
         two classes there is one per class, and the probabilities are divided by their sum.
-        ``softmax``: exponentials divided by their sum.
+        ``softmax``: exponentials divided by their sum. ``log``: the exponential of the output is the
+        target, of which the output unit is ``"log of target"``.
     fidelity : Fidelity, optional
         How well the surrogate reproduces the teacher on rows held out from its training.
     eval_fidelity : Fidelity, optional

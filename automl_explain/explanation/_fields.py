@@ -18,8 +18,8 @@ from automl_explain.feature_map import FeatureName, unique_names
 
 TASKS = ("classification", "regression")
 SPACES = ("engineered", "raw")
-UNITS = ("log-odds", "probability", "target", "decision value", "score")
-LINKS = ("identity", "logit", "softmax")
+UNITS = ("log-odds", "probability", "target", "log of target", "decision value", "score")
+LINKS = ("identity", "logit", "softmax", "log")
 
 
 class _ListField:
@@ -60,8 +60,8 @@ class ExplanationFields:
     features: Any = _ListField(_name)
     classes: Any = _ListField(_scalar)
     space: Literal["engineered", "raw"] = "engineered"
-    output_unit: Literal["log-odds", "probability", "target", "decision value", "score"] = "target"
-    link: Literal["identity", "logit", "softmax"] = "identity"
+    output_unit: Literal["log-odds", "probability", "target", "log of target", "decision value", "score"] = "target"
+    link: Literal["identity", "logit", "softmax", "log"] = "identity"
     fidelity: Fidelity | None = None
     eval_fidelity: Fidelity | None = None
     method: str = "unknown"

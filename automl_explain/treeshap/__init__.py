@@ -23,9 +23,19 @@ from automl_explain.treeshap._ensemble import TreeEnsemble
 from automl_explain.treeshap._lightgbm import read_lightgbm
 from automl_explain.treeshap._players import Players
 from automl_explain.treeshap._prepare import DEFAULT_TABLE_BYTES
-from automl_explain.treeshap._readers import read_trees
+from automl_explain.treeshap._readers import averages_probabilities, has_trees, read_trees
 
-__all__ = ["Engine", "Players", "TreeEnsemble", "TreeModel", "read_lightgbm", "read_trees", "warm_up"]
+__all__ = [
+    "Engine",
+    "Players",
+    "TreeEnsemble",
+    "TreeModel",
+    "averages_probabilities",
+    "has_trees",
+    "read_lightgbm",
+    "read_trees",
+    "warm_up",
+]
 
 _KEPT = 4  # choices of players whose tables are kept
 

@@ -62,6 +62,19 @@ def read_trees(model: Any) -> TreeEnsemble:
     )
 
 
+def has_trees(model: Any) -> bool:
+    """Whether a reader knows the class of the model; it may still refuse the model."""
+    return any((kind.__module__.split(".")[0], kind.__name__) in _READERS for kind in type(model).__mro__)
+
+
+def averages_probabilities(model: Any) -> bool:
+    """Whether the trees of a classifier add up to probabilities: single trees and forests of scikit-learn."""
+    return any(
+        kind.__module__.split(".")[0] == "sklearn" and kind.__name__ in (*_TREES, *_FORESTS)
+        for kind in type(model).__mro__
+    ) and hasattr(model, "classes_")
+
+
 def _read_lightgbm_model(model: Any) -> TreeEnsemble:
     """A booster, or what LightGBM's scikit-learn interface holds; up to the best iteration, as ``predict``."""
     try:
