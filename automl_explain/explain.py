@@ -10,6 +10,7 @@ from automl_explain.adapters import adapter_for
 from automl_explain.explainer_setup import AutoMLExplainerSetup, automl_setup_model_explanations
 from automl_explain.explainers import MimicWrapper
 from automl_explain.explanation import Explanation
+from automl_explain.explanation._units import check_output_unit
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -42,6 +43,7 @@ def explain_automl(
     *,
     task: str | None = None,
     raw_method: str = "folded",
+    output_unit: str | None = None,
     **setup_options: Any,
 ) -> AutoMLExplanations:
     """Explain a fitted AutoML model, engineered and raw, local and global.
@@ -58,6 +60,8 @@ def explain_automl(
         Taken from the model where left out.
     raw_method : {"folded", "grouped"}, default "folded"
         How raw values are made; see `MimicWrapper.explain`.
+    output_unit : {"log-odds", "probability"}, optional
+        Unit of a classification's values, log-odds where left out; ``explainer`` keeps to it.
     **setup_options
         More arguments of `automl_setup_model_explanations`.
 
@@ -77,17 +81,20 @@ def explain_automl(
     ['petal length (cm)']
     """
     check_raw_method(raw_method)
-    setup = automl_setup_model_explanations(
-        automl, task=task or adapter_for(automl).task, X=X_train, X_test=X_test, y=y_train, **setup_options
-    )
-    explainer = MimicWrapper.from_setup(setup)
+    task = task or adapter_for(automl).task
+    if output_unit is not None:
+        check_output_unit(output_unit, "log-odds" if task == "classification" else "target")
+    setup = automl_setup_model_explanations(automl, task=task, X=X_train, X_test=X_test, y=y_train, **setup_options)
+    kept = {"shap_values_output": "probability"} if output_unit == "probability" else {}
+    explainer = MimicWrapper.from_setup(setup, **kept)
     both = ["local", "global"]
-    engineered = explainer.explain(both, eval_dataset=setup.X_test_transform)
+    engineered = explainer.explain(both, eval_dataset=setup.X_test_transform, output_unit=output_unit)
     raw = explainer.explain(
         both,
         eval_dataset=setup.X_test_transform,
         get_raw=True,
         raw_eval_dataset=setup.X_test_raw,
         raw_method=raw_method,
+        output_unit=output_unit,
     )
     return AutoMLExplanations(setup, explainer, engineered, raw)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -18,7 +18,7 @@ from automl_explain.exceptions import (
     MissingRawTransformationsError,
 )
 from automl_explain.explainers._mimic_explainer import MimicExplainer
-from automl_explain.explanation import Explanation
+from automl_explain.explanation import Explanation, GlobalSummary
 from automl_explain.feature_map import FeatureMap
 
 if TYPE_CHECKING:
@@ -204,6 +204,7 @@ class MimicWrapper:
         true_ys: Any = None,
         *,
         raw_method: str = "folded",
+        output_unit: str | None = None,
     ) -> Explanation:
         """Explain rows.
 
@@ -240,6 +241,9 @@ class MimicWrapper:
             themselves, each a player with all engineered features that it alone feeds; engineered
             features of several raw columns stay players and are shared by weight. The explanation's
             ``method`` ends in ``.grouped`` then.
+        output_unit : {"log-odds", "probability"}, optional
+            Unit of a classification's values and expected values: the explainer's where left out, which
+            is log-odds unless ``explainer_kwargs={"shap_values_output": ...}`` says otherwise.
 
         Returns
         -------
@@ -275,10 +279,47 @@ class MimicWrapper:
             feature_map=fold,
             raw_rows=raw_eval_dataset,
             raw_method=raw_method,
+            output_unit=output_unit,
         )
         if upload and self._store is not None:
             self._upload(explanation, top_k=top_k, comment=tag, true_ys=true_ys)
         return explanation
+
+    def explain_global_stream(
+        self,
+        chunks: Iterable[Any],
+        *,
+        get_raw: bool = False,
+        raw_feature_names: Sequence[str | int] | None = None,
+        quantiles: bool = True,
+        raw_method: str = "folded",
+        output_unit: str | None = None,
+    ) -> GlobalSummary:
+        """Global importances of rows that arrive in pieces, as from a file too large for memory.
+
+        Parameters
+        ----------
+        chunks : iterable of DataFrame, ndarray or scipy sparse of shape (n_rows, n_engineered)
+            Engineered rows (raw rows with ``transformations``), in pieces that fit into memory.
+        quantiles : bool, default True
+            Whether to keep the quantiles of the contributions too.
+        get_raw, raw_feature_names, raw_method
+            As in `explain`.
+        output_unit : {"log-odds", "probability"}, optional
+            Unit of the contributions.
+
+        Returns
+        -------
+        GlobalSummary
+            See `MimicExplainer.explain_global_stream`. It is handed to no store.
+        """
+        check_raw_method(raw_method)
+        fold = self._fold(raw_feature_names) if get_raw else None
+        if fold is None and self.feature_map is not None:
+            raw_method = "folded"  # it changes nothing about engineered values
+        return self.explainer.explain_global_stream(
+            chunks, quantiles=quantiles, feature_map=fold, raw_method=raw_method, output_unit=output_unit
+        )
 
     def _fold(self, raw_feature_names: Sequence[str | int] | None) -> FeatureMap | None:
         own = self.explainer.feature_map  # made with transformations: raw anyway
