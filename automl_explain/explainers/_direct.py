@@ -26,33 +26,45 @@ class DirectExplainer(RowExplainer):
     they differ there is an error, never a wrong number.
     """
 
-    _unit: str
-    _link: str
+    _source_unit: str
+    _source_link: str
 
     def _direct(
-        self, rows: Any, model: Any, teacher: Teacher, source: ValueSource, *, unit: str, link: str, **more: Any
+        self,
+        rows: Any,
+        model: Any,
+        teacher: Teacher,
+        source: ValueSource,
+        *,
+        unit: str,
+        link: str,
+        shap_values_output: str = "default",
+        random_state: int = 0,
+        show_progress: bool | None = None,
     ) -> None:
         """Keep the parts and check them on some of the init rows, if there are any."""
-        self._unit, self._link = unit, link
+        self._source_unit, self._source_link = unit, link
+        self._answer_in(shap_values_output, unit)
         if rows is None:
             self.model, self.teacher, self.source, self.fidelity = model, teacher, source, None
-            self.classes, self.show_progress = teacher.classes, more.get("show_progress")
-            self._init_sample = None
+            self.classes, self.show_progress = teacher.classes, show_progress
+            self._init_sample = self._init_proba = None
             return
         some = take(rows, slice(0, _CHECKED_ROWS))
         output = teacher.soft_output(some)
-        self._keep(rows, model, teacher.settled(model, some, output), source, **more)
+        settled = teacher.settled(model, some, output)
+        self._keep(rows, model, settled, source, random_state=random_state, show_progress=show_progress)
         self._check(self.encoder.encode(some), output)
 
     @property
     def source_unit(self) -> str:
         """``"log-odds"``, ``"probability"``, ``"decision value"``, ``"target"`` or ``"log of target"``."""
-        return self._unit
+        return self._source_unit
 
     @property
     def source_link(self) -> str:
         """How a summed output becomes a prediction: ``"identity"``, ``"logit"``, ``"softmax"`` or ``"log"``."""
-        return self._link
+        return self._source_link
 
     def explain_rows(self, rows: Any, **how: Any) -> Explanation:
         """As `RowExplainer.explain_rows`.
@@ -89,7 +101,7 @@ class DirectExplainer(RowExplainer):
     def _check(self, encoded: Any, output: np.ndarray) -> None:
         """Compare the model's prediction with the one that the values add up to."""
         found = self.source.predict_output(encoded)
-        wrong = why_outputs_differ(found, output, self._link)
+        wrong = why_outputs_differ(found, output, self.source_link)
         if wrong:
             raise SelfCheckError(
                 f"{self.method}: {wrong}. The values would not be those of {self.teacher.model_type}. Explain it with "

@@ -13,7 +13,6 @@ import scipy.sparse as sp
 from automl_explain.exceptions import InputError, UnsupportedModelError
 from automl_explain.explainers._direct import DirectExplainer
 from automl_explain.explainers._linear_source import LinearSource
-from automl_explain.explainers._mimic_parts import check_only
 from automl_explain.explainers._rows import take
 from automl_explain.explainers._teacher import Teacher
 from automl_explain.feature_map import MAX_DENSE_RAW_COLUMNS
@@ -47,7 +46,8 @@ class LinearExplainer(DirectExplainer):
         explanations.
     allow_all_transformations : bool, default False
         Accepted for compatibility.
-    shap_values_output : {"default"}, default "default"
+    shap_values_output : {"default", "probability", "teacher_probability"}, default "default"
+        Unit of explanations where none is asked for; ``default`` is the model's own.
     model_task : {"unknown", "classification", "regression"}, default "unknown"
     missing_code : float, default NaN
         Where the model reads codes of pandas categories: that of a missing one.
@@ -90,7 +90,6 @@ class LinearExplainer(DirectExplainer):
         random_state: int = 0,
         show_progress: bool | None = None,
     ) -> None:
-        check_only("shap_values_output", shap_values_output, "default")
         weights, intercepts = _weights(model)
         rows = self._read_rows(
             initialization_examples, features=features, transformations=transformations, explain_subset=explain_subset
@@ -107,7 +106,15 @@ class LinearExplainer(DirectExplainer):
         background, sparse = _background(self.encoder.encode(rows))
         source = LinearSource(weights, intercepts, background, model=model, sparse=sparse)
         self._direct(
-            rows, model, teacher, source, unit=unit, link=link, random_state=random_state, show_progress=show_progress
+            rows,
+            model,
+            teacher,
+            source,
+            unit=unit,
+            link=link,
+            shap_values_output=shap_values_output,
+            random_state=random_state,
+            show_progress=show_progress,
         )
 
 

@@ -15,7 +15,7 @@ from automl_explain._encoding import EngineeredEncoder
 from automl_explain._validation import listed
 from automl_explain.exceptions import InitDatasetMissingError, InputError
 from automl_explain.explainers._direct import DirectExplainer
-from automl_explain.explainers._mimic_parts import check_only, check_subset
+from automl_explain.explainers._mimic_parts import check_subset
 from automl_explain.explainers._rows import take
 from automl_explain.explainers._teacher import Teacher
 from automl_explain.explainers._tree_source import TreeSource
@@ -46,7 +46,8 @@ class TreeExplainer(DirectExplainer):
         Fitted featurization; rows are raw then, and so are explanations. Needs init rows.
     allow_all_transformations : bool, default False
         Accepted for compatibility.
-    shap_values_output : {"default"}, default "default"
+    shap_values_output : {"default", "probability", "teacher_probability"}, default "default"
+        Unit of explanations where none is asked for; ``default`` is the model's own.
     initialization_examples : DataFrame, ndarray or scipy sparse of shape (n_rows, n_features), optional
         Rows that tell names and categories, and that global values without rows are of.
     model_task : {"unknown", "classification", "regression"}, default "unknown"
@@ -99,7 +100,6 @@ class TreeExplainer(DirectExplainer):
         random_state: int = 0,
         show_progress: bool | None = None,
     ) -> None:
-        check_only("shap_values_output", shap_values_output, "default")
         ensemble = read_trees(model)
         rows = None
         if initialization_examples is not None:
@@ -125,6 +125,7 @@ class TreeExplainer(DirectExplainer):
             TreeSource(TreeModel.of(ensemble), model),
             unit=unit,
             link=link,
+            shap_values_output=shap_values_output,
             random_state=random_state,
             show_progress=show_progress,
         )
