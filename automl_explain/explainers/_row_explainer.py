@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,11 @@ from automl_explain._validation import as_table, check_count, check_raw_method
 from automl_explain.exceptions import ConflictingTransformationsError, InitDatasetMissingError, InputError
 from automl_explain.explainers._mimic_parts import category_types, check_subset, with_categories
 from automl_explain.explainers._rows import chunks, take
+from automl_explain.explainers._streaming import stream_summary
 from automl_explain.explainers._teacher import Teacher
 from automl_explain.explainers._training import measure
 from automl_explain.explainers._views import View, join_blocks
-from automl_explain.explanation import Explanation, Fidelity, GlobalAccumulator
+from automl_explain.explanation import Explanation, Fidelity, GlobalAccumulator, GlobalSummary
 from automl_explain.explanation._folding import raw_rows as raw_rows_of
 from automl_explain.explanation._folding import warn_unmapped
 from automl_explain.explanation._units import ToProbability, check_output_unit
@@ -286,11 +287,8 @@ class RowExplainer:
         """
         if batch_size is not None:
             check_count(batch_size, "batch_size")
-        unit = self.output_unit if output_unit is None else check_output_unit(output_unit, self.source_unit)
-        fold = self._map if feature_map is None else feature_map
-        view = View.of(self.source, self.encoder.names, self._subset, fold, check_raw_method(raw_method))
-        if view.fold is not None and view.unmapped_features:
-            warn_unmapped(view.unmapped_features)
+        unit = self._unit(output_unit)
+        view = self._view(feature_map, raw_method)
         if rows is None:
             return self._stream(self._init_sample, view, batch_size, self._conversion(unit, self._init_proba), {})
         shown, rows = self._engineered(rows, "eval_dataset")
@@ -306,6 +304,49 @@ class RowExplainer:
         return Explanation(
             values=values, unmapped=unmapped, eval_data=shown, **self._common(view, conversion), **described
         )
+
+    def explain_global_stream(
+        self,
+        chunks: Iterable[Any],
+        *,
+        quantiles: bool = True,
+        feature_map: FeatureMap | None = None,
+        raw_method: str = "folded",
+        output_unit: str | None = None,
+    ) -> GlobalSummary:
+        """Global importances of rows that arrive in pieces, as from a file too large for memory.
+
+        Parameters
+        ----------
+        chunks : iterable of DataFrame, ndarray or scipy sparse of shape (n_rows, n_features)
+            Such as ``pandas.read_csv(file, chunksize=10_000)``. Pieces without rows are passed over.
+        quantiles : bool, default True
+            Whether to keep the quantiles of the contributions too, see `QuantileSketch`.
+        feature_map, raw_method, output_unit
+            As in `explain_rows`.
+
+        Returns
+        -------
+        GlobalSummary
+            Importances and means equal to those of all rows at once. The model itself is not asked, so that
+            the explanation has neither predictions nor ``eval_fidelity``.
+
+        Raises
+        ------
+        InputError, DataError
+            If there are no rows, ``chunks`` is one table, or a piece cannot be used.
+        """
+        return stream_summary(self, chunks, self._view(feature_map, raw_method), self._unit(output_unit), quantiles)
+
+    def _unit(self, output_unit: str | None) -> str:
+        return self.output_unit if output_unit is None else check_output_unit(output_unit, self.source_unit)
+
+    def _view(self, feature_map: FeatureMap | None, raw_method: str) -> View:
+        fold = self._map if feature_map is None else feature_map
+        view = View.of(self.source, self.encoder.names, self._subset, fold, check_raw_method(raw_method))
+        if view.fold is not None and view.unmapped_features:
+            warn_unmapped(view.unmapped_features)
+        return view
 
     def _conversion(self, unit: str, proba: np.ndarray | None) -> ToProbability | None:
         """What makes probabilities of the source's values, where they are wanted: the teacher's if so set."""

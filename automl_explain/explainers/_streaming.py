@@ -1,0 +1,56 @@
+"""Global importances of rows that arrive in pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from automl_explain.exceptions import InputError
+from automl_explain.explanation import Explanation, GlobalAccumulator, GlobalSummary
+
+if TYPE_CHECKING:
+    from automl_explain.explainers._row_explainer import RowExplainer
+    from automl_explain.explainers._views import View
+
+
+def stream_summary(
+    explainer: RowExplainer, chunks: Iterable[Any], view: View, unit: str, quantiles: bool
+) -> GlobalSummary:
+    """Global values of rows in pieces; see `RowExplainer.explain_global_stream`."""
+    total = GlobalAccumulator(quantiles=quantiles)
+    conversion = None
+    for number, rows in enumerate(_pieces(chunks)):
+        if np.shape(rows)[:1] == (0,):
+            continue
+        made = explainer._engineered(rows, f"chunks[{number}]")[1]
+        encoded = explainer.encoder.encode(made, f"chunks[{number}]")
+        conversion = explainer._conversion(unit, _proba(explainer, made))
+        for _, values, unmapped in explainer._blocks(encoded, view, None, conversion):
+            total.add(values, unmapped)
+    if not total.n_rows:
+        raise InputError("`chunks` holds no rows; pass at least one table with a row.")
+    explanation = Explanation(
+        values=None,
+        global_values=total.global_values,
+        unmapped_global=total.unmapped_global,
+        n_explained_rows=total.n_rows,
+        **explainer._common(view, conversion),
+    )
+    return GlobalSummary(explanation, total)
+
+
+def _proba(explainer: RowExplainer, rows: Any) -> np.ndarray | None:
+    """The teacher's probabilities, where values are to add up to them; else it is not asked."""
+    wanted = explainer._shap_values_output == "teacher_probability"
+    return explainer.teacher.soft_output(rows) if wanted else None
+
+
+def _pieces(chunks: Any) -> Iterator[Any]:
+    if hasattr(chunks, "shape") or not isinstance(chunks, Iterable) or isinstance(chunks, (str, bytes, dict)):
+        raise InputError(
+            f"`chunks` is one {type(chunks).__name__}; expected an iterable of tables. Pass `[table]`, or use "
+            "`explain_global(table, include_local=False)`."
+        )
+    return iter(chunks)
