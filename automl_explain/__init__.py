@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         automl_check_model_if_explainable,
         automl_setup_model_explanations,
     )
-    from automl_explain.explainers import MimicExplainer, MimicWrapper
+    from automl_explain.explainers import MimicExplainer, MimicWrapper, PFIExplainer
     from automl_explain.explanation import Explanation, Fidelity, compare_cohorts
     from automl_explain.feature_map import FeatureMap
     from automl_explain.scoring import TreeScoringExplainer, load, save
@@ -53,6 +53,7 @@ _PUBLIC = {
     "LinearExplainableModel": "surrogates",
     "MimicExplainer": "explainers",
     "MimicWrapper": "explainers",
+    "PFIExplainer": "explainers",
     "SGDExplainableModel": "surrogates",
     "TreeScoringExplainer": "scoring",
     "automl_check_model_if_explainable": "explainer_setup",
@@ -81,6 +82,7 @@ __all__ = [
     "LinearExplainableModel",
     "MimicExplainer",
     "MimicWrapper",
+    "PFIExplainer",
     "SGDExplainableModel",
     "TreeScoringExplainer",
     "__version__",
