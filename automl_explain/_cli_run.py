@@ -18,6 +18,7 @@ import numpy as np
 
 from automl_explain._cli_data import Table, split
 from automl_explain.exceptions import AlreadyExistsError, DataError, ExplanationWarning, StorageError
+from automl_explain.explanation._units import check_output_unit
 
 # What a run writes; with --overwrite these alone are replaced.
 RAW, ENGINEERED, SCORING, MODEL = "raw", "engineered", "scoring", "model.joblib"
@@ -35,6 +36,7 @@ class RunOptions:
     overwrite: bool = False
     save_model: bool = False
     raw_method: str = "folded"
+    output_unit: str | None = None
     candidate: str | None = None
     list_candidates: bool = False
 
@@ -111,9 +113,14 @@ def run(table: Table, options: RunOptions, phases: Phases) -> Outcome:
     ------
     AlreadyExistsError, StorageError
         If the folder may not or cannot be written to; found out before the model is fitted.
+    InputError
+        If an amount is to be explained in a unit of classes.
     DataError
         If the rows are too few, or FLAML finds no model for them.
     """
+    if options.output_unit is not None:
+        own = "log-odds" if table.task == "classification" else "target"
+        check_output_unit(options.output_unit, own, "--output-unit")
     prepare_folder(options)
     with phases("libraries", "Loading libraries"), _quiet():
         from automl_explain.explainer_setup import automl_setup_model_explanations
@@ -144,7 +151,7 @@ def run(table: Table, options: RunOptions, phases: Phases) -> Outcome:
         with phases("explanations", "Explaining the test rows"):
             rows = setup.X_test_transform
             kinds = ["local", "global"]
-            engineered = wrapper.explain(kinds, eval_dataset=rows)
+            engineered = wrapper.explain(kinds, eval_dataset=rows, output_unit=options.output_unit)
             raw = wrapper.explain(
                 kinds,
                 eval_dataset=rows,
@@ -152,6 +159,7 @@ def run(table: Table, options: RunOptions, phases: Phases) -> Outcome:
                 raw_feature_names=setup.raw_feature_names,
                 raw_eval_dataset=setup.X_test_raw,
                 raw_method=options.raw_method,
+                output_unit=options.output_unit,
             )
         with phases("files", "Writing files"):
             files = _write(options, model, setup, wrapper, engineered, raw)
@@ -298,7 +306,12 @@ def _write(
     out = options.out
     raw.save(out / RAW, exist_ok=True)
     engineered.save(out / ENGINEERED, exist_ok=True)
-    scoring = TreeScoringExplainer(wrapper.explainer, feature_maps=[setup.feature_map], raw_method=options.raw_method)
+    scoring = TreeScoringExplainer(
+        wrapper.explainer,
+        feature_maps=[setup.feature_map],
+        raw_method=options.raw_method,
+        output_unit=options.output_unit,
+    )
     saved = Path(save(scoring, directory=out / SCORING, exist_ok=True))
     files = [
         (out / RAW, "explanation in your columns, for Explanation.load"),

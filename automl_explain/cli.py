@@ -165,6 +165,12 @@ def _add_explain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="SHARE",
         help="share of the rows that the model is tested and explained on; up to 5,000 are explained (default: 0.25)",
     )
+    explain.add_argument(
+        "--output-unit",
+        choices=("log-odds", "probability"),
+        help="unit of the contributions to a class: log-odds, or probability, in which every row adds up to the "
+        "probability itself (default: log-odds; an amount is always in its own unit)",
+    )
     _add_common(explain, budget=60, out="automl-explain-out")
     explain.set_defaults(command=_explain)
 
@@ -253,6 +259,7 @@ def _options(arguments: argparse.Namespace) -> RunOptions:
         overwrite=arguments.overwrite,
         save_model=arguments.save_model,
         raw_method=arguments.raw_method,
+        output_unit=getattr(arguments, "output_unit", None),
         candidate=arguments.candidate,
         list_candidates=arguments.list_candidates,
     )

@@ -215,7 +215,7 @@ def _sigmoid_slopes(base: float, margins: np.ndarray) -> np.ndarray:
     near = np.sqrt(expit(margins) * expit(-margins) * expit(base) * expit(-base))
     ratio = np.divide(np.sinh(half), half, out=np.ones_like(half), where=half != 0)
     far = np.divide(expit(margins) - expit(base), step, out=np.zeros_like(step), where=step != 0)
-    return np.where(np.abs(step) < 1, near * ratio, far)
+    return np.asarray(np.where(np.abs(step) < 1, near * ratio, far))
 
 
 def _dense_mix(values: np.ndarray, slopes: np.ndarray) -> np.ndarray:

@@ -18,6 +18,7 @@ from automl_explain.exceptions import (
     UnmappedFeaturesWarning,
 )
 from automl_explain.explanation import Fidelity
+from automl_explain.explanation._units import ToProbability, check_output_unit
 from automl_explain.feature_map import FeatureMap, refuse_another_order
 from automl_explain.scoring._archive import from_npy, to_npy
 from automl_explain.treeshap import TreeEnsemble, TreeModel
@@ -34,7 +35,11 @@ class TreeParts:
     feature_map : FeatureMap or None
     raw_method : {"folded", "grouped"}
     classes : tuple or None
-    output_unit, link, method : str
+    output_unit : str
+        Unit of the values where none is asked for.
+    link : str
+        How the outputs of the trees, in ``own_unit``, become predictions.
+    method : str
     fidelity : Fidelity or None
     """
 
@@ -53,6 +58,22 @@ class TreeParts:
         """Whether there are two classes, so one output."""
         return self.classes is not None and len(self.classes) == 2
 
+    @property
+    def own_unit(self) -> str:
+        """Unit of the outputs of the trees."""
+        return "log-odds" if self.link in ("logit", "softmax") else str(self.output_unit)
+
+    def conversion(self, asked: str | None) -> ToProbability | None:
+        """What turns the values of the trees into the unit asked for; None where they are in it.
+
+        Raises
+        ------
+        InputError
+            If there are no values in this unit.
+        """
+        unit = self.output_unit if asked is None else check_output_unit(asked, self.own_unit)
+        return None if unit == self.own_unit else ToProbability(self.trees.expected_values, self.link)
+
     @classmethod
     def of(
         cls,
@@ -62,16 +83,19 @@ class TreeParts:
         raw_features: Sequence[str | int] | None,
         engineered_features: Sequence[str | int] | None,
         raw_method: str,
+        output_unit: str | None,
     ) -> TreeParts:
         """Parts of an explainer with a tree surrogate, under the names given.
 
         Raises
         ------
         InputError
-            If the map or the names do not fit the explainer.
+            If the map, the names or the unit do not fit the explainer.
         MissingRawTransformationsError
             If raw columns are to be grouped without a map.
         """
+        own = explainer.source_unit
+        unit = explainer.output_unit if output_unit is None else check_output_unit(output_unit, own)
         encoder = explainer.encoder
         if engineered_features is not None:
             names = _named(engineered_features, encoder.n_features, "engineered_features")
@@ -92,8 +116,8 @@ class TreeParts:
             feature_map=feature_map,
             raw_method=raw_method,
             classes=None if classes is None else tuple(classes),
-            output_unit=explainer.output_unit,
-            link=explainer.link,
+            output_unit=unit,
+            link=explainer.source_link,
             method=explainer.method,
             fidelity=explainer.fidelity,
         )
@@ -172,6 +196,7 @@ class TreeParts:
             raise ValueError("its trees are cut short")
         if check_raw_method(self.raw_method) == "grouped" and self.feature_map is None:
             raise ValueError("it groups features without a feature map")
+        check_output_unit(self.output_unit, self.own_unit)
         return self
 
 

@@ -21,6 +21,7 @@ from automl_explain.exceptions import (
     UnsupportedModelError,
 )
 from automl_explain.explanation import Explanation, Fidelity
+from automl_explain.explanation._units import first_class, output_probabilities
 from automl_explain.feature_map import FeatureMap
 from automl_explain.scoring._parts import TreeParts
 from automl_explain.treeshap import TreeModel, warm_up
@@ -41,6 +42,9 @@ class TreeScoringExplainer:
     raw_method : {"folded", "grouped"}, default "folded"
         How raw values are made. ``folded``: engineered values are shared among their raw columns by
         weight. ``grouped``: Shapley values of the raw columns as players, see `MimicWrapper.explain`.
+    output_unit : {"log-odds", "probability"}, optional
+        Unit of a classification's values where `explain` is asked for none; that of the explainer where
+        left out. Saved with the explainer.
 
     Attributes
     ----------
@@ -50,7 +54,7 @@ class TreeScoringExplainer:
         Output where all contributions are zero.
     classes : list or None
         Labels in the order of the outputs.
-    output_unit : {"log-odds", "target", "decision value"}
+    output_unit : {"log-odds", "probability", "target", "decision value"}
     fidelity : Fidelity or None
         Of the surrogate on held-out rows.
 
@@ -59,7 +63,7 @@ class TreeScoringExplainer:
     UnsupportedModelError
         If the surrogate is no tree ensemble.
     InputError
-        If the map or the names do not fit, or ``raw_method`` is not known.
+        If the map, the names or the unit do not fit, or ``raw_method`` is not known.
     MissingRawTransformationsError
         If ``raw_method="grouped"`` and there is no feature map.
 
@@ -89,6 +93,7 @@ class TreeScoringExplainer:
         engineered_features: Sequence[str | int] | None = None,
         *,
         raw_method: str = "folded",
+        output_unit: str | None = None,
     ) -> None:
         explainer = getattr(original_explainer, "explainer", original_explainer)
         trees = getattr(getattr(explainer, "surrogate_model", None), "trees", None)
@@ -114,6 +119,7 @@ class TreeScoringExplainer:
             raw_features=raw_features,
             engineered_features=engineered_features,
             raw_method=check_raw_method(raw_method),
+            output_unit=output_unit,
         )
 
     @functools.cached_property
@@ -138,13 +144,13 @@ class TreeScoringExplainer:
 
     @property
     def output_unit(self) -> Any:
-        """Unit of the values: ``"log-odds"``, ``"target"`` or ``"decision value"``."""
+        """Unit of the values: ``"log-odds"``, ``"probability"``, ``"target"`` or ``"decision value"``."""
         return self._parts.output_unit
 
     @property
     def link(self) -> Any:
         """How the output becomes a prediction."""
-        return self._parts.link
+        return self._link(None)
 
     @property
     def fidelity(self) -> Fidelity | None:
@@ -176,15 +182,17 @@ class TreeScoringExplainer:
     @property
     def expected_values(self) -> np.ndarray:
         """Output where all contributions are zero."""
-        base = self._parts.trees.expected_values
-        return np.concatenate([-base, base]) if self._parts.binary else base.copy()
+        base = self._base(None)
+        return np.concatenate([first_class(base, self.output_unit), base]) if self._parts.binary else base.copy()
 
     @property
     def input_schema(self) -> TableSchema | None:
         """Names and types of the raw columns, if the feature map knows them."""
         return None if self.feature_map is None else self.feature_map.raw_schema
 
-    def explain(self, X: Any, get_raw: bool | None = None, *, as_list: bool = False) -> Any:
+    def explain(
+        self, X: Any, get_raw: bool | None = None, *, as_list: bool = False, output_unit: str | None = None
+    ) -> Any:
         """Contributions of every feature to the surrogate's output.
 
         Parameters
@@ -195,11 +203,13 @@ class TreeScoringExplainer:
             Whether values are raw; False without ``transformations``, True with them.
         as_list : bool, default False
             Whether to give nested lists, ready for JSON.
+        output_unit : {"log-odds", "probability"}, optional
+            Unit of the values; `output_unit` of the explainer where left out.
 
         Returns
         -------
         ndarray of shape (n_rows, n_features) for regression, else (n_classes, n_rows, n_features)
-            In ``output_unit``. Binary values are mirrored, ``[-v, v]``. Engineered values of sparse
+            In the unit asked for. Binary values are mirrored, ``[-v, v]``. Engineered values of sparse
             rows (and their raw values, beyond 1,000 raw columns) are csr_matrix, a list of them for
             classes. With ``as_list`` nested lists of the same shape.
 
@@ -210,7 +220,7 @@ class TreeScoringExplainer:
         InputError, DataError
             If columns are missing or cells cannot be read.
         """
-        values, _ = self._values(X, self._is_raw(get_raw))
+        values, _ = self._values(X, self._is_raw(get_raw), output_unit)
         parts = self._parts
         if isinstance(values, tuple):
             blocks = [-values[0], values[0]] if parts.binary else list(values)
@@ -263,28 +273,32 @@ class TreeScoringExplainer:
         ndarray of shape (n_rows, n_outputs)
             In ``output_unit``; one output for two classes (the second).
         """
-        return self._parts.trees.predict_output(self._encode(X))
+        margins = self._parts.trees.predict_output(self._encode(X))
+        if self._parts.conversion(None) is None:
+            return margins
+        return output_probabilities(margins, self._parts.link)
 
-    def explanation(self, X: Any, get_raw: bool | None = None) -> Explanation:
+    def explanation(self, X: Any, get_raw: bool | None = None, *, output_unit: str | None = None) -> Explanation:
         """Contributions as an `Explanation`, to be shown, sliced or saved.
 
         Parameters
         ----------
-        X, get_raw
+        X, get_raw, output_unit
             As in `explain`.
         """
         raw, parts = self._is_raw(get_raw), self._parts
-        values, unmapped = self._values(X, raw)
+        unit: Any = output_unit or self.output_unit
+        values, unmapped = self._values(X, raw, output_unit)
         rest = parts.feature_map.unmapped if raw and parts.feature_map is not None else ()
         return Explanation(
             values=values,
-            base=parts.trees.expected_values,
+            base=self._base(output_unit),
             features=tuple(self.raw_features or ()) if raw else tuple(self.engineered_features),
             task="regression" if self.classes is None else "classification",
             classes=self.classes,
             space="raw" if raw else "engineered",
-            output_unit=self.output_unit,
-            link=self.link,
+            output_unit=unit,
+            link=self._link(output_unit),
             fidelity=self.fidelity,
             method=method_name(self.method, self.raw_method) if raw else self.method,
             unmapped=unmapped,
@@ -337,9 +351,19 @@ class TreeScoringExplainer:
             X = self._featurizer.transform(as_table(X, "X", width=width))
         return self._parts.encoder.encode(X, "X")
 
-    def _values(self, X: Any, raw: bool) -> tuple[Any, np.ndarray | None]:
+    def _values(self, X: Any, raw: bool, output_unit: str | None) -> tuple[Any, np.ndarray | None]:
+        conversion = self._parts.conversion(output_unit)
         rows = self._encode(X)
-        return self._raw_values.of(rows) if raw else (self._parts.trees.shapley_values(rows), None)
+        values, unmapped = self._raw_values.of(rows) if raw else (self._parts.trees.shapley_values(rows), None)
+        return (values, unmapped) if conversion is None else conversion(values, unmapped)
+
+    def _base(self, output_unit: str | None) -> np.ndarray:
+        """Output where all contributions are zero, shape (n_outputs,)."""
+        conversion = self._parts.conversion(output_unit)
+        return self._parts.trees.expected_values if conversion is None else conversion.expected_values
+
+    def _link(self, output_unit: str | None) -> Any:
+        return self._parts.link if self._parts.conversion(output_unit) is None else "identity"
 
     def __repr__(self) -> str:
         raw = "" if self.feature_map is None else f"{self.feature_map.n_raw} raw, "
