@@ -137,8 +137,8 @@ class PFIExplainer:
             and self._metric.reads in ("labels", "targets")
         ):
             raise InputError(
-                f"The metric {self._metric.name!r} reads {self._metric.reads}, and "
-                "`for_classifier_use_predict_proba=True` gives it probabilities. Leave one of them out, or pass a metric such as 'log_loss' or 'roc_auc'."
+                f"The metric {self._metric.name!r} reads {self._metric.reads}, and `for_classifier_use_predict_proba` "
+                "gives it probabilities. Leave one of them out, or pass a metric such as 'log_loss' or 'roc_auc'."
             )
 
     def explain_global(self, evaluation_examples: Any, true_labels: Any = None) -> Explanation:

@@ -323,7 +323,7 @@ def test_what_cannot_be_measured_is_refused():
         PFIExplainer(LINEAR, metric="accuracy").explain_global(X, TARGET)
     with pytest.raises(InputError, match="The metric 'mae' reads targets, and the model is a classification"):
         PFIExplainer(LOGISTIC, metric="mae").explain_global(X, LABELS)
-    with pytest.raises(InputError, match="reads labels, and `for_classifier_use_predict_proba=True` gives it prob"):
+    with pytest.raises(InputError, match="reads labels, and `for_classifier_use_predict_proba` gives it prob"):
         PFIExplainer(LOGISTIC, metric="f1", for_classifier_use_predict_proba=True)
     with pytest.raises(UnsupportedModelError, match="object has no `predict`"):
         PFIExplainer(object())
