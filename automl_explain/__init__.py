@@ -20,13 +20,24 @@ if TYPE_CHECKING:
     from automl_explain._lineage_report import lineage_report
     from automl_explain.adapters import BlackBox
     from automl_explain.candidates import candidate, compare_candidates, list_candidates
+    from automl_explain.deprecated import explain_model, retrieve_model_explanation
     from automl_explain.explain import explain_automl
     from automl_explain.explainer_setup import (
         AutoMLExplainerSetup,
         automl_check_model_if_explainable,
         automl_setup_model_explanations,
     )
-    from automl_explain.explainers import MimicExplainer, MimicWrapper, PFIExplainer
+    from automl_explain.explainers import (
+        DeepExplainer,
+        DirectWrapper,
+        KernelExplainer,
+        LinearExplainer,
+        MimicExplainer,
+        MimicWrapper,
+        PFIExplainer,
+        TabularExplainer,
+        TreeExplainer,
+    )
     from automl_explain.explanation import Explanation, Fidelity, compare_cohorts
     from automl_explain.feature_map import FeatureMap
     from automl_explain.scoring import TreeScoringExplainer, load, save
@@ -46,15 +57,21 @@ _PUBLIC = {
     "AutoMLExplainerSetup": "explainer_setup",
     "BlackBox": "adapters",
     "DecisionTreeExplainableModel": "surrogates",
+    "DeepExplainer": "explainers",
+    "DirectWrapper": "explainers",
     "Explanation": "explanation",
     "FeatureMap": "feature_map",
     "Fidelity": "explanation",
+    "KernelExplainer": "explainers",
     "LGBMExplainableModel": "surrogates",
     "LinearExplainableModel": "surrogates",
+    "LinearExplainer": "explainers",
     "MimicExplainer": "explainers",
     "MimicWrapper": "explainers",
     "PFIExplainer": "explainers",
     "SGDExplainableModel": "surrogates",
+    "TabularExplainer": "explainers",
+    "TreeExplainer": "explainers",
     "TreeScoringExplainer": "scoring",
     "automl_check_model_if_explainable": "explainer_setup",
     "automl_setup_model_explanations": "explainer_setup",
@@ -62,10 +79,12 @@ _PUBLIC = {
     "compare_candidates": "candidates",
     "compare_cohorts": "explanation",
     "explain_automl": "explain",
+    "explain_model": "deprecated",
     "fit_and_explain": "training",
     "lineage_report": "_lineage_report",
     "list_candidates": "candidates",
     "load": "scoring",
+    "retrieve_model_explanation": "deprecated",
     "save": "scoring",
     "warm_up": "treeshap",
 }
@@ -75,15 +94,21 @@ __all__ = [
     "AutoMLExplainerSetup",
     "BlackBox",
     "DecisionTreeExplainableModel",
+    "DeepExplainer",
+    "DirectWrapper",
     "Explanation",
     "FeatureMap",
     "Fidelity",
+    "KernelExplainer",
     "LGBMExplainableModel",
     "LinearExplainableModel",
+    "LinearExplainer",
     "MimicExplainer",
     "MimicWrapper",
     "PFIExplainer",
     "SGDExplainableModel",
+    "TabularExplainer",
+    "TreeExplainer",
     "TreeScoringExplainer",
     "__version__",
     "automl_check_model_if_explainable",
@@ -94,10 +119,12 @@ __all__ = [
     "datasets",
     "exceptions",
     "explain_automl",
+    "explain_model",
     "fit_and_explain",
     "lineage_report",
     "list_candidates",
     "load",
+    "retrieve_model_explanation",
     "save",
     "testing",
     "warm_up",

@@ -98,7 +98,7 @@ class GlobalSummary:
 
     def _table(self, output: int, points: np.ndarray) -> pd.DataFrame:
         assert self.explanation.global_values is not None
-        found = self.quantiles(points)[:, output] if len(points) else []
+        found = self.quantiles(points.tolist())[:, output] if len(points) else points
         columns: dict[str, Any] = {
             "feature": self.explanation.features,
             "importance": self.explanation.global_values[output],
