@@ -6,11 +6,14 @@ import dataclasses
 from typing import Any
 
 from automl_explain._validation import check_raw_method
-from automl_explain.adapters import adapter_for
+from automl_explain.adapters import adapter_for, inner_model
+from automl_explain.exceptions import AutoMLExplainError, InputError, UnsupportedModelError
 from automl_explain.explainer_setup import AutoMLExplainerSetup, automl_setup_model_explanations
-from automl_explain.explainers import MimicWrapper
+from automl_explain.explainers import DirectWrapper, MimicWrapper
 from automl_explain.explanation import Explanation
 from automl_explain.explanation._units import check_output_unit
+
+METHODS = ("mimic", "direct", "auto")
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -20,19 +23,26 @@ class AutoMLExplanations:
     Attributes
     ----------
     setup : AutoMLExplainerSetup
-    explainer : MimicWrapper
+    explainer : MimicWrapper or DirectWrapper
         Explains more rows.
     engineered, raw : Explanation
         Of the rows to explain, in both spaces.
+    method : {"mimic", "direct"}
+        How: through a surrogate, or the model by itself.
+    reason : str
+        Why so.
     """
 
     setup: AutoMLExplainerSetup
-    explainer: MimicWrapper
+    explainer: MimicWrapper | DirectWrapper
     engineered: Explanation
     raw: Explanation
+    method: str = "mimic"
+    reason: str = "asked for"
 
     def __repr__(self) -> str:
-        return f"AutoMLExplanations of {type(self.setup.automl_pipeline).__name__}\n{self.raw!r}"
+        model = type(self.setup.automl_pipeline).__name__
+        return f"AutoMLExplanations of {model}\n{self.method}: {self.reason}\n{self.raw!r}"
 
 
 def explain_automl(
@@ -44,6 +54,7 @@ def explain_automl(
     task: str | None = None,
     raw_method: str = "folded",
     output_unit: str | None = None,
+    method: str = "mimic",
     **setup_options: Any,
 ) -> AutoMLExplanations:
     """Explain a fitted AutoML model, engineered and raw, local and global.
@@ -62,6 +73,10 @@ def explain_automl(
         How raw values are made; see `MimicWrapper.explain`.
     output_unit : {"log-odds", "probability"}, optional
         Unit of a classification's values, log-odds where left out; ``explainer`` keeps to it.
+    method : {"mimic", "direct", "auto"}, default "mimic"
+        ``mimic`` explains a surrogate that learnt the model. ``direct`` explains the model by itself, with
+        exact values, if it is a tree or linear model. ``auto`` does so where it is one and its values
+        add up to its predictions, else it falls back to ``mimic``; ``reason`` says why.
     **setup_options
         More arguments of `automl_setup_model_explanations`.
 
@@ -81,12 +96,55 @@ def explain_automl(
     ['petal length (cm)']
     """
     check_raw_method(raw_method)
+    if method not in METHODS:
+        raise InputError(f"`method` must be one of {', '.join(map(repr, METHODS))}; got {method!r}.")
     task = task or adapter_for(automl).task
     if output_unit is not None:
         check_output_unit(output_unit, "log-odds" if task == "classification" else "target")
     setup = automl_setup_model_explanations(automl, task=task, X=X_train, X_test=X_test, y=y_train, **setup_options)
-    kept = {"shap_values_output": "probability"} if output_unit == "probability" else {}
-    explainer = MimicWrapper.from_setup(setup, **kept)
+    both: dict[str, Any] = {"raw_method": raw_method, "output_unit": output_unit}
+    if method == "mimic":
+        why = "a surrogate was asked for"
+        if setup.direct_explainer is not None:
+            why += f"; method='auto' would explain the {setup.direct_explainer} model by itself"
+        return _explained(setup, _mimic(setup, output_unit), "mimic", why, **both)
+    kind = setup.direct_explainer
+    name = type(inner_model(setup.automl_estimator).model).__name__
+    if kind is None:
+        if method == "direct":
+            raise UnsupportedModelError(
+                f"{name} is no tree model and no linear model of scikit-learn, so it has no values of its own. Pass "
+                "method='auto' or 'mimic'."
+            )
+        why = f"{name} is no tree model and no linear model of scikit-learn"
+        return _explained(setup, _mimic(setup, output_unit), "mimic", why, **both)
+    why = f"{name} is {'made of trees' if kind == 'tree' else 'a linear model'}"
+    try:
+        return _explained(setup, DirectWrapper.from_setup(setup, **_kept(output_unit)), "direct", why, **both)
+    except AutoMLExplainError as error:
+        if method == "direct":
+            raise
+        why = f"{why}, but: {error}"
+    return _explained(setup, _mimic(setup, output_unit), "mimic", why, **both)
+
+
+def _kept(output_unit: str | None) -> dict[str, str]:
+    return {"shap_values_output": "probability"} if output_unit == "probability" else {}
+
+
+def _mimic(setup: AutoMLExplainerSetup, output_unit: str | None) -> MimicWrapper:
+    return MimicWrapper.from_setup(setup, **_kept(output_unit))
+
+
+def _explained(
+    setup: AutoMLExplainerSetup,
+    explainer: MimicWrapper | DirectWrapper,
+    method: str,
+    reason: str,
+    *,
+    raw_method: str,
+    output_unit: str | None,
+) -> AutoMLExplanations:
     both = ["local", "global"]
     engineered = explainer.explain(both, eval_dataset=setup.X_test_transform, output_unit=output_unit)
     raw = explainer.explain(
@@ -97,4 +155,4 @@ def explain_automl(
         raw_method=raw_method,
         output_unit=output_unit,
     )
-    return AutoMLExplanations(setup, explainer, engineered, raw)
+    return AutoMLExplanations(setup, explainer, engineered, raw, method, reason)

@@ -27,7 +27,7 @@ from automl_explain._validation import (
     same_columns,
     warn,
 )
-from automl_explain.adapters import BlackBoxAdapter, adapter_for, refusal
+from automl_explain.adapters import BlackBoxAdapter, adapter_for, inner_model, refusal
 from automl_explain.adapters._candidates import fitted_candidate
 from automl_explain.adapters._raw_features import RawFeatures
 from automl_explain.adapters._self_check import WholeModel, asked, take, why_parts_differ, why_rows_depend
@@ -79,6 +79,9 @@ class AutoMLExplainerSetup:
         Its arguments, for ``explainer_kwargs`` of `MimicWrapper`.
     automl_run : object or None
         As given.
+    direct_explainer : {"tree", "linear", None}
+        What kind of model the estimator is where it could be explained without a surrogate: with
+        ``explain_automl(..., method="auto")`` or `DirectWrapper`.
     task : {"classification", "regression"}
         What the model does.
     """
@@ -113,6 +116,11 @@ class AutoMLExplainerSetup:
         """Original labels in the order of the estimator's outputs."""
         return None if self._classes is None else list(self._classes)
 
+    @property
+    def direct_explainer(self) -> str | None:
+        """``"tree"`` or ``"linear"`` where the estimator itself could be explained, exactly; else None."""
+        return inner_model(self.automl_estimator).kind
+
     def _lines(self) -> list[tuple[str, str]]:
         model = type(self.automl_pipeline).__name__
         estimator = (
@@ -127,6 +135,9 @@ class AutoMLExplainerSetup:
             ("training rows", _shape(self.X_transform)),
             ("rows to explain", _shape(self.X_test_transform)),
         ]
+        if self.direct_explainer is not None:
+            what = "trees" if self.direct_explainer == "tree" else "a linear model"
+            lines.append(("direct explanation", f"possible: it is {what}; method='auto' or DirectWrapper"))
         if self.classes is not None:
             lines.append(("classes", listed(self.classes)))
         if self.feature_map.unused_raw:

@@ -13,6 +13,7 @@ from typing import Any
 
 from automl_explain._registry import find
 from automl_explain.adapters._black_box import BlackBox, BlackBoxAdapter
+from automl_explain.adapters._inner import InnerModel, inner_model, is_linear
 from automl_explain.adapters._outputs import as_array, as_numbers
 from automl_explain.adapters._refusals import refusal
 from automl_explain.adapters._self_check import WholeModel
@@ -20,7 +21,18 @@ from automl_explain.adapters._sklearn import EstimatorAdapter, black_box_adapter
 from automl_explain.exceptions import UnsupportedModelError
 from automl_explain.protocols import PipelineAdapter
 
-__all__ = ["BlackBox", "BlackBoxAdapter", "EstimatorAdapter", "adapter_for", "as_array", "as_numbers", "refusal"]
+__all__ = [
+    "BlackBox",
+    "BlackBoxAdapter",
+    "EstimatorAdapter",
+    "InnerModel",
+    "adapter_for",
+    "as_array",
+    "as_numbers",
+    "inner_model",
+    "is_linear",
+    "refusal",
+]
 
 _ADAPTERS = (
     ("flaml.automl.automl", "AutoML", "automl_explain.adapters._flaml:flaml_adapter"),

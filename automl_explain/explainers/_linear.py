@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from automl_explain.adapters import is_linear
 from automl_explain.exceptions import InputError, UnsupportedModelError
 from automl_explain.explainers._direct import DirectExplainer
 from automl_explain.explainers._linear_source import LinearSource
 from automl_explain.explainers._rows import take
 from automl_explain.explainers._teacher import Teacher
 from automl_explain.feature_map import MAX_DENSE_RAW_COLUMNS
-
-_WITHIN = ("sklearn.linear_model", "sklearn.svm", "sklearn.discriminant_analysis")
 
 
 class LinearExplainer(DirectExplainer):
@@ -49,6 +48,8 @@ class LinearExplainer(DirectExplainer):
     shap_values_output : {"default", "probability", "teacher_probability"}, default "default"
         Unit of explanations where none is asked for; ``default`` is the model's own.
     model_task : {"unknown", "classification", "regression"}, default "unknown"
+    predictor : object, optional
+        Model around ``model``, such as a FLAML AutoML's estimator; it is asked for predictions and labels.
     missing_code : float, default NaN
         Where the model reads codes of pandas categories: that of a missing one.
     random_state : int, default 0
@@ -86,6 +87,7 @@ class LinearExplainer(DirectExplainer):
         shap_values_output: str = "default",
         *,
         model_task: str = "unknown",
+        predictor: Any = None,
         missing_code: float = math.nan,
         random_state: int = 0,
         show_progress: bool | None = None,
@@ -101,13 +103,14 @@ class LinearExplainer(DirectExplainer):
             )
         coded = {} if math.isnan(missing_code) else self.encoder.categories
         self.encoder = dataclasses.replace(self.encoder, categories=coded, missing_code=missing_code)
-        teacher = Teacher.of(model, take(rows, slice(0, 1)), task=model_task, classes=classes, is_function=False)
+        asked = model if predictor is None else predictor
+        teacher = Teacher.of(asked, take(rows, slice(0, 1)), task=model_task, classes=classes, is_function=False)
         unit, link = _unit(model, teacher)
         background, sparse = _background(self.encoder.encode(rows))
         source = LinearSource(weights, intercepts, background, model=model, sparse=sparse)
         self._direct(
             rows,
-            model,
+            asked,
             teacher,
             source,
             unit=unit,
@@ -116,12 +119,6 @@ class LinearExplainer(DirectExplainer):
             random_state=random_state,
             show_progress=show_progress,
         )
-
-
-def is_linear(model: Any) -> bool:
-    """Whether the model is one of scikit-learn's that add up weighted columns; it may still be unfitted."""
-    module = type(model).__module__
-    return module.startswith(_WITHIN) and hasattr(model, "coef_") and hasattr(model, "intercept_")
 
 
 def _weights(model: Any) -> tuple[np.ndarray, np.ndarray]:

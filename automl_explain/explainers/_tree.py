@@ -51,6 +51,8 @@ class TreeExplainer(DirectExplainer):
     initialization_examples : DataFrame, ndarray or scipy sparse of shape (n_rows, n_features), optional
         Rows that tell names and categories, and that global values without rows are of.
     model_task : {"unknown", "classification", "regression"}, default "unknown"
+    predictor : object, optional
+        Model around ``model``, such as a FLAML AutoML's estimator; it is asked for predictions and labels.
     missing_code : float, default NaN
         Code that the model knows missing categories by.
     random_state : int, default 0
@@ -96,6 +98,7 @@ class TreeExplainer(DirectExplainer):
         *,
         initialization_examples: Any = None,
         model_task: str = "unknown",
+        predictor: Any = None,
         missing_code: float = math.nan,
         random_state: int = 0,
         show_progress: bool | None = None,
@@ -112,15 +115,17 @@ class TreeExplainer(DirectExplainer):
             self._check_width(ensemble)
             coded = any(kind.__module__.split(".")[0] in _CODED for kind in type(model).__mro__)
             categories = self.encoder.categories if coded or not math.isnan(missing_code) else {}
+            categories = {**categories, **(_kept_categories(model) or {})}
             self.encoder = dataclasses.replace(self.encoder, categories=categories, missing_code=missing_code)
         else:
             self._do_without_rows(model, ensemble, features, transformations, explain_subset)
         sample = np.zeros((1, ensemble.n_features)) if rows is None else take(rows, slice(0, 1))
-        teacher = _teacher(model, sample, model_task, classes)
+        asked = model if predictor is None else predictor
+        teacher = _teacher(asked, sample, model_task, classes)
         unit, link = _unit(model, teacher)
         self._direct(
             rows,
-            model,
+            asked,
             teacher,
             TreeSource(TreeModel.of(ensemble), model),
             unit=unit,
@@ -229,14 +234,12 @@ def _named(labels: tuple[str | int, ...]) -> bool:
 
 def _own_categories(model: Any, ensemble: TreeEnsemble) -> dict[int, tuple[Any, ...]]:
     """Categories of pandas columns, which LightGBM keeps; other libraries know codes only."""
+    kept = _kept_categories(model)
+    if kept is not None:
+        return kept
     booster = getattr(model, "booster_", model)
-    kept = getattr(booster, "pandas_categorical", None)
-    if kept:
-        found = re.search(r"^\[categorical_feature: ([\d,]+)\]", booster.model_to_string(), flags=re.MULTILINE)
-        columns = [int(j) for j in found.group(1).split(",")] if found else []
-        if len(columns) == len(kept):
-            return {j: tuple(c) for j, c in zip(columns, kept, strict=True)}
-    elif type(booster).__module__.startswith("lightgbm") or not (ensemble.category >= 0).any():
+    plain = type(booster).__module__.startswith("lightgbm") and not booster.pandas_categorical
+    if plain or not (ensemble.category >= 0).any():
         return {}
     split = sorted({int(j) for j in ensemble.feature[ensemble.category >= 0]})
     names = _own_names(model, ensemble.n_features)
@@ -244,3 +247,14 @@ def _own_categories(model: Any, ensemble: TreeEnsemble) -> dict[int, tuple[Any, 
         f"The model splits on categories ({listed([names[j] for j in split])}) and does not tell which; pass "
         "`initialization_examples`, rows with the categories it was fitted on."
     )
+
+
+def _kept_categories(model: Any) -> dict[int, tuple[Any, ...]] | None:
+    """Categories that LightGBM keeps of pandas columns, by position; None where it does not say of which."""
+    booster = getattr(model, "booster_", model)
+    kept = getattr(booster, "pandas_categorical", None)
+    if not kept:
+        return None
+    found = re.search(r"^\[categorical_feature: ([\d,]+)\]", booster.model_to_string(), flags=re.MULTILINE)
+    columns = [int(j) for j in found.group(1).split(",")] if found else []
+    return {j: tuple(c) for j, c in zip(columns, kept, strict=True)} if len(columns) == len(kept) else None
