@@ -84,7 +84,7 @@ def explain_model(
         Always.
     """
     _warn("explain_model", "explain_automl(fitted_model, X_train, X_test, y_train)")
-    options = {"classes": None, "include_local_importance": True, "top_k": 100}
+    options: dict[str, Any] = {"classes": None, "include_local_importance": True, "top_k": 100}
     unknown = sorted(set(kwargs) - set(options))
     if unknown:
         raise InputError(f"`explain_model` got unknown arguments {unknown}; expected {', '.join(options)}.")

@@ -6,13 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from automl_explain._validation import check_count
+from automl_explain.exceptions import InputError
 from automl_explain.explainers._mimic_parts import check_groups, check_only, make_surrogate
+from automl_explain.explainers._report import SurrogateReport, surrogate_report
 from automl_explain.explainers._row_explainer import RowExplainer
 from automl_explain.explainers._rows import take
 from automl_explain.explainers._teacher import Teacher
-from automl_explain.explainers._training import train
+from automl_explain.explainers._training import measure, train
 
 
 class MimicExplainer(RowExplainer):
@@ -155,3 +158,84 @@ class MimicExplainer(RowExplainer):
             random_state=random_state,
             show_progress=show_progress,
         )
+
+    def surrogate_report(
+        self,
+        eval_dataset: Any,
+        raw_eval_dataset: Any = None,
+        n_worst: int = 10,
+        n_bins: int = 5,
+        *,
+        raw_feature_names: Sequence[str | int] | None = None,
+    ) -> SurrogateReport:
+        """Where the surrogate errs, by bins of the features and in single rows.
+
+        Parameters
+        ----------
+        eval_dataset : DataFrame, ndarray or scipy sparse of shape (n_rows, n_features)
+            Rows as for `explain_local`, best such that the surrogate has not learnt from.
+        raw_eval_dataset : DataFrame, ndarray or scipy sparse of shape (n_rows, n_raw), optional
+            The same rows with their raw columns, which make the bins then.
+        n_worst : int, default 10
+            Rows to show.
+        n_bins : int, default 5
+            Quantile bins of a numeric column.
+        raw_feature_names : sequence of str or int, optional
+            Names of raw columns that come as an array.
+
+        Returns
+        -------
+        SurrogateReport
+            With ``frame()``, ``worst()`` and the fidelity on these rows.
+
+        Raises
+        ------
+        InputError
+            If an argument is wrong, or the tables hold different rows.
+        """
+        shown, rows = self._engineered(eval_dataset, "eval_dataset")
+        encoded = self.encoder.encode(rows)
+        if not isinstance(shown, pd.DataFrame) and raw_eval_dataset is None:
+            raw_feature_names = self.encoder.names if self._map is None else self._map.raw_names
+        return surrogate_report(
+            self.surrogate_model,
+            self.teacher,
+            rows,
+            encoded,
+            shown,
+            raw=raw_eval_dataset,
+            raw_names=raw_feature_names,
+            n_worst=n_worst,
+            n_bins=n_bins,
+        )
+
+    def get_surrogate_model_replication_measure(self, training_data: Any) -> float:
+        """How well the surrogate replicates the model on rows, in one number.
+
+        Parameters
+        ----------
+        training_data : DataFrame, ndarray or scipy sparse of shape (n_rows, n_features)
+            Rows as for `explain_local`. On those that the surrogate learnt from it looks better than on
+            others; ``fidelity`` is measured on held-out rows.
+
+        Returns
+        -------
+        float
+            Classification: share of the rows, from 0 to 1, for which the likeliest class of both is the same.
+            Regression: R2 of the surrogate's outputs to the model's.
+
+        Raises
+        ------
+        InputError
+            If a regression is measured on a single row, which has no spread to compare with.
+        """
+        rows = self._engineered(training_data, "training_data")[1]
+        encoded = self.encoder.encode(rows, "training_data")
+        fidelity = measure(self.surrogate_model, self.teacher, encoded, self.teacher.soft_output(rows), rows="eval")
+        score = fidelity.r2 if self.teacher.classes is None else fidelity.agreement
+        if score is None:
+            raise InputError(
+                "`training_data` has 1 row; R2 compares errors with the spread over the rows and needs at least 2. "
+                "Pass more rows."
+            )
+        return score

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from automl_explain.exceptions import InputError
+
 
 def take(rows: Any, positions: Any) -> Any:
     """Rows at these positions, in this order."""
@@ -28,7 +30,7 @@ def chunks(n_rows: int, rows_each: int) -> Iterator[slice]:
         yield slice(start, min(start + rows_each, n_rows))
 
 
-def mix(rows: Any, groups: np.ndarray, n_new: int, rng: np.random.Generator) -> Any:
+def mix(rows: Any, groups: np.ndarray, n_new: int, rng: np.random.Generator, *, most: float = 0.6) -> Any:
     """New rows, each a row in which some columns come from one other row.
 
     Columns of one group come together, so that the one-hot columns of a raw feature stay one-hot
@@ -42,6 +44,8 @@ def mix(rows: Any, groups: np.ndarray, n_new: int, rng: np.random.Generator) -> 
     n_new : int
         Number of rows to make.
     rng : numpy.random.Generator
+    most : float, default 0.6
+        Share of the groups that change at most; it differs from row to row, from none on.
 
     Returns
     -------
@@ -49,8 +53,8 @@ def mix(rows: Any, groups: np.ndarray, n_new: int, rng: np.random.Generator) -> 
     """
     n_rows = rows.shape[0]
     base, other = rng.integers(0, n_rows, n_new), rng.integers(0, n_rows, n_new)
-    # Between none and 60 % of the groups change: rows near the data, and rows further away.
-    swapped = rng.random((n_new, int(groups.max()) + 1)) < rng.random((n_new, 1)) * 0.6
+    # Rows near the data, and rows further away.
+    swapped = rng.random((n_new, int(groups.max()) + 1)) < rng.random((n_new, 1)) * most
     if isinstance(rows, pd.DataFrame):
         picked = {j: np.where(swapped[:, g], other, base) for j, g in enumerate(groups)}
         columns = [pd.Series(rows.iloc[:, j].array.take(at)) for j, at in picked.items()]
@@ -66,3 +70,19 @@ def _keep(rows: sp.csr_matrix, wanted: np.ndarray, groups: np.ndarray) -> sp.csr
     coo = rows.tocoo()
     kept = wanted[coo.row, groups[coo.col]]
     return sp.csr_matrix((coo.data[kept], (coo.row[kept], coo.col[kept])), shape=rows.shape)
+
+
+def check_same_rows(rows: Any, others: Any, argument: str) -> None:
+    """Refuse tables of other rows, or of the same rows in another order."""
+    if rows is None or others is None:
+        return
+    n_rows, n_others = getattr(rows, "shape", (0,))[0], others.shape[0] if hasattr(others, "shape") else len(others)
+    if n_rows != n_others:
+        raise InputError(f"`{argument}` has {n_others} rows, `eval_dataset` has {n_rows}; they must be the same rows.")
+    if not isinstance(rows, pd.DataFrame) or not isinstance(others, (pd.DataFrame, pd.Series)):
+        return
+    first, second = rows.index, others.index
+    if not first.equals(second) and first.is_unique and second.is_unique and set(first) == set(second):
+        raise InputError(
+            f"`{argument}` has the rows of `eval_dataset` in another order. Pass `{argument}.loc[eval_dataset.index]`."
+        )

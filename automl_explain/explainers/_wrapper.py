@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import pandas as pd
-
 from automl_explain._validation import check_count, check_raw_method, warn
 from automl_explain.exceptions import (
     ConflictingTransformationsError,
@@ -18,6 +16,7 @@ from automl_explain.exceptions import (
     MissingRawTransformationsError,
 )
 from automl_explain.explainers._row_explainer import RowExplainer
+from automl_explain.explainers._rows import check_same_rows
 from automl_explain.explanation import Explanation, GlobalSummary
 from automl_explain.feature_map import FeatureMap
 
@@ -153,8 +152,8 @@ class ExplainerWrapper:
         fold = self._fold(raw_feature_names) if get_raw else None
         if fold is None and self.feature_map is not None:
             raw_method = "folded"  # it changes nothing about engineered values
-        _check_same_rows(eval_dataset, raw_eval_dataset, "raw_eval_dataset")
-        _check_same_rows(eval_dataset, true_ys, "true_ys")
+        check_same_rows(eval_dataset, raw_eval_dataset, "raw_eval_dataset")
+        check_same_rows(eval_dataset, true_ys, "true_ys")
         explanation = self.explainer.explain_rows(
             eval_dataset,
             include_local="local" in types,
@@ -256,19 +255,4 @@ def _check_map(feature_map: FeatureMap, init_dataset: Any, features: Sequence[st
         raise InputError(
             "`features` has the engineered names of the feature map in another order. Pass "
             "`setup.engineered_feature_names` with `setup.feature_map`."
-        )
-
-
-def _check_same_rows(rows: Any, others: Any, argument: str) -> None:
-    if rows is None or others is None:
-        return
-    n_rows, n_others = getattr(rows, "shape", (0,))[0], others.shape[0] if hasattr(others, "shape") else len(others)
-    if n_rows != n_others:
-        raise InputError(f"`{argument}` has {n_others} rows, `eval_dataset` has {n_rows}; they must be the same rows.")
-    if not isinstance(rows, pd.DataFrame) or not isinstance(others, (pd.DataFrame, pd.Series)):
-        return
-    first, second = rows.index, others.index
-    if not first.equals(second) and first.is_unique and second.is_unique and set(first) == set(second):
-        raise InputError(
-            f"`{argument}` has the rows of `eval_dataset` in another order. Pass `{argument}.loc[eval_dataset.index]`."
         )
