@@ -15,6 +15,7 @@
     |   `-- UnknownTransformerError                a featurization step whose lineage is unknown
     |-- SelfCheckError (RuntimeError)              the model predicts a row differently each time
     |-- ContractError (AssertionError)             a part does not keep the contract it was checked against
+    |-- MissingExtraError (ImportError)            an optional package is not installed; the message names it
     |-- SurrogateNotFittedError (RuntimeError)     a surrogate is used before ``fit``
     `-- StorageError (RuntimeError)                something saved cannot be written or read
         |-- AlreadyExistsError (FileExistsError)   the target is there and may not be overwritten
@@ -40,6 +41,7 @@ __all__ = [
     "InputError",
     "LowFidelityWarning",
     "MissingEvalDataError",
+    "MissingExtraError",
     "MissingExplanationTypesError",
     "MissingLocalValuesError",
     "MissingRawTransformationsError",
@@ -103,6 +105,10 @@ class SelfCheckError(AutoMLExplainError, RuntimeError):
 
 class ContractError(AutoMLExplainError, AssertionError):
     """A part does not keep the contract that `automl_explain.testing` checked it against."""
+
+
+class MissingExtraError(AutoMLExplainError, ImportError):
+    """An optional package is not installed; the message says how to install it."""
 
 
 class SurrogateNotFittedError(AutoMLExplainError, RuntimeError):
