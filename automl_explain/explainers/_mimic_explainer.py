@@ -66,6 +66,9 @@ class MimicExplainer(RowExplainer):
         Rows to measure the fidelity on, best such that the teacher was not trained on either. Those
         that are init rows as well do not count; a fifth of the init rows is held out where fewer
         than 100 remain.
+    alternative_models : sequence of type, default ()
+        Surrogate classes tried where ``explainable_model`` reaches less than R2 0.98 on stopping rows; one
+        is taken in its place if it is better by 0.01. In tables of more than 500 columns they come first.
     random_state : int, default 0
     show_progress : bool, optional
         Progress bar on long work; on a terminal only where left out.
@@ -76,6 +79,11 @@ class MimicExplainer(RowExplainer):
         The fitted surrogate; its ``.model`` is the native learner.
     fidelity : Fidelity
         On held-out rows.
+    trials : dict of str to float
+        Method of every surrogate tried -> its R2 (of probabilities) on the rows that stopped the fit.
+    teacher_remembers : bool
+        Whether the model answers its training rows otherwise than rows beside them, as nearest neighbours
+        do; the surrogate has learnt from mixed rows alone then.
     features : list
         Names of the features explained.
     classes : list or None
@@ -121,6 +129,7 @@ class MimicExplainer(RowExplainer):
         *,
         feature_groups: np.ndarray | None = None,
         fidelity_examples: Any = None,
+        alternative_models: Sequence[Any] = (),
         random_state: int = 0,
         show_progress: bool | None = None,
     ) -> None:
@@ -135,10 +144,10 @@ class MimicExplainer(RowExplainer):
         )
         teacher = Teacher.of(model, take(rows, slice(0, 1)), task=model_task, classes=classes, is_function=is_function)
         self._answer_in(shap_values_output, teacher.unit)
-        self.surrogate_model = make_surrogate(explainable_model, explainable_model_args)
+        surrogate = make_surrogate(explainable_model, explainable_model_args)
         fresh = None if fidelity_examples is None else self._engineered(fidelity_examples, "fidelity_examples")[1]
-        fidelity, teacher = train(
-            self.surrogate_model,
+        trained = train(
+            surrogate,
             teacher,
             rows,
             self.encoder,
@@ -148,13 +157,16 @@ class MimicExplainer(RowExplainer):
             random_state=random_state,
             model=None if is_function else model,
             fresh=fresh,
+            alternatives=[make_surrogate(each, None) for each in alternative_models],
         )
+        self.surrogate_model, self.trials = trained.surrogate, dict(trained.trials)
+        self.teacher_remembers = trained.teacher_remembers
         self._keep(
             rows,
             model,
-            teacher,
-            self.surrogate_model,
-            fidelity=fidelity,
+            trained.teacher,
+            trained.surrogate,
+            fidelity=trained.fidelity,
             random_state=random_state,
             show_progress=show_progress,
         )

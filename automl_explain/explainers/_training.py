@@ -1,8 +1,9 @@
-"""Training a surrogate: split, label with the teacher, augment where rows are few, fit, measure."""
+"""Training a surrogate: split, label with the teacher, mix rows, fit, compare with others, measure."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from automl_explain.exceptions import DataError, LowFidelityWarning
 from automl_explain.explainers._rows import chunks, mix, stack, take
 from automl_explain.explainers._teacher import Teacher
 from automl_explain.explanation import Fidelity
-from automl_explain.surrogates import probabilities
+from automl_explain.surrogates import LGBMExplainableModel, probabilities, target_score
 
 MIN_ROWS = 10
 _MAX_HELD_OUT = 5000
@@ -23,6 +24,13 @@ _MAX_CELLS = 10_000_000  # of mixed rows: 80 MB as float64
 _FEWEST_FRESH = 100
 _COMPARED_ROWS = 256
 FIDELITY_BOUND = 0.95
+_ENOUGH, _BETTER = 0.98, 0.01  # R2 that calls for no other surrogate, and what another one must add
+_WIDE = 500  # columns from which on the others, which are cheaper there, are tried first
+# A probe tells whether the teacher remembers its training rows.
+_PROBE: dict[str, Any] = {"n_estimators": 50, "num_leaves": 31, "learning_rate": 0.2, "n_jobs": 1}
+_PROBE_ROWS, _PROBE_CELLS, _FEWEST_NEAR = 10_000, 2_000_000, 50
+_NEAR = 0.2  # share of the columns that a row near an init row takes from another one, at most
+_WORSE_AT_HOME = 0.05
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +51,50 @@ class Split:
         return cls(np.sort(parts[2]), np.sort(parts[1]), np.sort(parts[0]))
 
 
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """What came out of a training.
+
+    Parameters
+    ----------
+    surrogate : SurrogateModel
+        The one kept.
+    teacher : Teacher
+        With what the training rows settled.
+    fidelity : Fidelity
+        On held-out rows.
+    trials : dict of str to float
+        Method of every surrogate tried -> R2 on the stopping rows.
+    teacher_remembers : bool
+        Whether the teacher answers its training rows otherwise than rows beside them.
+    """
+
+    surrogate: Any
+    teacher: Teacher
+    fidelity: Fidelity
+    trials: Mapping[str, float]
+    teacher_remembers: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class _Lesson:
+    """Encoded rows and targets to learn from, and those that stop."""
+
+    X: Any
+    targets: np.ndarray
+    stopping: tuple[Any, np.ndarray]
+    task: str
+    categories: Mapping[int, Sequence[Any]]
+
+    def teach(self, surrogate: Any) -> float:
+        """Fit; gives the R2 on the stopping rows."""
+        surrogate.fit(self.X, self.targets, task=self.task, stopping=self.stopping, categories=self.categories)
+        known = getattr(surrogate, "stopping_score_", None)
+        if known is not None:
+            return float(known)
+        return target_score(self.stopping[1], surrogate.predict_output(self.stopping[0]), self.task)
+
+
 def train(
     surrogate: Any,
     teacher: Teacher,
@@ -55,7 +107,8 @@ def train(
     random_state: int,
     model: Any = None,
     fresh: Any = None,
-) -> tuple[Fidelity, Teacher]:
+    alternatives: Sequence[Any] = (),
+) -> Trained:
     """Fit the surrogate to the teacher and measure its fidelity on rows it did not see.
 
     Parameters
@@ -78,18 +131,24 @@ def train(
     fresh : DataFrame or ndarray of shape (n_fresh, n_engineered), optional
         Rows to measure the fidelity on instead of held-out init rows; those that are init rows as
         well do not count. They change the measure only, never the surrogate.
+    alternatives : sequence of SurrogateModel, default ()
+        Others, tried where the first one falls short: see `_best`.
 
     Returns
     -------
-    fidelity : Fidelity
-        On held-out rows.
-    teacher : Teacher
-        With what the training rows settled.
+    Trained
 
     Raises
     ------
     DataError
         If there are fewer than 10 rows.
+
+    Notes
+    -----
+    A teacher that remembers its training rows (nearest neighbours, deep forests) answers them otherwise
+    than rows beside them, and new rows lie beside them. In tables of at most 500 columns a small probe
+    finds out; the surrogate then learns from mixed rows that are no init rows alone, and rows near init
+    rows stop the fit.
     """
     n_rows = rows.shape[0]
     if n_rows < MIN_ROWS:
@@ -99,7 +158,7 @@ def train(
     rng = np.random.default_rng(random_state)
     split = Split.of(n_rows, rng)
     output, learn_rows = _label(teacher, rows), take(rows, split.train)
-    mixed_output = output[:0]
+    mixed_output, mixed = output[:0], None
     n_mixed = _n_mixed(rows, max_augmentations) if augment else 0
     if n_mixed:
         mixed = mix(learn_rows, groups, n_mixed, rng)
@@ -107,21 +166,78 @@ def train(
         learn_rows = stack(learn_rows, mixed)
     compared = take(rows, slice(0, _COMPARED_ROWS))
     teacher = teacher.settled(model, compared, np.concatenate([output, mixed_output]))
-    surrogate.fit(
+    lesson = _Lesson(
         encoder.encode(learn_rows),
         teacher.targets(np.concatenate([output[split.train], mixed_output])),
+        (encoder.encode(take(rows, split.stopping)), teacher.targets(output[split.stopping])),
         # Decision values are learnt as numbers: they are no probabilities.
-        task="regression" if teacher.decides else teacher.task,
-        stopping=(encoder.encode(take(rows, split.stopping)), teacher.targets(output[split.stopping])),
-        categories=encoder.categories,
+        "regression" if teacher.decides else teacher.task,
+        encoder.categories,
     )
+    beside = None
+    if n_mixed and rows.shape[1] <= _WIDE:
+        beside = _beside_init_rows(lesson, teacher, rows, encoder, split, groups, random_state)
+    surrogate, trials = _best(beside or lesson, surrogate, alternatives)
     held, held_output = take(rows, split.held_out), output[split.held_out]
     unseen = _unseen(fresh, rows, encoder, rng)
     if unseen is not None:
         held, held_output = unseen, _label(teacher, unseen)
     fidelity = measure(surrogate, teacher, encoder.encode(held), held_output, rows="held-out")
-    _warn_if_low(fidelity)
-    return fidelity, teacher
+    _warn_if_low(fidelity, remembers=beside is not None and unseen is None)
+    return Trained(surrogate, teacher, fidelity, trials, beside is not None)
+
+
+def _best(lesson: _Lesson, first: Any, alternatives: Sequence[Any]) -> tuple[Any, dict[str, float]]:
+    """The first surrogate, unless it falls short of 0.98 and another is better by 0.01.
+
+    In wide tables the others come first, and the first one is not tried where one of them reaches 0.98.
+    """
+    trials: dict[str, float] = {}
+    wide = lesson.X.shape[1] > _WIDE
+    order = [*alternatives, first] if wide else [first, *alternatives]
+    best: tuple[float, Any] | None = None
+    for surrogate in order:
+        found = trials[surrogate.method] = lesson.teach(surrogate)
+        worth = found + _BETTER if surrogate is first else found  # in doubt the first one
+        if best is None or worth > best[0]:
+            best = (worth, surrogate)
+        if found >= _ENOUGH:
+            break
+    assert best is not None
+    return best[1], trials
+
+
+def _beside_init_rows(
+    lesson: _Lesson,
+    teacher: Teacher,
+    rows: Any,
+    encoder: EngineeredEncoder,
+    split: Split,
+    groups: np.ndarray,
+    random_state: int,
+) -> _Lesson | None:
+    """A lesson without init rows, where the teacher remembers them; None where it does not."""
+    rng = np.random.default_rng([random_state, 1])
+    near = mix(take(rows, split.stopping), groups, min(3 * len(split.stopping), _MAX_HELD_OUT), rng, most=_NEAR)
+    known = _row_hashes(encoder.encode(rows))
+    changed = np.flatnonzero(~np.isin(_row_hashes(encoder.encode(near)), known))
+    if len(changed) < _FEWEST_NEAR:
+        return None
+    near = take(near, changed)
+    judged = (encoder.encode(near), teacher.targets(_label(teacher, near)))
+    n_probed = min(_PROBE_ROWS, _PROBE_CELLS // lesson.X.shape[1], lesson.X.shape[0])
+    chosen = np.sort(rng.permutation(lesson.X.shape[0])[:n_probed])
+    output = slice(*(int(lesson.targets.var(axis=0).argmax()) + np.array([0, 1])))  # one is enough to tell
+    probe = LGBMExplainableModel(**_PROBE, random_state=random_state)
+    probe.fit(lesson.X[chosen], lesson.targets[chosen, output], task=lesson.task, categories=lesson.categories)
+    at_home, beside = (
+        target_score(targets[:, output], probe.predict_output(X), lesson.task)
+        for X, targets in (lesson.stopping, judged)
+    )
+    learnt = np.flatnonzero(~np.isin(_row_hashes(lesson.X), known))
+    if at_home >= beside - _WORSE_AT_HOME or len(learnt) < len(split.train):
+        return None
+    return dataclasses.replace(lesson, X=lesson.X[learnt], targets=lesson.targets[learnt], stopping=judged)
 
 
 def _unseen(fresh: Any, rows: Any, encoder: EngineeredEncoder, rng: np.random.Generator) -> Any:
@@ -168,12 +284,18 @@ def _label(teacher: Teacher, rows: Any) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def _warn_if_low(fidelity: Fidelity) -> None:
+def _warn_if_low(fidelity: Fidelity, *, remembers: bool) -> None:
     score = fidelity.r2 if fidelity.r2_probability is None else fidelity.r2_probability
     if score is not None and score < FIDELITY_BOUND:
+        why = (
+            "The model remembers its training rows, and these may be among them: rows that are new to it "
+            "(`fidelity_examples`) measure better. "
+            if remembers
+            else ""
+        )
         warn(
             f"The surrogate reproduces the teacher with R2 {score:.3f} on {fidelity.n_rows} held-out rows, below "
-            f"{FIDELITY_BOUND}: read its explanations with care. More init rows help most; `augment_data=True` and a "
-            "larger surrogate (`explainable_model_args={'n_estimators': 800, 'num_leaves': 255}`) may.",
+            f"{FIDELITY_BOUND}: {why}read its explanations with care. More init rows help most; `augment_data=True` "
+            "and a larger surrogate (`explainable_model_args={'n_estimators': 800, 'num_leaves': 255}`) may.",
             LowFidelityWarning,
         )

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from automl_explain.surrogates._additive import AdditiveSurrogate
+from automl_explain.surrogates._base import score as target_score
 from automl_explain.surrogates._decision_tree import DecisionTreeExplainableModel
+from automl_explain.surrogates._design import Design
 from automl_explain.surrogates._lightgbm import LGBMExplainableModel
 from automl_explain.surrogates._linear import LinearExplainableModel
 from automl_explain.surrogates._sgd import SGDExplainableModel
 from automl_explain.surrogates._targets import least_distance, log_odds, probabilities, soft_targets
 
 __all__ = [
+    "AdditiveSurrogate",
     "DecisionTreeExplainableModel",
+    "Design",
     "LGBMExplainableModel",
     "LinearExplainableModel",
     "SGDExplainableModel",
@@ -17,4 +22,5 @@ __all__ = [
     "log_odds",
     "probabilities",
     "soft_targets",
+    "target_score",
 ]

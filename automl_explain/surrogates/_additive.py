@@ -101,9 +101,9 @@ class AdditiveSurrogate(Surrogate):
             total += np.asarray(rows.sum(axis=0)).ravel()
             if sp.issparse(rows):
                 stored += np.bincount(rows.indices, minlength=self.design_.n_design)
-        mean = total / X.shape[0]
+        mean: np.ndarray = total / X.shape[0]
         if sp.issparse(X) and X.shape[1] > MAX_DENSE_COLUMNS:
-            return np.where(2 * stored > X.shape[0], mean, 0.0)
+            mean[2 * stored <= X.shape[0]] = 0.0
         return mean
 
     @property

@@ -21,9 +21,11 @@ from automl_explain.treeshap import TreeModel
 
 # Sizes tried in turn, cheap to score first: (leaves, trees, R2 of the size before that calls for it).
 _LADDER = ((31, 200, 1.0), (63, 400, 0.98), (127, 600, 0.95))
+_TARGETED = ((8, 100), (15, 200), (31, 200), (63, 400), (127, 600))  # with a target of the caller's
 _MAX_CLIMB = 20_000_000  # cells times outputs beyond which only the first size is tried
 _STEP = 25  # trees between two looks at the fidelity
 _CLOSE = 2e-3  # the fewest trees this close to the best are kept
+_PLATEAU = (3, 1e-3)  # looks in which the score must have grown by so much, or no more trees are grown
 _WORTH = 5e-3  # what the next, several times dearer size must add to be taken
 # For a LightGBM that does not tell its names.
 _USEFUL = {
@@ -74,6 +76,9 @@ class LGBMExplainableModel(TreeSurrogate):
         Threads; None or -1 uses all cores.
     random_state : int, default 0
         Seed.
+    fidelity_target : float, optional
+        R2 on the stopping rows that is enough: the smallest of five sizes (from 8 leaves x 100 trees on)
+        that reaches it is taken, with the fewest trees that do. Not with a size.
     **params
         More LightGBM parameters (``learning_rate``, ``min_child_samples``, ...), under any name that
         LightGBM knows.
@@ -102,6 +107,7 @@ class LGBMExplainableModel(TreeSurrogate):
         num_leaves: int | None = None,
         n_jobs: int | None = None,
         random_state: int = 0,
+        fidelity_target: float | None = None,
         **params: Any,
     ) -> None:
         self.n_jobs = os.cpu_count() or 1 if n_jobs is None or n_jobs < 1 else n_jobs
@@ -112,7 +118,11 @@ class LGBMExplainableModel(TreeSurrogate):
         leaves = _at_least(2, chosen.pop("num_leaves", None), "num_leaves")
         self.params |= chosen
         fixed = trees is not None or leaves is not None or "max_depth" in chosen
-        self._ladder = ((leaves or 31, trees or 100, 1.0),) if fixed else _LADDER
+        self._ladder: tuple[tuple[int, int, float], ...] = ((leaves or 31, trees or 100, 1.0),) if fixed else _LADDER
+        if fidelity_target is not None:
+            _check_target(fidelity_target, fixed)
+            self._ladder = tuple((leaves, trees, fidelity_target) for leaves, trees in _TARGETED)
+        self.fidelity_target = fidelity_target
         self._fixed = fixed
 
     @property
@@ -157,7 +167,7 @@ class LGBMExplainableModel(TreeSurrogate):
         """
         check_training(X, targets, task, categories)
         levels = dict(categories or {})
-        trial = _Trial(X, targets, task, stopping or (X, targets), self.params)
+        trial = _Trial(X, targets, task, stopping or (X, targets), self.params, self.fidelity_target)
         ways = [tuple(sorted(levels)), ()] if levels else [()]
         best: _Fit | None = None
         large = X.shape[0] * X.shape[1] * targets.shape[1] > _MAX_CLIMB
@@ -166,7 +176,7 @@ class LGBMExplainableModel(TreeSurrogate):
                 break
             fits = [trial.fit(leaves, trees, way, size=self._fixed) for way in ways]
             top = max(fits, key=lambda f: f.score)
-            if best is not None and top.score < best.score + _WORTH:
+            if best is not None and top.score < best.score + (_WORTH if self.fidelity_target is None else 0.0):
                 break
             best = top
             ways = [top.categorical]
@@ -196,6 +206,7 @@ class _Trial:
     task: str
     stopping: tuple[Any, np.ndarray]
     params: dict[str, Any]
+    target: float | None
 
     def fit(self, leaves: int, trees: int, categorical: tuple[int, ...], *, size: bool) -> _Fit:
         """One ensemble per output, cut to the number of trees that does best on the stopping rows."""
@@ -205,21 +216,34 @@ class _Trial:
         params["objective"] = "regression" if self.task == "regression" else "cross_entropy"
         boosters = []
         for target in self.targets.T:
-            data = lgb.Dataset(self.X, target, categorical_feature=list(categorical), params={"verbose": -1})
-            boosters.append(lgb.train(params, data, trees))
-        counts, scores = self._scores(boosters, trees, trees if size else _STEP)
-        chosen = next(i for i, score in enumerate(scores) if score >= max(scores) - _CLOSE)
+            data = lgb.Dataset(self.X, target, categorical_feature=list(categorical), params=params)
+            boosters.append(lgb.Booster(params, data))
+        counts, scores = self._grow(boosters, trees, trees if size else _STEP)
+        enough = max(scores) - _CLOSE if self.target is None else min(max(scores), self.target)
+        chosen = next(i for i, found in enumerate(scores) if found >= enough)
+        for booster in boosters:
+            booster.free_dataset()
         return _Fit(boosters, counts[chosen], leaves, categorical, scores[chosen])
 
-    def _scores(self, boosters: list[lgb.Booster], trees: int, step: int) -> tuple[list[int], list[float]]:
-        """R2 on the stopping rows after every ``step`` trees."""
+    def _grow(self, boosters: list[lgb.Booster], trees: int, step: int) -> tuple[list[int], list[float]]:
+        """Number of trees and R2 on the stopping rows after every ``step`` trees, until it grows no more."""
         rows, targets = self.stopping
         output = np.zeros(targets.shape)
-        counts, scores = list(range(step, trees + 1, step)), []
-        for count in counts:
+        counts: list[int] = []
+        scores: list[float] = []
+        looks, gain = _PLATEAU
+        for count in range(step, trees + 1, step):
             for k, booster in enumerate(boosters):
+                for _ in range(step):
+                    if booster.update():  # no split is left
+                        break
                 output[:, k] += booster.predict(rows, raw_score=True, start_iteration=count - step, num_iteration=step)
+            counts.append(count)
             scores.append(score(targets, output, self.task))
+            if self.target is not None and scores[-1] >= self.target:
+                break
+            if len(scores) > looks and max(scores[-looks:]) < max(scores[:-looks]) + gain:
+                break
         return counts, scores
 
 
@@ -263,3 +287,11 @@ def _at_least(least: int, value: Any, name: str) -> int | None:
             "Leave it out and the surrogate sizes itself."
         )
     return int(value)
+
+
+def _check_target(target: Any, fixed: bool) -> None:
+    number = isinstance(target, (int, float)) and not isinstance(target, bool)
+    if not number or not 0 < target <= 1:
+        raise InputError(f"`fidelity_target` is {target!r}; expected an R2 above 0, at most 1, such as 0.95.")
+    if fixed:
+        raise InputError("Got both `fidelity_target` and a size; leave out one of them: the target finds a size.")

@@ -28,6 +28,7 @@ class Recorder:
     """A surrogate that keeps what it was shown, and predicts a line."""
 
     method = "mimic.recorder"
+    stopping_score_ = 1.0
 
     def __init__(self) -> None:
         self.judged: list[Any] = []
