@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         DeepExplainer,
         DirectWrapper,
         KernelExplainer,
+        LIMEExplainer,
         LinearExplainer,
         MimicExplainer,
         MimicWrapper,
@@ -40,7 +41,13 @@ if TYPE_CHECKING:
     )
     from automl_explain.explanation import Explanation, Fidelity, compare_cohorts
     from automl_explain.feature_map import FeatureMap
-    from automl_explain.scoring import TreeScoringExplainer, load, save
+    from automl_explain.scoring import (
+        KernelScoringExplainer,
+        LinearScoringExplainer,
+        TreeScoringExplainer,
+        load,
+        save,
+    )
     from automl_explain.surrogates import (
         DecisionTreeExplainableModel,
         LGBMExplainableModel,
@@ -63,9 +70,12 @@ _PUBLIC = {
     "FeatureMap": "feature_map",
     "Fidelity": "explanation",
     "KernelExplainer": "explainers",
+    "KernelScoringExplainer": "scoring",
     "LGBMExplainableModel": "surrogates",
+    "LIMEExplainer": "explainers",
     "LinearExplainableModel": "surrogates",
     "LinearExplainer": "explainers",
+    "LinearScoringExplainer": "scoring",
     "MimicExplainer": "explainers",
     "MimicWrapper": "explainers",
     "PFIExplainer": "explainers",
@@ -100,9 +110,12 @@ __all__ = [
     "FeatureMap",
     "Fidelity",
     "KernelExplainer",
+    "KernelScoringExplainer",
     "LGBMExplainableModel",
+    "LIMEExplainer",
     "LinearExplainableModel",
     "LinearExplainer",
+    "LinearScoringExplainer",
     "MimicExplainer",
     "MimicWrapper",
     "PFIExplainer",

@@ -11,13 +11,12 @@ import scipy.sparse as sp
 
 from automl_explain._validation import check_count, warn
 from automl_explain.exceptions import ExplanationWarning, InputError
-from automl_explain.explainers._decoding import RowDecoder
 from automl_explain.explainers._direct import DirectExplainer
-from automl_explain.explainers._kernel_source import KernelSource
 from automl_explain.explainers._linear import sparse_median
 from automl_explain.explainers._rows import take
 from automl_explain.explainers._teacher import Teacher
 from automl_explain.explanation import Explanation
+from automl_explain.sources import KernelSource, RowDecoder
 
 _DEFAULT_ROWS = 100  # of global values without rows
 

@@ -13,10 +13,10 @@ import scipy.sparse as sp
 from automl_explain.adapters import is_linear
 from automl_explain.exceptions import InputError, UnsupportedModelError
 from automl_explain.explainers._direct import DirectExplainer
-from automl_explain.explainers._linear_source import LinearSource
 from automl_explain.explainers._rows import take
 from automl_explain.explainers._teacher import Teacher
 from automl_explain.feature_map import MAX_DENSE_RAW_COLUMNS
+from automl_explain.sources import LinearSource
 
 
 class LinearExplainer(DirectExplainer):

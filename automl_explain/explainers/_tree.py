@@ -18,7 +18,7 @@ from automl_explain.explainers._direct import DirectExplainer
 from automl_explain.explainers._mimic_parts import check_subset
 from automl_explain.explainers._rows import take
 from automl_explain.explainers._teacher import Teacher
-from automl_explain.explainers._tree_source import TreeSource
+from automl_explain.sources import TreeSource
 from automl_explain.treeshap import TreeEnsemble, TreeModel, averages_probabilities, read_trees
 
 # Their trees split on the codes of pandas categories; those of others on the numbers in the cells.

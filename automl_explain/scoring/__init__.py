@@ -7,11 +7,23 @@ from typing import Any
 
 from automl_explain.exceptions import AlreadyExistsError, CorruptFileError, InputError
 from automl_explain.scoring._archive import FILE_NAME, read, write
+from automl_explain.scoring._base import ScoringExplainer
+from automl_explain.scoring._kernel import KernelScoringExplainer
+from automl_explain.scoring._linear import LinearScoringExplainer
 from automl_explain.scoring._tree import TreeScoringExplainer
 
-__all__ = ["TreeScoringExplainer", "load", "save"]
+__all__ = [
+    "KernelScoringExplainer",
+    "LinearScoringExplainer",
+    "ScoringExplainer",
+    "TreeScoringExplainer",
+    "load",
+    "save",
+]
 
-_KINDS = {"tree": TreeScoringExplainer}
+_KINDS: dict[str, type[ScoringExplainer]] = {
+    cls.kind: cls for cls in (TreeScoringExplainer, LinearScoringExplainer, KernelScoringExplainer)
+}
 
 
 def save(scoring_explainer: Any, directory: str | Path = ".", exist_ok: bool = False) -> str:
@@ -22,7 +34,8 @@ def save(scoring_explainer: Any, directory: str | Path = ".", exist_ok: bool = F
 
     Parameters
     ----------
-    scoring_explainer : TreeScoringExplainer
+    scoring_explainer : TreeScoringExplainer, LinearScoringExplainer or KernelScoringExplainer
+        The last without its model.
     directory : str or Path, default "."
         Made if it is not there.
     exist_ok : bool, default False
@@ -48,7 +61,10 @@ def save(scoring_explainer: Any, directory: str | Path = ".", exist_ok: bool = F
     """
     kind = next((k for k, cls in _KINDS.items() if isinstance(scoring_explainer, cls)), None)
     if kind is None:
-        raise InputError(f"`scoring_explainer` must be a TreeScoringExplainer; got {type(scoring_explainer).__name__}.")
+        raise InputError(
+            f"`scoring_explainer` must be a {' or '.join(cls.__name__ for cls in _KINDS.values())}; got "
+            f"{type(scoring_explainer).__name__}."
+        )
     folder = _place(directory)
     path = folder / FILE_NAME
     if folder.exists() and not folder.is_dir():
@@ -65,24 +81,26 @@ def save(scoring_explainer: Any, directory: str | Path = ".", exist_ok: bool = F
     return str(path)
 
 
-def load(directory: str | Path = ".") -> Any:
+def load(directory: str | Path = ".", *, model: Any = None) -> Any:
     """Read a scoring explainer; no code of the file is run.
 
     Parameters
     ----------
     directory : str or Path, default "."
         Directory given to `save`, or the file itself.
+    model : object, optional
+        The model explained, for a `KernelScoringExplainer` alone, whose file holds none.
 
     Returns
     -------
-    TreeScoringExplainer
+    TreeScoringExplainer, LinearScoringExplainer or KernelScoringExplainer
         Its `explain` gives the same bits as before saving. Tables are prepared at its first rows, or by
         its `warm_up`.
 
     Raises
     ------
     InputError
-        If ``directory`` is no path.
+        If ``directory`` is no path, or ``model`` is missing, not needed, or another one.
     NotFoundError
         If there is none.
     CorruptFileError
@@ -94,7 +112,10 @@ def load(directory: str | Path = ".") -> Any:
     kind = manifest.get("kind")
     if kind not in _KINDS:
         raise CorruptFileError(f"{path} holds a scoring explainer of kind {kind!r}; known: {', '.join(_KINDS)}.")
-    return _KINDS[kind]._from_members(members, manifest["format_version"])
+    if model is not None and kind != "kernel":
+        raise InputError(f"{path} holds a {kind} explainer, which needs no model; leave out `model`.")
+    more = {"model": model} if kind == "kernel" else {}
+    return _KINDS[kind]._from_members(members, manifest["format_version"], **more)
 
 
 def _place(directory: Any) -> Path:

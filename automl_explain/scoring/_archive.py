@@ -1,7 +1,7 @@
 """The file of a scoring explainer: a zip of JSON, text and ``.npy``, never of pickles.
 
 ``manifest.json`` names the format version and the sha256 of every other member. To raise the format:
-increase `FORMAT_VERSION`, keep reading the older ones in `_parts.TreeParts.from_members`, and add a file
+increase `FORMAT_VERSION`, keep reading the older ones in `_parts.ScoringParts.from_members`, and add a file
 written by the older version to the tests (`tests/scoring/golden`).
 """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,17 +20,17 @@ from automl_explain.exceptions import (
 from automl_explain.explanation import Fidelity
 from automl_explain.explanation._units import ToProbability, check_output_unit
 from automl_explain.feature_map import FeatureMap, refuse_another_order
+from automl_explain.protocols import ValueSource
 from automl_explain.scoring._archive import from_npy, to_npy
-from automl_explain.treeshap import TreeEnsemble, TreeModel
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class TreeParts:
-    """All that a `TreeScoringExplainer` keeps of the explainer it was made from.
+class ScoringParts:
+    """All that a scoring explainer keeps of the explainer it was made from.
 
     Parameters
     ----------
-    trees : TreeModel
+    source : ValueSource
     encoder : EngineeredEncoder
     feature_map : FeatureMap or None
     raw_method : {"folded", "grouped"}
@@ -38,12 +38,12 @@ class TreeParts:
     output_unit : str
         Unit of the values where none is asked for.
     link : str
-        How the outputs of the trees, in ``own_unit``, become predictions.
+        How the outputs of the source, in ``own_unit``, become predictions.
     method : str
     fidelity : Fidelity or None
     """
 
-    trees: TreeModel
+    source: ValueSource
     encoder: EngineeredEncoder
     feature_map: FeatureMap | None
     raw_method: str
@@ -60,11 +60,11 @@ class TreeParts:
 
     @property
     def own_unit(self) -> str:
-        """Unit of the outputs of the trees."""
+        """Unit of the outputs of the source."""
         return "log-odds" if self.link in ("logit", "softmax") else str(self.output_unit)
 
     def conversion(self, asked: str | None) -> ToProbability | None:
-        """What turns the values of the trees into the unit asked for; None where they are in it.
+        """What turns the values of the source into the unit asked for; None where they are in it.
 
         Raises
         ------
@@ -72,20 +72,21 @@ class TreeParts:
             If there are no values in this unit.
         """
         unit = self.output_unit if asked is None else check_output_unit(asked, self.own_unit)
-        return None if unit == self.own_unit else ToProbability(self.trees.expected_values, self.link)
+        return None if unit == self.own_unit else ToProbability(self.source.expected_values, self.link)
 
     @classmethod
     def of(
         cls,
         explainer: Any,
+        source: ValueSource,
         feature_map: FeatureMap | None,
         *,
         raw_features: Sequence[str | int] | None,
         engineered_features: Sequence[str | int] | None,
         raw_method: str,
         output_unit: str | None,
-    ) -> TreeParts:
-        """Parts of an explainer with a tree surrogate, under the names given.
+    ) -> ScoringParts:
+        """Parts of an explainer, under the names given.
 
         Raises
         ------
@@ -111,7 +112,7 @@ class TreeParts:
             )
         classes = explainer.classes
         return cls(
-            trees=explainer.surrogate_model.trees,
+            source=source,
             encoder=encoder,
             feature_map=feature_map,
             raw_method=raw_method,
@@ -122,8 +123,8 @@ class TreeParts:
             fidelity=explainer.fidelity,
         )
 
-    def to_members(self) -> dict[str, bytes]:
-        """Name -> content of every file.
+    def to_members(self, described_source: Mapping[str, Any], source: Mapping[str, bytes]) -> dict[str, bytes]:
+        """Name -> content of every file, with the source as given.
 
         Raises
         ------
@@ -138,11 +139,10 @@ class TreeParts:
             "method": self.method,
             "raw_method": self.raw_method,
             "fidelity": None if self.fidelity is None else self.fidelity.to_json(),
-            "n_models": len(self.trees.texts),
-            "n_features": self.trees.n_features,
             "feature_map": None,
+            **described_source,
         }
-        members = _tree_members(self.trees)
+        members = dict(source)
         if self.feature_map is not None:
             names = self.feature_map.to_json()
             for part in ("weights", "support"):
@@ -158,27 +158,32 @@ class TreeParts:
             ) from error
 
     @classmethod
-    def from_members(cls, members: Mapping[str, bytes], format_version: int) -> TreeParts:
+    def from_members(
+        cls,
+        members: Mapping[str, bytes],
+        format_version: int,
+        read_source: Callable[[Mapping[str, Any], Mapping[str, bytes], Mapping[str, Any]], ValueSource],
+    ) -> ScoringParts:
         """Read back what `to_members` wrote, now or in an older format."""
         described = json.loads(members["explainer.json"])
         feature_map, fidelity, classes = (described[name] for name in ("feature_map", "fidelity", "classes"))
         if feature_map is not None:
             feature_map["weights"] = [from_npy(members[f"weights_{i}.npy"]) for i in range(3)]
             feature_map["support"] = [from_npy(members[f"support_{i}.npy"]) for i in range(2)]
-        return cls(
-            trees=_read_trees(members, described),
-            encoder=EngineeredEncoder.from_json(described["encoder"]),
-            feature_map=None if feature_map is None else FeatureMap.from_json(feature_map),
+        known: dict[str, Any] = {
+            "encoder": EngineeredEncoder.from_json(described["encoder"]),
+            "feature_map": None if feature_map is None else FeatureMap.from_json(feature_map),
             # Format 1 knew no other way.
-            raw_method="folded" if format_version == 1 else described["raw_method"],
-            classes=None if classes is None else tuple(classes),
-            output_unit=described["output_unit"],
-            link=described["link"],
-            method=described["method"],
-            fidelity=None if fidelity is None else Fidelity.from_json(fidelity),
-        ).checked()
+            "raw_method": "folded" if format_version == 1 else described["raw_method"],
+            "classes": None if classes is None else tuple(classes),
+            "output_unit": described["output_unit"],
+            "link": described["link"],
+            "method": described["method"],
+            "fidelity": None if fidelity is None else Fidelity.from_json(fidelity),
+        }
+        return cls(source=read_source(described, members, known), **known).checked()
 
-    def checked(self) -> TreeParts:
+    def checked(self) -> ScoringParts:
         """Give itself if the parts fit together.
 
         Raises
@@ -186,34 +191,17 @@ class TreeParts:
         ValueError
             If they do not.
         """
-        widths = {self.trees.n_features, self.encoder.n_features, len(self.encoder.labels)}
+        source: Any = self.source
+        widths = {source.n_features, self.encoder.n_features, len(self.encoder.labels)}
         if self.feature_map is not None:
             widths.add(self.feature_map.n_engineered)
         n_outputs = 1 if self.classes is None or self.binary else len(self.classes)
-        if len(widths) > 1 or self.trees.n_outputs != n_outputs:
+        if len(widths) > 1 or source.n_outputs != n_outputs:
             raise ValueError("its parts have different numbers of features or classes")
-        if not all("end of trees" in text for text in self.trees.texts):
-            raise ValueError("its trees are cut short")
         if check_raw_method(self.raw_method) == "grouped" and self.feature_map is None:
             raise ValueError("it groups features without a feature map")
         check_output_unit(self.output_unit, self.own_unit)
         return self
-
-
-def _tree_members(trees: TreeModel) -> dict[str, bytes]:
-    """LightGBM's texts, where the trees came as such; else the arrays of the ensemble."""
-    if trees.texts:
-        return {f"trees_{k}.txt": text.encode() for k, text in enumerate(trees.texts)}
-    return {f"trees_{name}.npy": to_npy(array) for name, array in trees.ensemble.arrays().items()}
-
-
-def _read_trees(members: Mapping[str, bytes], described: Mapping[str, Any]) -> TreeModel:
-    n_texts = described["n_models"]
-    if n_texts:
-        return TreeModel([members[f"trees_{k}.txt"].decode() for k in range(n_texts)])
-    names = [name for name in members if name.startswith("trees_") and name.endswith(".npy")]
-    arrays = {name[len("trees_") : -len(".npy")]: from_npy(members[name]) for name in names}
-    return TreeModel.of(TreeEnsemble.from_arrays(arrays, described["n_features"]))
 
 
 def _fitting(

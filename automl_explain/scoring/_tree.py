@@ -3,37 +3,28 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
 
-from automl_explain._raw_values import RawValues, method_name
-from automl_explain._schema import TableSchema
-from automl_explain._validation import as_table, check_raw_method
-from automl_explain.exceptions import (
-    ConflictingTransformationsError,
-    CorruptFileError,
-    InputError,
-    MissingRawTransformationsError,
-    StorageError,
-    UnsupportedModelError,
-)
-from automl_explain.explanation import Explanation, Fidelity
-from automl_explain.explanation._units import first_class, output_probabilities
-from automl_explain.feature_map import FeatureMap
-from automl_explain.scoring._parts import TreeParts
-from automl_explain.treeshap import TreeModel, warm_up
+from automl_explain._raw_values import RawValues
+from automl_explain.exceptions import UnsupportedModelError
+from automl_explain.protocols import ValueSource
+from automl_explain.scoring._archive import from_npy, to_npy
+from automl_explain.scoring._base import ScoringExplainer
+from automl_explain.sources import TreeSource
+from automl_explain.treeshap import TreeEnsemble, TreeModel, warm_up
 
 
-class TreeScoringExplainer:
-    """Explains rows with a tree surrogate; holds neither the teacher nor any training row.
+class TreeScoringExplainer(ScoringExplainer):
+    """Explains rows with trees: those of a surrogate, or the model's own; holds no training row.
 
     Parameters
     ----------
-    original_explainer : MimicWrapper or MimicExplainer
-        With a tree surrogate.
+    original_explainer : MimicWrapper, MimicExplainer, DirectWrapper, TreeExplainer or TabularExplainer
+        With a tree surrogate, or of a model that is trees.
     feature_maps : list of FeatureMap, ndarray or scipy sparse, optional
         Maps raw x engineered, raw first; rows given to `explain` are engineered then, and
         ``get_raw=True`` folds their values. A `MimicWrapper` brings its own.
@@ -56,12 +47,12 @@ class TreeScoringExplainer:
         Labels in the order of the outputs.
     output_unit : {"log-odds", "probability", "target", "decision value"}
     fidelity : Fidelity or None
-        Of the surrogate on held-out rows.
+        Of the surrogate on held-out rows; None where the model itself is explained.
 
     Raises
     ------
     UnsupportedModelError
-        If the surrogate is no tree ensemble.
+        If there is no tree ensemble.
     InputError
         If the map, the names or the unit do not fit, or ``raw_method`` is not known.
     MissingRawTransformationsError
@@ -85,164 +76,34 @@ class TreeScoringExplainer:
     (3, 1, 2)
     """
 
-    def __init__(
-        self,
-        original_explainer: Any,
-        feature_maps: Any = None,
-        raw_features: Sequence[str | int] | None = None,
-        engineered_features: Sequence[str | int] | None = None,
-        *,
-        raw_method: str = "folded",
-        output_unit: str | None = None,
-    ) -> None:
-        explainer = getattr(original_explainer, "explainer", original_explainer)
-        trees = getattr(getattr(explainer, "surrogate_model", None), "trees", None)
+    kind = "tree"
+
+    @classmethod
+    def _source_of(cls, explainer: Any) -> ValueSource:
+        trees = getattr(getattr(explainer, "source", None), "trees", None)
         if not isinstance(trees, TreeModel):
             raise UnsupportedModelError(
-                f"TreeScoringExplainer needs an explainer with a tree surrogate (LGBMExplainableModel); got "
-                f"{type(original_explainer).__name__}."
+                f"TreeScoringExplainer needs an explainer with a tree surrogate (LGBMExplainableModel), or of a tree "
+                f"model; got {type(explainer).__name__}. Others have LinearScoringExplainer or "
+                "KernelScoringExplainer."
             )
-        if explainer.explain_subset is not None:
-            raise InputError(
-                "The explainer shows a subset of its features; make one without `explain_subset` for scoring."
-            )
-        self._featurizer = explainer.featurizer
-        if self._featurizer is not None and feature_maps is not None:
-            raise ConflictingTransformationsError(
-                "The explainer has `transformations`, so its rows are raw; leave out `feature_maps`."
-            )
-        own = explainer.feature_map or getattr(original_explainer, "feature_map", None)
-        chain = own if feature_maps is None else FeatureMap.chain(feature_maps)
-        self._parts = TreeParts.of(
-            explainer,
-            chain,
-            raw_features=raw_features,
-            engineered_features=engineered_features,
-            raw_method=check_raw_method(raw_method),
-            output_unit=output_unit,
-        )
+        return TreeSource(trees)
+
+    @property
+    def _trees(self) -> TreeModel:
+        source = self._parts.source
+        assert isinstance(source, TreeSource)
+        return source.trees
 
     @functools.cached_property
-    def _raw_values(self) -> RawValues:
+    def _own_raw_values(self) -> RawValues:
         assert self._parts.feature_map is not None
-        return RawValues(self._parts.trees, self._parts.feature_map, self._parts.raw_method)
+        return RawValues(self._trees, self._parts.feature_map, self._parts.raw_method)
 
-    @property
-    def feature_map(self) -> FeatureMap | None:
-        """Map raw x engineered, if there is one."""
-        return self._parts.feature_map
+    def _raw_values(self, rows: Any) -> tuple[Any, np.ndarray]:
+        return self._own_raw_values.of(rows)
 
-    @property
-    def raw_method(self) -> str:
-        """How raw values are made: ``"folded"`` or ``"grouped"``."""
-        return self._parts.raw_method
-
-    @property
-    def classes(self) -> list[Any] | None:
-        """Labels in the order of the outputs; None for regression."""
-        return None if self._parts.classes is None else list(self._parts.classes)
-
-    @property
-    def output_unit(self) -> Any:
-        """Unit of the values: ``"log-odds"``, ``"probability"``, ``"target"`` or ``"decision value"``."""
-        return self._parts.output_unit
-
-    @property
-    def link(self) -> Any:
-        """How the output becomes a prediction."""
-        return self._link(None)
-
-    @property
-    def fidelity(self) -> Fidelity | None:
-        """Of the surrogate on held-out rows."""
-        return self._parts.fidelity
-
-    @property
-    def method(self) -> str:
-        """Name shown in engineered explanations; grouped raw ones add ``.grouped``."""
-        return self._parts.method
-
-    @property
-    def features(self) -> list[str | int]:
-        """Names of the default output: raw with ``transformations``, else engineered."""
-        if self._featurizer is not None and self.raw_features is not None:
-            return self.raw_features
-        return self.engineered_features
-
-    @property
-    def raw_features(self) -> list[str | int] | None:
-        """Names of raw values; None without a feature map."""
-        return None if self.feature_map is None else list(self.feature_map.raw_names)
-
-    @property
-    def engineered_features(self) -> list[str | int]:
-        """Names of engineered values."""
-        return list(self._parts.encoder.names)
-
-    @property
-    def expected_values(self) -> np.ndarray:
-        """Output where all contributions are zero."""
-        base = self._base(None)
-        return np.concatenate([first_class(base, self.output_unit), base]) if self._parts.binary else base.copy()
-
-    @property
-    def input_schema(self) -> TableSchema | None:
-        """Names and types of the raw columns, if the feature map knows them."""
-        return None if self.feature_map is None else self.feature_map.raw_schema
-
-    def explain(
-        self, X: Any, get_raw: bool | None = None, *, as_list: bool = False, output_unit: str | None = None
-    ) -> Any:
-        """Contributions of every feature to the surrogate's output.
-
-        Parameters
-        ----------
-        X : DataFrame, ndarray or scipy sparse of shape (n_rows, n_engineered)
-            Engineered rows (raw rows with ``transformations``); one row may come as a vector.
-        get_raw : bool, optional
-            Whether values are raw; False without ``transformations``, True with them.
-        as_list : bool, default False
-            Whether to give nested lists, ready for JSON.
-        output_unit : {"log-odds", "probability"}, optional
-            Unit of the values; `output_unit` of the explainer where left out.
-
-        Returns
-        -------
-        ndarray of shape (n_rows, n_features) for regression, else (n_classes, n_rows, n_features)
-            In the unit asked for. Binary values are mirrored, ``[-v, v]``. Engineered values of sparse
-            rows (and their raw values, beyond 1,000 raw columns) are csr_matrix, a list of them for
-            classes. With ``as_list`` nested lists of the same shape.
-
-        Raises
-        ------
-        MissingRawTransformationsError
-            If raw values are asked for without a feature map.
-        InputError, DataError
-            If columns are missing or cells cannot be read.
-        """
-        values, _ = self._values(X, self._is_raw(get_raw), output_unit)
-        parts = self._parts
-        if isinstance(values, tuple):
-            blocks = [-values[0], values[0]] if parts.binary else list(values)
-            shown = blocks if parts.classes is not None else blocks[0]
-            return _listed(shown) if as_list else shown
-        if parts.classes is None:
-            shown = values[0]
-        elif parts.binary:
-            shown = np.concatenate([-values, values])
-        else:
-            shown = values
-        return shown.tolist() if as_list else shown
-
-    def predict(self, X: Any) -> Any:
-        """Same as `explain`, so that the explainer stands where a model is expected."""
-        return self.explain(X)
-
-    def fit(self, X: Any = None, y: Any = None) -> TreeScoringExplainer:
-        """Nothing to learn; gives itself."""
-        return self
-
-    def warm_up(self) -> TreeScoringExplainer:
+    def warm_up(self) -> Self:
         """Make ready for the first row: compiled code loaded, tables of engineered and of raw values prepared.
 
         A service calls it once at its start. Without it the first row of each kind waits for its tables,
@@ -254,147 +115,28 @@ class TreeScoringExplainer:
             Itself.
         """
         warm_up()
-        parts = self._parts
-        row = sp.csr_matrix((1, parts.encoder.n_features))
-        parts.trees.shapley_values(row)
-        if parts.feature_map is not None:
-            self._raw_values.of(row)
+        row = sp.csr_matrix((1, self._parts.encoder.n_features))
+        self._trees.shapley_values(row)
+        if self._parts.feature_map is not None:
+            self._raw_values(row)
         return self
 
-    def predict_output(self, X: Any) -> np.ndarray:
-        """The surrogate's output that the values and `expected_values` add up to.
-
-        Parameters
-        ----------
-        X : DataFrame, ndarray or scipy sparse of shape (n_rows, n_engineered)
-
-        Returns
-        -------
-        ndarray of shape (n_rows, n_outputs)
-            In ``output_unit``; one output for two classes (the second).
-        """
-        margins = self._parts.trees.predict_output(self._encode(X))
-        if self._parts.conversion(None) is None:
-            return margins
-        return output_probabilities(margins, self._parts.link)
-
-    def explanation(self, X: Any, get_raw: bool | None = None, *, output_unit: str | None = None) -> Explanation:
-        """Contributions as an `Explanation`, to be shown, sliced or saved.
-
-        Parameters
-        ----------
-        X, get_raw, output_unit
-            As in `explain`.
-        """
-        raw, parts = self._is_raw(get_raw), self._parts
-        unit: Any = output_unit or self.output_unit
-        values, unmapped = self._values(X, raw, output_unit)
-        rest = parts.feature_map.unmapped if raw and parts.feature_map is not None else ()
-        return Explanation(
-            values=values,
-            base=self._base(output_unit),
-            features=tuple(self.raw_features or ()) if raw else tuple(self.engineered_features),
-            task="regression" if self.classes is None else "classification",
-            classes=self.classes,
-            space="raw" if raw else "engineered",
-            output_unit=unit,
-            link=self._link(output_unit),
-            fidelity=self.fidelity,
-            method=method_name(self.method, self.raw_method) if raw else self.method,
-            unmapped=unmapped,
-            unmapped_features=tuple(parts.encoder.names[j] for j in rest),
-        )
-
-    def read_records(self, rows: Sequence[Mapping[str, Any]] | Any) -> Any:
-        """Raw rows that arrived as JSON, as the table the pipeline was trained on.
-
-        Column order, whole numbers, booleans, categories and dates are restored.
-
-        Parameters
-        ----------
-        rows : list of dict, or DataFrame
-            One record per row. Columns in excess are left out; None and NaN are missing cells.
-
-        Returns
-        -------
-        DataFrame, ndarray or csr_matrix of shape (n_rows, n_raw)
-
-        Raises
-        ------
-        InputError
-            If there are no rows, or a column is missing.
-        DataError
-            If a cell cannot be read; names the column, the row and the cell.
-        """
-        if self.input_schema is None:
-            raise MissingRawTransformationsError(
-                "The raw columns are not known: make the scoring explainer with `feature_maps=[setup.feature_map]`."
-            )
-        return self.input_schema.read(rows)
-
-    def _is_raw(self, get_raw: bool | None) -> bool:
-        if get_raw is not None and not isinstance(get_raw, (bool, np.bool_)):
-            raise InputError(
-                f"`get_raw` is {get_raw!r}; expected True, False or None. Pass True for the values of raw columns."
-            )
-        raw = self._featurizer is not None if get_raw is None else bool(get_raw)
-        if raw and self.feature_map is None:
-            raise MissingRawTransformationsError(
-                "`get_raw=True` needs a feature map: make the scoring explainer with "
-                "`feature_maps=[setup.feature_map]`."
-            )
-        return raw
-
-    def _encode(self, X: Any) -> Any:
-        if self._featurizer is not None:
-            width = None if self.feature_map is None else self.feature_map.n_raw
-            X = self._featurizer.transform(as_table(X, "X", width=width))
-        return self._parts.encoder.encode(X, "X")
-
-    def _values(self, X: Any, raw: bool, output_unit: str | None) -> tuple[Any, np.ndarray | None]:
-        conversion = self._parts.conversion(output_unit)
-        rows = self._encode(X)
-        values, unmapped = self._raw_values.of(rows) if raw else (self._parts.trees.shapley_values(rows), None)
-        return (values, unmapped) if conversion is None else conversion(values, unmapped)
-
-    def _base(self, output_unit: str | None) -> np.ndarray:
-        """Output where all contributions are zero, shape (n_outputs,)."""
-        conversion = self._parts.conversion(output_unit)
-        return self._parts.trees.expected_values if conversion is None else conversion.expected_values
-
-    def _link(self, output_unit: str | None) -> Any:
-        return self._parts.link if self._parts.conversion(output_unit) is None else "identity"
-
-    def __repr__(self) -> str:
-        raw = "" if self.feature_map is None else f"{self.feature_map.n_raw} raw, "
-        kind = "regression" if self.classes is None else f"{len(self.classes)} classes"
-        size = f"{raw}{self._parts.encoder.n_features} engineered features"
-        return f"TreeScoringExplainer({size}, {kind}, {self.output_unit}; {self.fidelity})"
-
-    def __getstate__(self) -> dict[str, Any]:
-        # Tables are prepared anew where they are needed: they are larger than the trees they come from.
-        return {"_featurizer": self._featurizer, "_parts": self._parts}
-
-    def _to_members(self) -> dict[str, bytes]:
-        """Everything as files of an archive."""
-        if self._featurizer is not None:
-            raise StorageError(
-                "This explainer carries fitted `transformations`, which only a pickle could hold. Make it with "
-                "`feature_maps` and ship the transformations with the model."
-            )
-        return self._parts.to_members()
+    def _source_members(self) -> tuple[dict[str, Any], dict[str, bytes]]:
+        """LightGBM's texts, where the trees came as such; else the arrays of the ensemble."""
+        trees = self._trees
+        described = {"n_models": len(trees.texts), "n_features": trees.n_features}
+        if trees.texts:
+            return described, {f"trees_{k}.txt": text.encode() for k, text in enumerate(trees.texts)}
+        return described, {f"trees_{name}.npy": to_npy(array) for name, array in trees.ensemble.arrays().items()}
 
     @classmethod
-    def _from_members(cls, members: Mapping[str, bytes], format_version: int) -> TreeScoringExplainer:
-        """Build from the checked files of an archive."""
-        made = cls.__new__(cls)
-        made._featurizer = None
-        try:
-            made._parts = TreeParts.from_members(members, format_version)
-        except Exception as error:  # whatever a changed file makes numpy or the trees' reader raise
-            raise CorruptFileError(f"The scoring explainer file does not hold what it should: {error!r}.") from error
-        return made
-
-
-def _listed(values: Any) -> Any:
-    return [v.toarray().tolist() for v in values] if isinstance(values, list) else values.toarray().tolist()
+    def _read_source(
+        cls, described: Mapping[str, Any], members: Mapping[str, bytes], parts: Mapping[str, Any]
+    ) -> ValueSource:
+        n_texts = described["n_models"]
+        if n_texts:
+            texts = [members[f"trees_{k}.txt"].decode() for k in range(n_texts)]
+            return TreeSource(TreeModel(texts))
+        names = [name for name in members if name.startswith("trees_") and name.endswith(".npy")]
+        arrays = {name[len("trees_") : -len(".npy")]: from_npy(members[name]) for name in names}
+        return TreeSource(TreeModel.of(TreeEnsemble.from_arrays(arrays, described["n_features"])))

@@ -113,6 +113,18 @@ class AdditiveSurrogate(Surrogate):
         return self.design_.n_features > MAX_DENSE_COLUMNS and int(np.count_nonzero(self._base)) < len(self._base) / 2
 
     @property
+    def n_features(self) -> int:
+        """Columns of the rows."""
+        self._check_fitted()
+        return self.design_.n_features
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of outputs."""
+        self._check_fitted()
+        return len(self.intercept_)
+
+    @property
     def expected_values(self) -> np.ndarray:
         """Output where all contributions are zero, shape (n_outputs,)."""
         self._check_fitted()

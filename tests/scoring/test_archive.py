@@ -101,7 +101,7 @@ def test_a_file_in_place_of_the_directory_is_refused(scoring: TreeScoringExplain
 
 @pytest.mark.parametrize("wrong", [None, "explainer", {}])
 def test_only_scoring_explainers_are_saved(wrong: Any, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="`scoring_explainer` must be a TreeScoringExplainer; got"):
+    with pytest.raises(InputError, match="`scoring_explainer` must be a TreeScoringExplainer or .*; got"):
         save(wrong, tmp_path / "model")
 
 
@@ -274,7 +274,7 @@ def changed(members: Members) -> dict[str, tuple[Callable[[Path], None], str]]:
         "a backslash": (write({"..\\x": b"x"}), r"points outside the file; refused"),
         "a newer format": (write({}, manifest={"format_version": 4}), "has format version 4; .* reads 1 to 3.*newer"),
         "no format": (write({}, manifest={"format_version": "1"}), "has format version '1'"),
-        "another kind": (write({}, manifest={"kind": "kernel"}), "of kind 'kernel'; known: tree"),
+        "another kind": (write({}, manifest={"kind": "forest"}), "of kind 'forest'; known: tree, linear, kernel"),
         "no manifest": (write({}, seal=False, manifest={"sha256": 3}), "manifest.json cannot be read"),
         "no trees": (write({"trees_0.txt": b"tree\nversion=v4\n"}), "does not hold what it should"),
         "trees cut short": (write({"trees_0.txt": members["trees_0.txt"][:300]}), "does not hold what it should"),

@@ -52,6 +52,7 @@ class LinearSource:
     ) -> None:
         self.weights, self.intercepts, self.background = weights, intercepts, background
         self.model, self.method, self.sparse = model, method, sparse
+        self.n_outputs, self.n_features = weights.shape
         self.expected_values = weights @ background + intercepts
         self.expected_values.flags.writeable = False
 

@@ -54,9 +54,11 @@ class KernelSource:
     ) -> None:
         self.call, self.background, self.weights = call, background, weights
         self.n_samples, self.seed, self.model, self.method = n_samples, seed, model, method
+        self.n_features = background.shape[1]
         rows = sp.csr_matrix(background) if len(background) == 1 else background
         self.expected_values = weights @ call(rows)
         self.expected_values.flags.writeable = False
+        self.n_outputs = len(self.expected_values)
 
     @staticmethod
     def explainable_model_type() -> str:
@@ -143,7 +145,9 @@ def _shap_values(
     from shap.utils._legacy import DenseData
 
     names = [str(g) for g in range(len(groups))]
-    explainer = KernelExplainer(call, DenseData(background, names, groups, source.weights))
+    explainer = KernelExplainer(
+        call, DenseData(background, names, groups, source.weights.copy())
+    )  # it divides them in place
     found = np.empty((n_outputs, len(X), len(groups)))
     for i in range(len(X)):
         with _seeded(source.seed):

@@ -26,6 +26,7 @@ class TreeSource:
 
     def __init__(self, trees: TreeModel, model: Any = None, method: str = "tree") -> None:
         self.trees, self.model, self.method = trees, model, method
+        self.n_features, self.n_outputs = trees.n_features, trees.n_outputs
 
     @staticmethod
     def explainable_model_type() -> str:

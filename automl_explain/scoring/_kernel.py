@@ -1,0 +1,118 @@
+"""KernelScoringExplainer: any model explained in production, by asking it about mixtures of rows."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from automl_explain.exceptions import UnsupportedModelError
+from automl_explain.protocols import ValueSource
+from automl_explain.scoring._archive import from_npy, to_npy
+from automl_explain.scoring._base import ScoringExplainer, WrongModelError
+from automl_explain.sources import KernelSource, RowDecoder
+
+
+class KernelScoringExplainer(ScoringExplainer):
+    """Explains rows by asking the model; holds the summarised background and, in memory, the model.
+
+    It is dear: `evaluations_per_row` says how many rows the model predicts to explain one. A file of it
+    holds no model, which only a pickle could: ``load(directory, model=model)`` brings the two together.
+
+    Parameters
+    ----------
+    original_explainer : KernelExplainer or TabularExplainer
+    feature_maps, raw_features, engineered_features, raw_method, output_unit
+        As in `TreeScoringExplainer`. Grouped raw values need fewer predictions than engineered ones.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If the explainer is of another kind.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.neighbors import KNeighborsRegressor
+    >>> from automl_explain import KernelExplainer, KernelScoringExplainer
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> X = X[:, :4]
+    >>> scoring = KernelScoringExplainer(KernelExplainer(KNeighborsRegressor().fit(X, y), X))
+    >>> scoring.explain(X[:2]).shape, scoring.evaluations_per_row
+    ((2, 4), 140)
+    """
+
+    kind = "kernel"
+
+    @classmethod
+    def _source_of(cls, explainer: Any) -> ValueSource:
+        source = getattr(explainer, "source", None)
+        if not isinstance(source, KernelSource):
+            raise UnsupportedModelError(
+                f"KernelScoringExplainer needs a KernelExplainer; got {type(explainer).__name__}. TreeScoringExplainer "
+                "and LinearScoringExplainer are for tree and linear models and surrogates."
+            )
+        return source
+
+    @property
+    def evaluations_per_row(self) -> int:
+        """Rows that the model predicts to explain one, at most: coalitions times background rows."""
+        return self._kernel.evaluations_per_row()
+
+    @property
+    def _kernel(self) -> KernelSource:
+        source = self._parts.source
+        assert isinstance(source, KernelSource)
+        return source
+
+    def __repr__(self) -> str:
+        return f"{super().__repr__()[:-1]}, {self.evaluations_per_row:,} predictions for a row)"
+
+    def _source_members(self) -> tuple[dict[str, Any], dict[str, bytes]]:
+        source: Any = self._kernel
+        teacher, decoder = source.call.args
+        described = {
+            "decoder": decoder.to_json(),
+            "seed": source.seed,
+            "n_samples": source.n_samples,
+            "task": teacher.task,
+            "model_type": teacher.model_type,
+            "n_columns": source.background.shape[1],
+        }
+        arrays = {"background": source.background, "weights": source.weights, "expected": source.expected_values}
+        return described, {f"kernel_{name}.npy": to_npy(np.ascontiguousarray(a).ravel()) for name, a in arrays.items()}
+
+    @classmethod
+    def _read_source(
+        cls, described: Mapping[str, Any], members: Mapping[str, bytes], parts: Mapping[str, Any], *, model: Any = None
+    ) -> ValueSource:
+        if model is None:
+            raise WrongModelError(
+                f"The file holds a kernel explainer without its model, a {described['model_type']}. Pass the model: "
+                "load(directory, model=model)."
+            )
+        # Explainers import their learners, which trees and weights in production do without.
+        from automl_explain.explainers._kernel import soft_columns
+        from automl_explain.explainers._teacher import Teacher
+
+        background = from_npy(members["kernel_background.npy"]).reshape(-1, described["n_columns"])
+        weights, expected = (from_npy(members[f"kernel_{name}.npy"]) for name in ("weights", "expected"))
+        if len(weights) != len(background):
+            raise ValueError("its background and its weights are of different lengths")
+        decoder = RowDecoder.from_json(described["decoder"])
+        is_function = not hasattr(model, "predict")
+        sample = decoder.rows(background[:1])
+        teacher = Teacher.of(model, sample, task=described["task"], classes=parts["classes"], is_function=is_function)
+        call = functools.partial(soft_columns, teacher, decoder)
+        n_samples, seed = described["n_samples"], int(described["seed"])
+        made = KernelSource(call, background, weights, n_samples=n_samples, seed=seed, model=model)
+        if made.expected_values.shape != expected.shape or not np.allclose(
+            made.expected_values, expected, rtol=1e-5, atol=1e-8
+        ):
+            raise WrongModelError(
+                f"`model` predicts {made.expected_values} on average over the background, where the model explained "
+                f"predicted {expected}. Pass the model that the explainer was made for, or make the explainer anew."
+            )
+        return made

@@ -1,0 +1,13 @@
+"""Value sources of models themselves: trees, weighted sums, and any model by its predictions.
+
+Each meets `automl_explain.protocols.ValueSource`; explainers make them, and scoring explainers keep them.
+"""
+
+from __future__ import annotations
+
+from automl_explain.sources._decoding import RowDecoder
+from automl_explain.sources._kernel import KernelSource
+from automl_explain.sources._linear import LinearSource
+from automl_explain.sources._tree import TreeSource
+
+__all__ = ["KernelSource", "LinearSource", "RowDecoder", "TreeSource"]
