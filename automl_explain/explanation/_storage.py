@@ -52,6 +52,8 @@ _ARRAYS = (
     "eval_data",
 )
 
+_LATER_ARRAYS = ("global_spread", "local_fit")  # older files have none
+
 AnyExplanation = TypeVar("AnyExplanation", bound=ExplanationFields)
 
 
@@ -131,7 +133,7 @@ def _restore(described: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> 
     for name in _FIDELITIES:
         fields[name] = None if described[name] is None else Fidelity.from_json(described[name])
     for name in _ARRAYS:
-        table = described.get(name)  # older files know fewer
+        table = described.get(name) if name in _LATER_ARRAYS else described[name]
         fields[name] = None if table is None else read_table(table, arrays)
     parts = described["values"]
     if parts is None:
