@@ -5,6 +5,7 @@ from __future__ import annotations
 from automl_explain.explainers._deep import DeepExplainer
 from automl_explain.explainers._direct_wrapper import DirectWrapper
 from automl_explain.explainers._kernel import KernelExplainer
+from automl_explain.explainers._lime import LIMEExplainer
 from automl_explain.explainers._linear import LinearExplainer
 from automl_explain.explainers._mimic_explainer import MimicExplainer
 from automl_explain.explainers._mimic_wrapper import MimicWrapper
@@ -16,6 +17,7 @@ __all__ = [
     "DeepExplainer",
     "DirectWrapper",
     "KernelExplainer",
+    "LIMEExplainer",
     "LinearExplainer",
     "MimicExplainer",
     "MimicWrapper",

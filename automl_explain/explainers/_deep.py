@@ -12,12 +12,12 @@ from scipy.special import expit, softmax
 from automl_explain._encoding import EngineeredEncoder
 from automl_explain._validation import check_count
 from automl_explain.exceptions import InputError, UnsupportedModelError
-from automl_explain.explainers._deep_source import DeepSource
 from automl_explain.explainers._direct import DirectExplainer
 from automl_explain.explainers._kernel import summary
-from automl_explain.explainers._networks import Network, network_of
 from automl_explain.explainers._rows import take
 from automl_explain.explainers._teacher import TASKS, Teacher
+from automl_explain.sources._deep import DeepSource
+from automl_explain.sources._networks import Network, network_of
 
 OUTPUTS = ("auto", "logits", "probability")
 _SHOWN_ROWS = 1000  # that tell probabilities from logits

@@ -9,9 +9,9 @@ import scipy.sparse as sp
 
 from automl_explain._validation import check_raw_method
 from automl_explain.exceptions import DataError, SelfCheckError
-from automl_explain.sources._networks import Network
 from automl_explain.explanation._folding import fold
 from automl_explain.feature_map import FeatureMap
+from automl_explain.sources._networks import Network
 
 _POINTS = 4  # of Gauss-Legendre in each piece of a path
 _PIECES = (4, 16, 64, 256)  # tried one after the other; kinks (ReLU) need many, smooth networks few

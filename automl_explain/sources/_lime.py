@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.preprocessing import StandardScaler
 
 from automl_explain._validation import check_raw_method, listed
 from automl_explain.exceptions import DataError, MissingExtraError
@@ -85,6 +86,9 @@ class LimeSource:
         self.call, self.names, self.model = call, names, model
         self.n_samples, self.n_features, self.seed = n_samples, n_features, seed
         self._categorical = list(categorical)
+        # LIME multiplies sparse cells by the spread of their column, where it divides dense ones by it: columns of
+        # spread 1 get the same from both.
+        self._spread = StandardScaler(with_mean=False).fit(init).scale_ if sp.issparse(init) else None
         coded = self._coded(init)
         self._lime = LimeTabularExplainer(
             coded,
@@ -156,6 +160,8 @@ class LimeSource:
         return sp.csr_matrix(scaled.multiply(by)) if sp.issparse(scaled) else by * scaled
 
     def _outputs(self, coded: Any) -> np.ndarray:
+        if self._spread is not None:
+            return self.call(sp.csr_matrix(coded @ sp.diags(self._spread)))
         if not self._categorical:
             return self.call(coded)
         encoded = coded.astype(np.float64)
@@ -164,6 +170,8 @@ class LimeSource:
         return self.call(encoded)
 
     def _coded(self, encoded: Any) -> Any:
+        if self._spread is not None:
+            return sp.csr_matrix(encoded @ sp.diags(1.0 / self._spread))
         if not self._categorical:
             return encoded
         coded = encoded.copy()
@@ -174,9 +182,10 @@ class LimeSource:
         wrong = ~np.isfinite(cells.data if sp.issparse(cells) else cells)
         if wrong.any():
             columns = np.unique(cells.indices[wrong]) if sp.issparse(cells) else np.flatnonzero(wrong.any(axis=0))
+            names = listed([self.names[int(j)] for j in columns])
             raise DataError(
-                f"LIME cannot explain rows with missing or infinite cells (columns {listed([self.names[j] for j in columns])}). "
-                "Impute them first, or use KernelExplainer or MimicExplainer, which can."
+                f"LIME cannot explain rows with missing or infinite cells (columns {names}). Impute them first, or use "
+                "KernelExplainer or MimicExplainer, which can."
             )
 
 
@@ -195,7 +204,9 @@ class _EveryOutput:
         self._found = self._outputs(rows)
         return np.asarray(self._found[:, 0])
 
-    def explain_instance_with_data(self, neighbours: Any, labels: Any, distances: Any, label: int, *a: Any, **k: Any) -> Any:
+    def explain_instance_with_data(
+        self, neighbours: Any, labels: Any, distances: Any, label: int, *a: Any, **k: Any
+    ) -> Any:
         """LIME's own fit, once for each output."""
         self.scaled = neighbours[0]
         outputs = range(self._found.shape[1])

@@ -9,9 +9,9 @@ import scipy.sparse as sp
 
 from automl_explain import DeepExplainer, FeatureMap
 from automl_explain.exceptions import DataError, InputError, MissingExtraError, SelfCheckError, UnsupportedModelError
-from automl_explain.explainers import _networks
 from automl_explain.explainers._deep import Reading, task_of
-from automl_explain.explainers._deep_source import DeepSource
+from automl_explain.sources import _networks
+from automl_explain.sources._deep import DeepSource
 
 RNG = np.random.default_rng(0)
 

@@ -1,0 +1,233 @@
+"""LIMEExplainer: a linear model around every row."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from tqdm import tqdm
+
+from automl_explain._validation import check_count
+from automl_explain.explainers._row_explainer import RowExplainer
+from automl_explain.explainers._rows import take
+from automl_explain.explainers._teacher import Teacher
+from automl_explain.explainers._views import View
+from automl_explain.explanation import Explanation
+from automl_explain.explanation._folding import raw_rows as raw_rows_of
+from automl_explain.feature_map import FeatureMap
+from automl_explain.sources import RowDecoder
+from automl_explain.sources._lime import LimeSource
+
+_DEFAULT_ROWS = 100  # of global values without rows
+
+
+class LIMEExplainer(RowExplainer):
+    """Explains each row by a linear model of the rows around it, through the lime package.
+
+    Parameters
+    ----------
+    model : object or callable
+        ``predict_proba``, ``decision_function`` or ``predict``, or a function with ``is_function=True``.
+    initialization_examples : DataFrame, ndarray or scipy sparse of shape (n_rows, n_features)
+        LIME takes means, spreads and frequencies of the columns from these rows.
+    is_function : bool, default False
+        Whether ``model`` is a function from rows to outputs.
+    explain_subset : sequence of int, optional
+        Positions of the features to show; the others are summed up as unmapped.
+    nclusters : int, default 10
+        Accepted for compatibility: all init rows are used, as only statistics of their columns are kept.
+    features, classes : sequence, optional
+        Names; labels in the order of the model's outputs.
+    verbose : bool, default False
+        Whether LIME prints each local model.
+    categorical_features : sequence of str or int, default ()
+        Columns whose cells are categories; pandas ``category`` and ``bool`` columns are anyway. The
+        model sees their own cells, LIME whether a neighbour has the same.
+    show_progress : bool, optional
+        Progress bar over the rows; on a terminal only where left out.
+    transformations : ColumnTransformer or list of (columns, transformer), optional
+        Fitted featurization. Rows are raw then, and explanations are folded to raw columns.
+    allow_all_transformations : bool, default False
+        Accepted for compatibility.
+    model_task : {"unknown", "classification", "regression"}, default "unknown"
+    n_features : int, optional
+        Features in a local model, chosen by LIME; all where left out.
+    num_samples : int, default 5000
+        Neighbours made, and predicted by the model, for every row.
+    seed : int, default 0
+        Every row gets the same draws, so that its values do not depend on the others.
+
+    Raises
+    ------
+    MissingExtraError
+        If lime is not installed: ``pip install automl-explain[lime]``.
+    DataError
+        If a number is missing in a row to explain.
+
+    Notes
+    -----
+    The value of a feature is the weight of the local model [1]_ times the cell as LIME scales it (how
+    many standard deviations from the mean; 1 for the category of the row), so that values and intercept
+    add up to what the *local model* predicts of the row. That is not the model's own prediction:
+    ``explanation.local_fit`` holds the R2 of every local model on its neighbours, weighted by their
+    nearness, for every output and row; values of a poor fit mean little.
+
+    ``expected_values`` are the mean intercepts over the rows explained; how far the intercept of a row
+    lies from them is in ``unmapped_values``. Classes come in the order of the model's outputs. The unit
+    is the probability (target, or decision value).
+
+    References
+    ----------
+    .. [1] M. T. Ribeiro, S. Singh and C. Guestrin, "Why Should I Trust You? Explaining the Predictions of
+       Any Classifier", KDD 2016, https://doi.org/10.1145/2939672.2939778.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris  # doctest: +SKIP
+    >>> from sklearn.linear_model import LogisticRegression  # doctest: +SKIP
+    >>> from automl_explain import LIMEExplainer
+    >>> X, y = load_iris(return_X_y=True)  # doctest: +SKIP
+    >>> explainer = LIMEExplainer(LogisticRegression(max_iter=1000).fit(X, y), X)  # doctest: +SKIP
+    >>> explainer.explain_local(X[:5]).local_importance_values.shape  # doctest: +SKIP
+    (3, 5, 4)
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        initialization_examples: Any,
+        is_function: bool = False,
+        explain_subset: Sequence[int] | None = None,
+        nclusters: int = 10,
+        features: Sequence[str | int] | None = None,
+        classes: Sequence[Any] | None = None,
+        verbose: bool = False,
+        categorical_features: Sequence[str | int] = (),
+        show_progress: bool | None = None,
+        transformations: Any = None,
+        allow_all_transformations: bool = False,
+        model_task: str = "unknown",
+        *,
+        n_features: int | None = None,
+        num_samples: int = 5000,
+        seed: int = 0,
+    ) -> None:
+        check_count(nclusters, "nclusters")
+        check_count(num_samples, "num_samples", least=10)
+        check_count(seed, "seed", least=0)
+        if n_features is not None:
+            check_count(n_features, "n_features")
+        rows = self._read_rows(
+            initialization_examples,
+            features=features,
+            transformations=transformations,
+            explain_subset=explain_subset,
+            categorical_features=[*categorical_features, *_flags(initialization_examples, transformations)],
+        )
+        teacher = Teacher.of(model, take(rows, slice(0, 1)), task=model_task, classes=classes, is_function=is_function)
+        sample = take(rows, slice(0, 1000))
+        teacher = teacher.settled(None if is_function else model, sample, teacher.soft_output(sample))
+        decoder = RowDecoder.of(rows, self.encoder)
+        encoded = self.encoder.encode(rows)
+        source = LimeSource(
+            functools.partial(_columns, teacher, decoder),
+            encoded,
+            sorted(self.encoder.categories),
+            n_samples=num_samples,
+            n_features=n_features,
+            seed=seed,
+            names=self.encoder.names,
+            model=model,
+            verbose=verbose,
+        )
+        self._shap_values_output = "default"
+        self._keep(rows, model, teacher, source, random_state=seed, show_progress=show_progress)
+        self._init_sample = self._init_sample[:_DEFAULT_ROWS]
+
+    source: LimeSource
+
+    @property
+    def source_unit(self) -> str:
+        """``"probability"``, ``"decision value"`` or ``"target"``."""
+        return "probability" if self.teacher.unit == "log-odds" else self.teacher.unit
+
+    @property
+    def source_link(self) -> str:
+        """``"identity"``: outputs are predictions as they are."""
+        return "identity"
+
+    def explain_rows(
+        self,
+        rows: Any,
+        *,
+        include_local: bool,
+        batch_size: int | None = None,
+        feature_map: FeatureMap | None = None,
+        raw_rows: Any = None,
+        raw_method: str = "folded",
+        output_unit: str | None = None,
+    ) -> Explanation:
+        """As `RowExplainer.explain_rows`; without rows, 100 init rows are explained."""
+        if batch_size is not None:
+            check_count(batch_size, "batch_size")
+        self._unit(output_unit)
+        view = self._view(feature_map, raw_method)
+        described: dict[str, Any] = {}
+        shown, encoded = None, self._init_sample
+        if rows is not None:
+            shown, made = self._engineered(rows, "eval_dataset")
+            encoded = self.encoder.encode(made)
+            described = self._describe(made, encoded)
+        hidden = True if encoded.shape[0] == 1 else None if self.show_progress is None else not self.show_progress
+        bar = functools.partial(tqdm, desc="explaining", unit="row", disable=hidden, leave=False)
+        fits = self.source.fits(encoded, bar)
+        values, unmapped = View.of(fits, self.encoder.names, self._subset, view.fold, raw_method).values(encoded)
+        base = fits.intercepts.mean(axis=1)
+        apart = fits.intercepts - base[:, None]
+        unmapped = apart if unmapped is None else unmapped + apart
+        if view.fold is not None:
+            raw = raw_rows if self._map is None else shown
+            shown, described["row_labels"] = raw_rows_of(raw, view.fold, described.get("row_labels"))
+        common = {**self._common(view, None), **described, "base": base}
+        whole = Explanation(values=values, unmapped=unmapped, eval_data=shown, local_fit=fits.r2, **common)
+        if include_local and rows is not None:
+            return whole
+        common.pop("row_labels", None)
+        return Explanation(
+            values=None,
+            global_values=whole.global_values,
+            unmapped_global=whole.unmapped_global,
+            n_explained_rows=len(whole),
+            local_fit=fits.r2,
+            **common,
+        )
+
+    def _describe(self, rows: Any, encoded: Any) -> dict[str, Any]:
+        """The model's own predictions; how well the local models meet them is in ``local_fit``."""
+        output = self.teacher.soft_output(rows)
+        return {
+            "eval_y_predicted": self.teacher.predictions(rows, output),
+            "eval_y_predicted_proba": output if self.source_unit == "probability" else None,
+            "row_labels": list(rows.index) if isinstance(rows, pd.DataFrame) else None,
+        }
+
+
+def _flags(rows: Any, transformations: Any) -> list[Any]:
+    """Columns of true and false, of which there is no mean."""
+    if transformations is not None or not isinstance(rows, pd.DataFrame):
+        return []
+    return [label for label, dtype in rows.dtypes.items() if str(dtype) in ("bool", "boolean")]
+
+
+def _columns(teacher: Teacher, decoder: RowDecoder, encoded: Any) -> np.ndarray:
+    """The model's output on encoded rows, one column per output, of two classes the second alone."""
+    whole = [j for j, name in enumerate(decoder.types) if name.startswith(("int", "uint"))]
+    if whole and decoder.container == "frame" and not sp.issparse(encoded):
+        encoded = encoded.copy()
+        encoded[:, whole] = np.rint(encoded[:, whole])  # LIME's neighbours lie between whole numbers
+    output = teacher.soft_output(decoder.rows(encoded))
+    return output.reshape(len(output), -1)[:, -teacher.n_outputs :]
