@@ -199,6 +199,8 @@ class EngineeredEncoder:
         InputError
             If columns are missing, or there are others or repeated ones.
         """
+        if self._in_order(frame.columns):
+            return frame
         given = list(frame.columns)
         for wanted in (list(self.labels), list(self.names)):
             if given == wanted or (len(given) == len(wanted) and set(given) == set(wanted)):

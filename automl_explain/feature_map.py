@@ -363,6 +363,8 @@ def unique_names(names: Iterable[FeatureName]) -> tuple[FeatureName, ...]:
     """Names with ``#2``, ``#3``, ... behind the second, third, ... of the same text."""
     given = list(names)
     taken = {str(n) for n in given}
+    if len(taken) == len(given):
+        return tuple(given)
     seen: set[str] = set()
     result: list[FeatureName] = []
     for name in given:

@@ -379,7 +379,7 @@ class RowExplainer:
             "eval_y_predicted": self.teacher.predictions(rows, output),
             "eval_y_predicted_proba": output if self.teacher.unit == "log-odds" else None,
             "eval_fidelity": self._measure(encoded, output),
-            "row_labels": list(rows.index) if isinstance(rows, pd.DataFrame) else None,
+            "row_labels": rows.index if isinstance(rows, pd.DataFrame) else None,
         }
 
     def _measure(self, encoded: Any, output: np.ndarray) -> Fidelity | None:
@@ -415,7 +415,11 @@ class RowExplainer:
         n_rows, n_features = encoded.shape
         fitting = max(100, _BLOCK_BYTES // (8 * n_features * self.teacher.n_outputs))
         blocks = list(chunks(n_rows, batch_size or min(fitting, max(_LEAST_ROWS, n_rows // 20))))
-        hidden = True if len(blocks) == 1 else None if self.show_progress is None else not self.show_progress
-        for rows in tqdm(blocks, desc="explaining", unit="block", disable=hidden, leave=False):
+        hidden = None if self.show_progress is None else not self.show_progress
+        # A bar that is never shown still costs a single row more than its values do.
+        shown = blocks
+        if len(blocks) > 1:
+            shown = tqdm(blocks, desc="explaining", unit="block", disable=hidden, leave=False)
+        for rows in shown:
             values, unmapped = view.values(encoded[rows])
             yield rows, *((values, unmapped) if conversion is None else conversion(values, unmapped, rows))

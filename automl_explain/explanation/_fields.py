@@ -46,6 +46,8 @@ def _scalar(value: Any) -> Any:
 
 
 def _name(value: Any) -> FeatureName:
+    if type(value) is str:
+        return value
     plain = _scalar(value)
     return plain if isinstance(plain, (str, int)) and not isinstance(plain, bool) else str(plain)
 
