@@ -22,6 +22,7 @@ from automl_explain._validation import listed, raw_names, raw_table
 from automl_explain.adapters import adapter_for, as_array
 from automl_explain.adapters._self_check import checked_rows, difference, take
 from automl_explain.exceptions import ContractError, UnsupportedModelError
+from automl_explain.explainers._contract import check_explainer as check_explainer
 from automl_explain.feature_map import FeatureMap
 from automl_explain.surrogates._contract import check_surrogate as check_surrogate
 

@@ -18,7 +18,7 @@ from automl_explain.explainers._direct import DirectExplainer
 from automl_explain.explainers._mimic_parts import check_subset
 from automl_explain.explainers._rows import take
 from automl_explain.explainers._teacher import Teacher
-from automl_explain.sources import TreeSource
+from automl_explain.sources import RowDecoder, TreeSource
 from automl_explain.treeshap import TreeEnsemble, TreeModel, averages_probabilities, read_trees
 
 # Their trees split on the codes of pandas categories; those of others on the numbers in the cells.
@@ -119,7 +119,7 @@ class TreeExplainer(DirectExplainer):
             self.encoder = dataclasses.replace(self.encoder, categories=categories, missing_code=missing_code)
         else:
             self._do_without_rows(model, ensemble, features, transformations, explain_subset)
-        sample = np.zeros((1, ensemble.n_features)) if rows is None else take(rows, slice(0, 1))
+        sample = self._made_up_row() if rows is None else take(rows, slice(0, 1))
         asked = model if predictor is None else predictor
         teacher = _teacher(asked, sample, model_task, classes)
         unit, link = _unit(model, teacher)
@@ -152,10 +152,20 @@ class TreeExplainer(DirectExplainer):
             )
         labels = _own_names(model, ensemble.n_features)
         names = labels if features is None else tuple(features)
-        self.encoder = EngineeredEncoder(names, labels if _named(labels) else names, _own_categories(model, ensemble))
+        self.encoder = EngineeredEncoder(
+            names, labels if isinstance(labels[0], str) else names, _own_categories(model, ensemble)
+        )
         self._featurizer, self._map, self._raw_width, self._dtypes = None, None, ensemble.n_features, {}
         self._check_width(ensemble)
         self._subset = check_subset(explain_subset, ensemble.n_features)
+
+    def _made_up_row(self) -> Any:
+        """A row for a first call, whose answer shows its shape alone."""
+        encoder = self.encoder
+        types = tuple("category" if j in encoder.categories else "float64" for j in range(encoder.n_features))
+        container = "frame" if isinstance(encoder.labels[0], str) else "array"
+        decoder = RowDecoder(container, encoder.labels, types, encoder.categories)
+        return decoder.rows(np.zeros((1, encoder.n_features)))
 
 
 def _teacher(model: Any, sample: Any, task: str, classes: Sequence[Any] | None) -> Teacher:
@@ -226,10 +236,6 @@ def _own_names(model: Any, n_features: int) -> tuple[str | int, ...]:
         if names not in made_up:
             return names
     return tuple(range(n_features))
-
-
-def _named(labels: tuple[str | int, ...]) -> bool:
-    return isinstance(labels[0], str)
 
 
 def _own_categories(model: Any, ensemble: TreeEnsemble) -> dict[int, tuple[Any, ...]]:

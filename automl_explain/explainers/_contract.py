@@ -1,0 +1,166 @@
+"""What every explainer of rows keeps, checked on rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from automl_explain._validation import as_table, listed
+from automl_explain.exceptions import AutoMLExplainError, ContractError
+from automl_explain.explainers._direct import why_outputs_differ
+from automl_explain.explainers._rows import take
+from automl_explain.explanation import Explanation
+
+_ROWS = 12  # some explainers ask the model thousands of times for each
+
+
+def check_explainer(explainer: Any, X: Any, *, tolerance: float = 1e-6, adds_up: bool = True) -> None:
+    """Check that an explainer keeps the contract of `automl_explain.protocols.Explainer`.
+
+    On up to 12 of the rows: one explanation per row, with names, classes and predictions of these rows;
+    values of a row do not depend on the other rows and not on earlier calls; two classes have mirrored
+    values; values, expected value and unmapped share add up to what the model predicts, through the
+    link; global values are the mean magnitudes, with and without local values; rows of another width are
+    refused in words; nothing given is changed.
+
+    Parameters
+    ----------
+    explainer : Explainer
+    X : DataFrame, ndarray or scipy sparse of shape (n_rows, n_features)
+        Rows like those it was made with; best with several values in each column.
+    tolerance : float, default 1e-6
+        Of values, in relation to the largest output.
+    adds_up : bool, default True
+        Whether sums are the model's predictions; not so for surrogates, and for methods that fit a local model.
+
+    Raises
+    ------
+    ContractError
+        If a clause is broken; the message lists all that are.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.linear_model import Ridge
+    >>> from automl_explain import LinearExplainer
+    >>> from automl_explain.testing import check_explainer
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> check_explainer(LinearExplainer(Ridge().fit(X, y), X), X)
+    """
+    lacking = [
+        part for part in ("explain_local", "explain_global", "features", "classes") if not hasattr(explainer, part)
+    ]
+    name = type(explainer).__name__
+    if lacking:
+        raise ContractError(f"{name} lacks {listed(lacking)}; an Explainer has all of them.")
+    broken = list(_broken(explainer, as_table(X, "X"), tolerance, adds_up))
+    if broken:
+        clauses = "\n".join(f"- {clause}" for clause in broken)
+        raise ContractError(f"{name} does not keep the contract of an Explainer:\n{clauses}")
+
+
+def _broken(explainer: Any, X: Any, tolerance: float, adds_up: bool) -> Iterator[str]:
+    rows = take(X, slice(0, _ROWS))
+    kept, n_rows = rows.copy(), rows.shape[0]
+    found = explainer.explain_local(rows)
+    if not isinstance(found, Explanation):
+        yield f"`explain_local` gives a {type(found).__name__}; expected an Explanation."
+        return
+    if len(found) != n_rows:
+        yield f"`explain_local` explains {len(found)} rows of {n_rows}."
+        return
+    values, close = _dense(found.values), tolerance * max(1.0, float(np.abs(found.output).max()))
+    yield from _wrong_names(explainer, found, values)
+    yield from _wrong_rows(explainer, rows, values, found, close)
+    if adds_up:
+        yield from _wrong_sums(found)
+    yield from _wrong_globals(explainer, rows, values, close)
+    yield from _not_refused(explainer, rows)
+    if not _same(kept, rows):
+        yield "The rows were changed; an explainer works on copies."
+
+
+def _wrong_names(explainer: Any, found: Explanation, values: np.ndarray) -> Iterator[str]:
+    if list(found.features) != list(explainer.features):
+        yield f"`features` is {listed(explainer.features)}, the explanation's are {listed(found.features)}."
+    if explainer.classes is not None and list(found.classes or ()) != list(explainer.classes):
+        yield f"`classes` is {explainer.classes}, the explanation's are {found.classes}."
+    if not np.isfinite(values).all():
+        yield "Some values are missing or infinite."
+    if found.classes is not None and len(found.classes) == 2:
+        both = _dense(found.local_importance_values)
+        if both.shape[0] != 2 or not np.array_equal(both[0], -both[1]):
+            yield f"Values of two classes have shape {both.shape}; expected (2, n_rows, n_features), mirrored."
+
+
+def _wrong_rows(explainer: Any, rows: Any, values: np.ndarray, found: Explanation, close: float) -> Iterator[str]:
+    """Values that change with the rows beside them, or with what was explained before."""
+    for at, told in ((np.arange(len(found))[::-2], "every second row, backwards"), (np.array([0]), "a single row")):
+        again = explainer.explain_local(take(rows, at))
+        if len(again) != len(at):
+            yield f"`explain_local` of {told} explains {len(again)} rows of {len(at)}."
+            continue
+        apart = float(np.abs(_dense(again.values) - values[:, at]).max())
+        if apart > close:
+            yield f"`explain_local` of {told} gives values up to {apart:.3g} from those among all rows."
+        theirs, own = np.asarray(again.eval_y_predicted), np.asarray(found.eval_y_predicted)[at]
+        if found.eval_y_predicted is not None and not _close(theirs, own):
+            yield f"`eval_y_predicted` of {told} are not the predictions of these rows."
+
+
+def _wrong_sums(found: Explanation) -> Iterator[str]:
+    truth = found.eval_y_predicted_proba
+    if found.task == "regression":
+        truth = found.eval_y_predicted
+    if truth is None:
+        return
+    wrong = why_outputs_differ(found.output, np.asarray(truth, dtype=np.float64), found.link)
+    if wrong:
+        yield f"Values and expected value are not the model's prediction: {wrong}."
+
+
+def _wrong_globals(explainer: Any, rows: Any, values: np.ndarray, close: float) -> Iterator[str]:
+    expected = np.abs(values).mean(axis=1)
+    for include_local in (True, False):
+        whole = explainer.explain_global(rows, include_local=include_local)
+        apart = float(np.abs(np.asarray(whole.global_values) - expected).max())
+        if apart > close:
+            yield f"`explain_global(include_local={include_local})` is up to {apart:.3g} from the mean magnitudes."
+        if (whole.values is None) == include_local:
+            yield f"`explain_global(include_local={include_local})` does not keep to it."
+
+
+def _not_refused(explainer: Any, rows: Any) -> Iterator[str]:
+    wide = sp.hstack([rows, rows]).tocsr() if sp.issparse(rows) else np.hstack([np.asarray(rows), np.asarray(rows)])
+    try:
+        explainer.explain_local(wide)
+    except AutoMLExplainError:
+        return
+    except Exception as error:  # whatever a library below raises
+        yield f"Rows of twice the width raise {type(error).__name__} ({error}); expected an AutoMLExplainError."
+        return
+    yield "Rows of twice the width are explained; expected an error that says so."
+
+
+def _dense(values: Any) -> np.ndarray:
+    if isinstance(values, (tuple, list)):
+        return np.stack([v.toarray() if sp.issparse(v) else np.asarray(v) for v in values])
+    return np.asarray(values)
+
+
+def _close(one: np.ndarray, other: np.ndarray) -> bool:
+    if one.dtype.kind == "f":
+        return bool(np.allclose(one, other, rtol=1e-5, atol=1e-9, equal_nan=True))
+    return bool((one == other).all())
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, pd.DataFrame):
+        return bool(one.equals(other))
+    if sp.issparse(one):
+        return bool((one != other).nnz == 0)
+    return bool(pd.DataFrame(one).equals(pd.DataFrame(other)))
