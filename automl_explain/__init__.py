@@ -39,9 +39,10 @@ if TYPE_CHECKING:
         TabularExplainer,
         TreeExplainer,
     )
-    from automl_explain.explanation import Explanation, Fidelity, compare_cohorts
+    from automl_explain.explanation import Explanation, Fidelity, collinear_groups, compare_cohorts, grouped_importance
     from automl_explain.feature_map import FeatureMap
     from automl_explain.scoring import (
+        DeepScoringExplainer,
         KernelScoringExplainer,
         LinearScoringExplainer,
         TreeScoringExplainer,
@@ -65,6 +66,7 @@ _PUBLIC = {
     "BlackBox": "adapters",
     "DecisionTreeExplainableModel": "surrogates",
     "DeepExplainer": "explainers",
+    "DeepScoringExplainer": "scoring",
     "DirectWrapper": "explainers",
     "Explanation": "explanation",
     "FeatureMap": "feature_map",
@@ -86,11 +88,13 @@ _PUBLIC = {
     "automl_check_model_if_explainable": "explainer_setup",
     "automl_setup_model_explanations": "explainer_setup",
     "candidate": "candidates",
+    "collinear_groups": "explanation",
     "compare_candidates": "candidates",
     "compare_cohorts": "explanation",
     "explain_automl": "explain",
     "explain_model": "deprecated",
     "fit_and_explain": "training",
+    "grouped_importance": "explanation",
     "lineage_report": "_lineage_report",
     "list_candidates": "candidates",
     "load": "scoring",
@@ -105,6 +109,7 @@ __all__ = [
     "BlackBox",
     "DecisionTreeExplainableModel",
     "DeepExplainer",
+    "DeepScoringExplainer",
     "DirectWrapper",
     "Explanation",
     "FeatureMap",
@@ -127,6 +132,7 @@ __all__ = [
     "automl_check_model_if_explainable",
     "automl_setup_model_explanations",
     "candidate",
+    "collinear_groups",
     "compare_candidates",
     "compare_cohorts",
     "datasets",
@@ -134,6 +140,7 @@ __all__ = [
     "explain_automl",
     "explain_model",
     "fit_and_explain",
+    "grouped_importance",
     "lineage_report",
     "list_candidates",
     "load",

@@ -6,6 +6,7 @@ checks, importance accessors, tables, display, files.
 
 from automl_explain.explanation._accumulator import GlobalAccumulator
 from automl_explain.explanation._cohorts import CohortComparison, compare_cohorts
+from automl_explain.explanation._collinear import collinear_groups, grouped_importance
 from automl_explain.explanation._display import bar_table
 from automl_explain.explanation._explanation import Explanation, load_explanation, save_explanation
 from automl_explain.explanation._fidelity import Fidelity
@@ -22,7 +23,9 @@ __all__ = [
     "MirroredValues",
     "QuantileSketch",
     "bar_table",
+    "collinear_groups",
     "compare_cohorts",
+    "grouped_importance",
     "load_explanation",
     "save_explanation",
 ]

@@ -1,0 +1,165 @@
+"""Groups of columns that say the same, and what such a group contributes as one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import squareform
+
+from automl_explain._validation import as_table, listed
+from automl_explain.exceptions import InputError
+from automl_explain.feature_map import FeatureName
+
+if TYPE_CHECKING:
+    from automl_explain.explanation._explanation import Explanation
+
+_MOST_ROWS, _MOST_COLUMNS = 5000, 2000
+_MOST_LEVELS = 100  # of a column of categories; with more it is taken for names
+
+
+def collinear_groups(
+    rows: Any, threshold: float = 0.9, *, names: Sequence[FeatureName] | None = None
+) -> list[list[FeatureName]]:
+    """Groups of columns that say much the same.
+
+    Two numbers are compared by |Spearman correlation|, two categories by Cramer's V, a number and a category by
+    the correlation ratio of the number's ranks: all from 0 to 1. Columns are clustered by complete
+    linkage, so that any two columns of a group reach the threshold.
+
+    Parameters
+    ----------
+    rows : DataFrame, ndarray or scipy sparse of shape (n_rows, n_columns)
+        At most 2,000 columns; 5,000 rows at equal distances are looked at. Missing numbers count as the
+        middle rank, missing categories as one of their own.
+    threshold : float, default 0.9
+    names : sequence, optional
+        Names of the columns; those of the frame, or 0, 1, ..., where left out.
+
+    Returns
+    -------
+    list of list
+        Groups of two columns and more, in the order of their first column.
+
+    Raises
+    ------
+    InputError
+        If there are too many columns, the names do not fit or the threshold is not in (0, 1].
+
+    Examples
+    --------
+    >>> collinear_groups([[1.0, 10.0, 3.0], [2.0, 20.0, 1.0], [3.0, 30.0, 2.0]], names=["a", "b", "c"])
+    [['a', 'b']]
+    """
+    if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not 0 < threshold <= 1:
+        raise InputError(f"`threshold` is {threshold!r}; expected a number above 0, at most 1, such as 0.9.")
+    table = as_table(np.asarray(rows) if isinstance(rows, (list, tuple)) else rows, "rows")
+    n_rows, n_columns = table.shape
+    if n_columns > _MOST_COLUMNS:
+        raise InputError(
+            f"`rows` has {n_columns} columns; groups are found among at most {_MOST_COLUMNS}. Pass the columns that "
+            "matter most."
+        )
+    framed = isinstance(table, pd.DataFrame)
+    called = list(names) if names is not None else list(table.columns) if framed else list(range(n_columns))
+    if len(called) != n_columns:
+        raise InputError(f"`names` has {len(called)} names for {n_columns} columns; pass one for each.")
+    if n_columns < 2:
+        return []
+    at = np.unique(np.linspace(0, max(n_rows - 1, 0), min(n_rows, _MOST_ROWS)).astype(np.int64))
+    picked = table.iloc[at] if framed else pd.DataFrame(table[at].toarray() if sp.issparse(table) else table[at])
+    distance = 1.0 - _association(picked)
+    np.fill_diagonal(distance, 0.0)
+    clusters = fcluster(linkage(squareform(distance, checks=False), "complete"), 1.0 - threshold + 1e-9, "distance")
+    groups = [[called[j] for j in np.flatnonzero(clusters == c)] for c in pd.unique(clusters)]
+    return [group for group in groups if len(group) > 1]
+
+
+def grouped_importance(
+    explanation: Explanation, groups: Sequence[Sequence[FeatureName]] | Mapping[str, Sequence[FeatureName]]
+) -> dict[Any, float]:
+    """Global importance with the columns of a group as one: the mean |sum of their contributions|.
+
+    Contributions of collinear columns that cancel do not count, those that a surrogate shared out add up.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        With local values.
+    groups : sequence of sequence of names, or mapping of name to sequence of names
+        No feature in two of them, see `collinear_groups`; features in none stay by themselves.
+
+    Returns
+    -------
+    dict of name to float
+        Most important first, in the output unit; a group without a name is the tuple of its features.
+
+    Raises
+    ------
+    InputError
+        If a feature is not known or in two groups, or a group is empty.
+    MissingLocalValuesError
+        If the explanation has no local values.
+    """
+    named = dict(groups) if isinstance(groups, Mapping) else {tuple(group): group for group in groups}
+    features = list(explanation.features)
+    place = {name: j for j, name in enumerate(features)}
+    members = [name for group in named.values() for name in group]
+    unknown = [name for name in members if name not in place]
+    if unknown:
+        raise InputError(f"`groups` names {unknown[0]!r}, which is no feature. Known: {listed(features)}.")
+    twice = sorted({str(name) for name in members if members.count(name) > 1})
+    if twice or any(len(group) == 0 for group in named.values()):
+        why = f"holds {listed(twice)} more than once" if twice else "holds an empty group"
+        raise InputError(f"`groups` {why}; expected each feature in one group at most, and none empty.")
+    keys: list[Any] = [*named, *(name for name in features if name not in set(members))]
+    columns = [*([place[n] for n in group] for group in named.values()), *([place[k]] for k in keys[len(named) :])]
+    sums = sp.csr_matrix(
+        (np.ones(len(features)), (np.concatenate(columns), np.repeat(np.arange(len(keys)), [len(c) for c in columns]))),
+        shape=(len(features), len(keys)),
+    )
+    values = explanation._local
+    importance = np.mean([np.asarray(abs(each @ sums).mean(axis=0)).ravel() for each in values], axis=0)
+    order = np.argsort(-importance, kind="stable")
+    return {keys[k]: float(importance[k]) for k in order}
+
+
+def _association(frame: pd.DataFrame) -> np.ndarray:
+    """How much two columns say the same, shape (n_columns, n_columns), from 0 to 1."""
+    n_columns = frame.shape[1]
+    ranks = np.zeros(frame.shape)
+    codes: dict[int, np.ndarray] = {}
+    for j in range(n_columns):
+        column = frame.iloc[:, j]
+        numeric = pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_datetime64_any_dtype(column.dtype)
+        if numeric and not isinstance(column.dtype, pd.CategoricalDtype):
+            rank = column.rank().to_numpy(dtype=np.float64, na_value=np.nan)
+            rank = np.where(np.isnan(rank), np.nanmean(rank) if not np.isnan(rank).all() else 0.0, rank)
+            ranks[:, j] = rank - rank.mean()
+        else:
+            codes[j] = pd.factorize(column.astype(object), use_na_sentinel=False)[0]
+    spread = np.sqrt((ranks**2).sum(axis=0))
+    unit = ranks / np.where(spread > 0, spread, 1.0)
+    result: np.ndarray = np.abs(unit.T @ unit)
+    numbers = [j for j in range(n_columns) if j not in codes]
+    known = {j: c for j, c in codes.items() if c.size and c.max() < _MOST_LEVELS}
+    for i, code in known.items():
+        counts = np.bincount(code)
+        sums = np.stack([np.bincount(code, unit[:, j]) for j in numbers]) if numbers else np.zeros((0, len(counts)))
+        result[i, numbers] = result[numbers, i] = np.sqrt((sums**2 / counts).sum(axis=1))
+        for k, other in known.items():
+            if k > i:
+                result[i, k] = result[k, i] = _cramer(code, other)
+    return np.asarray(np.minimum(result, 1.0))
+
+
+def _cramer(one: np.ndarray, other: np.ndarray) -> float:
+    table = np.zeros((one.max() + 1, other.max() + 1))
+    np.add.at(table, (one, other), 1.0)
+    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
+    freedom = min(table.shape) - 1
+    return float(np.sqrt(((table - expected) ** 2 / expected).sum() / table.sum() / freedom)) if freedom else 0.0
