@@ -8,11 +8,13 @@ from typing import Any
 from automl_explain.exceptions import AlreadyExistsError, CorruptFileError, InputError
 from automl_explain.scoring._archive import FILE_NAME, read, write
 from automl_explain.scoring._base import ScoringExplainer
+from automl_explain.scoring._deep import DeepScoringExplainer
 from automl_explain.scoring._kernel import KernelScoringExplainer
 from automl_explain.scoring._linear import LinearScoringExplainer
 from automl_explain.scoring._tree import TreeScoringExplainer
 
 __all__ = [
+    "DeepScoringExplainer",
     "KernelScoringExplainer",
     "LinearScoringExplainer",
     "ScoringExplainer",
@@ -22,7 +24,8 @@ __all__ = [
 ]
 
 _KINDS: dict[str, type[ScoringExplainer]] = {
-    cls.kind: cls for cls in (TreeScoringExplainer, LinearScoringExplainer, KernelScoringExplainer)
+    cls.kind: cls
+    for cls in (TreeScoringExplainer, LinearScoringExplainer, KernelScoringExplainer, DeepScoringExplainer)
 }
 
 
@@ -34,8 +37,8 @@ def save(scoring_explainer: Any, directory: str | Path = ".", exist_ok: bool = F
 
     Parameters
     ----------
-    scoring_explainer : TreeScoringExplainer, LinearScoringExplainer or KernelScoringExplainer
-        The last without its model.
+    scoring_explainer : TreeScoringExplainer, LinearScoringExplainer, KernelScoringExplainer or DeepScoringExplainer
+        The last two without their model.
     directory : str or Path, default "."
         Made if it is not there.
     exist_ok : bool, default False
@@ -89,11 +92,11 @@ def load(directory: str | Path = ".", *, model: Any = None) -> Any:
     directory : str or Path, default "."
         Directory given to `save`, or the file itself.
     model : object, optional
-        The model explained, for a `KernelScoringExplainer` alone, whose file holds none.
+        The model explained, for a `KernelScoringExplainer` or a `DeepScoringExplainer`, whose file holds none.
 
     Returns
     -------
-    TreeScoringExplainer, LinearScoringExplainer or KernelScoringExplainer
+    TreeScoringExplainer, LinearScoringExplainer, KernelScoringExplainer or DeepScoringExplainer
         Its `explain` gives the same bits as before saving. Tables are prepared at its first rows, or by
         its `warm_up`.
 
@@ -112,9 +115,10 @@ def load(directory: str | Path = ".", *, model: Any = None) -> Any:
     kind = manifest.get("kind")
     if kind not in _KINDS:
         raise CorruptFileError(f"{path} holds a scoring explainer of kind {kind!r}; known: {', '.join(_KINDS)}.")
-    if model is not None and kind != "kernel":
+    needs_model = kind in ("kernel", "deep")
+    if model is not None and not needs_model:
         raise InputError(f"{path} holds a {kind} explainer, which needs no model; leave out `model`.")
-    more = {"model": model} if kind == "kernel" else {}
+    more = {"model": model} if needs_model else {}
     return _KINDS[kind]._from_members(members, manifest["format_version"], **more)
 
 

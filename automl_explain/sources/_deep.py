@@ -60,6 +60,7 @@ class DeepSource:
         outputs = self.predict_output(background)
         self.expected_values = weights @ outputs
         self.expected_values.flags.writeable = False
+        self.n_features, self.n_outputs = background.shape[1], outputs.shape[1]
         self._range = np.maximum(np.ptp(outputs, axis=0), 1e-12)
 
     @staticmethod

@@ -84,7 +84,7 @@ class LimeSource:
                 f"LIMEExplainer needs the lime package, which is not here ({error}): pip install automl-explain[lime]."
             ) from error
         self.call, self.names, self.model = call, names, model
-        self.n_samples, self.n_features, self.seed = n_samples, n_features, seed
+        self.n_samples, self.n_chosen, self.seed = n_samples, n_features, seed
         self._categorical = list(categorical)
         # LIME multiplies sparse cells by the spread of their column, where it divides dense ones by it: columns of
         # spread 1 get the same from both.
@@ -101,6 +101,7 @@ class LimeSource:
         )
         self.expected_values = np.asarray(call(init).mean(axis=0))
         self.expected_values.flags.writeable = False
+        self.n_features, self.n_outputs = init.shape[1], len(self.expected_values)
 
     @staticmethod
     def explainable_model_type() -> str:
@@ -147,7 +148,7 @@ class LimeSource:
         local = copy.copy(shared)  # LIME draws from its own generator; every row, and every thread, gets a new one
         local.random_state = np.random.RandomState(self.seed)
         local.base = _EveryOutput(shared.base, local.random_state, self._outputs)
-        local.explain_instance(row, local.base.predict, num_features=self.n_features, num_samples=self.n_samples)
+        local.explain_instance(row, local.base.predict, num_features=self.n_chosen, num_samples=self.n_samples)
         scaled, results = local.base.scaled, local.base.results
         values = [self._values(scaled, weights) for _, weights, _, _ in results]
         return values, [float(r[0]) for r in results], [float(r[2]) for r in results]
