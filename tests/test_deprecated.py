@@ -82,6 +82,13 @@ def test_local_values_can_be_left_out(table: pd.DataFrame, models: dict[int, Any
     assert rest[2] == whole[3]
 
 
+def test_all_rows_are_explained_beyond_the_five_thousand_of_the_setup(
+    table: pd.DataFrame, models: dict[int, Any]
+) -> None:
+    many = pd.DataFrame(np.random.default_rng(1).normal(size=(5100, 3)), columns=["a", "b", "c"])
+    assert np.shape(explain_model(models[0], table, many)[0]) == (5100, 3)
+
+
 def test_it_warns_with_the_replacement_and_the_version(table: pd.DataFrame, models: dict[int, Any]) -> None:
     with pytest.warns(FutureWarning, match=r"explain_model is deprecated and goes in automl_explain 0\.3\.0; use expl"):
         explain_model(models[0], table, table[:5])

@@ -27,8 +27,8 @@ class QuantileSketch:
 
     Notes
     -----
-    Numbers fill a buffer; a full buffer is sorted and every other cell moves up a level, where a cell
-    stands for two of the level below. Whether the odd or the even cells move is drawn by chance.
+    Numbers fill a buffer; before a full one takes more, it is sorted and every other cell moves up a level,
+    where a cell stands for two of the level below. Whether the odd or the even cells move is drawn by chance.
     A move changes the rank of any number by at most the weight of one cell, so that the bound
     `rank_error` is the sum of these weights over the rows: about ``log2(n / size) / size``, or
     0.01 for a million rows. By chance most of it cancels; a tenth of the bound is usual. All series see the
@@ -147,19 +147,22 @@ class QuantileSketch:
         return result
 
     def _push(self, level: int, values: np.ndarray) -> None:
-        """Put cells into a level, moving every other one up whenever it is full."""
+        """Put cells into a level; where it is full, every other one of those in it moves up first."""
         start = 0
         while start < values.shape[1]:
             while level >= len(self._levels):
                 self._levels.append(np.empty((self.n_series, self.size)))
                 self._filled.append(0)
+            if self._filled[level] == self.size:
+                self._move_up(level)
             filled = self._filled[level]
             taken = min(self.size - filled, values.shape[1] - start)
             self._levels[level][:, filled : filled + taken] = values[:, start : start + taken]
             self._filled[level] = filled + taken
             start += taken
-            if self._filled[level] == self.size:
-                full = np.sort(self._levels[level], axis=1)
-                self._filled[level] = 0
-                self._moved += 2**level
-                self._push(level + 1, full[:, int(self._rng.integers(2)) :: 2])
+
+    def _move_up(self, level: int) -> None:
+        full = np.sort(self._levels[level], axis=1)
+        self._filled[level] = 0
+        self._moved += 2**level
+        self._push(level + 1, full[:, int(self._rng.integers(2)) :: 2])

@@ -56,6 +56,13 @@ def test_rows_numbered_in_another_order_are_not_taken_by_position():
     assert explanation.subset(pd.Series([True, False, False, False])).row_labels.tolist() == [0]
 
 
+def test_a_numbered_mask_that_shares_some_labels_is_refused():
+    """It may mean labels or positions: nobody can tell."""
+    explanation = small(eval_data=None, row_labels=[5, 1, 9, 8])
+    with pytest.raises(InputError, match="3 of 4 rows are not in it once"):
+        explanation.subset(pd.Series([True, False, False, False]))
+
+
 @pytest.mark.parametrize(
     ("mask", "message"),
     [

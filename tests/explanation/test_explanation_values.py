@@ -159,6 +159,40 @@ def test_accumulator_by_hand():
         total.add(np.zeros((1, 1, 2)), np.zeros(1))
 
 
+@pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
+def test_accumulators_of_parts_of_the_rows_can_be_merged(sparse):
+    explanation = make("multiclass", 12, 4, sparse=sparse, unmapped=np.arange(36.0).reshape(3, 12))
+    parts = [GlobalAccumulator(quantiles=True) for _ in range(3)]
+    for total, rows in zip(parts, (slice(0, 5), slice(5, 12)), strict=False):
+        total.add(explanation[rows].values, explanation[rows].unmapped)
+    for other in (parts[1], GlobalAccumulator(quantiles=True)):  # the last one has seen nothing
+        parts[0].merge(other)
+    parts[2].merge(parts[0])
+    for total in (parts[0], parts[2]):
+        assert total.n_rows == 12
+        # Sums of another order.
+        np.testing.assert_allclose(total.global_values, explanation.global_values, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(total.unmapped_global, explanation.unmapped_global, rtol=0, atol=1e-12)
+        values = np.stack([v.toarray() for v in explanation.values]) if sparse else explanation.values
+        np.testing.assert_allclose(total.mean_values, values.mean(axis=1), rtol=0, atol=1e-12)
+        wanted = np.quantile(values, [0.5, 1.0], axis=1, method="inverted_cdf")
+        np.testing.assert_array_equal(total.quantiles([0.5, 1.0]), wanted)
+    assert parts[1].n_rows == 7
+
+
+def test_accumulators_of_other_things_are_not_merged():
+    total, other, plain = GlobalAccumulator(quantiles=True), GlobalAccumulator(quantiles=True), GlobalAccumulator()
+    total.add(np.zeros((1, 1, 2)))
+    other.add(np.zeros((1, 1, 3)))
+    plain.add(np.zeros((1, 1, 2)))
+    with pytest.raises(InputError, match="other accumulator has 1 outputs x 3 features"):
+        total.merge(other)
+    with pytest.raises(InputError, match="Only one of the accumulators sketches quantiles"):
+        total.merge(plain)
+    with pytest.raises(InputError, match="ask for them with `quantiles=True`"):
+        plain.quantiles(0.5)
+
+
 def test_global_values_of_many_rows_do_not_depend_on_the_blocks():
     values = np.random.default_rng(0).normal(size=(2, 1000, 300))  # blocks of 436 rows
     explanation = Explanation(values=np.concatenate([values, values[:1]]), base=np.zeros(3), task="classification")
