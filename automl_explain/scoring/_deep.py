@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from automl_explain.exceptions import UnsupportedModelError
+from automl_explain.exceptions import MissingExtraError, UnsupportedModelError
 from automl_explain.protocols import ValueSource
 from automl_explain.scoring._archive import from_npy, to_npy
 from automl_explain.scoring._base import ScoringExplainer, WrongModelError
@@ -90,7 +90,7 @@ class DeepScoringExplainer(ScoringExplainer):
         try:
             network = network_of(model)
             made = DeepSource(network, background, weights, difference=difference, second=second, model=model)
-        except UnsupportedModelError as error:
+        except (MissingExtraError, UnsupportedModelError) as error:
             raise WrongModelError(f"`model` cannot be the network that the file was made with: {error}") from error
         found = made.predict_output(background)
         allowed = _CLOSE * max(float(np.ptp(wanted)), float(np.abs(wanted).max()), 1e-12)

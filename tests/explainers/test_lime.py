@@ -1,6 +1,7 @@
 """LIMEExplainer: numbers by hand, order of classes, categories, fit, and what is refused; skipped without lime."""
 
 import concurrent.futures
+import importlib.util
 import sys
 
 import numpy as np
@@ -20,9 +21,8 @@ X = RNG.normal(size=(200, 3)) * [1, 2, 5] + [0, 1, -3]
 W = np.array([3.0, -1.0, 0.5])
 
 
-@pytest.fixture(scope="module", autouse=True)
-def lime():
-    return pytest.importorskip("lime.lime_tabular")
+if importlib.util.find_spec("lime") is None:
+    pytest.skip("lime is not installed", allow_module_level=True)
 
 
 def linear(rows):
@@ -94,11 +94,13 @@ def test_intercepts_and_values_add_up_to_the_local_model():
     assert one.base == pytest.approx(explainer.source.fits(X[:1]).intercepts[:, 0])
 
 
-def test_the_local_model_is_that_of_the_lime_package(lime):
+def test_the_local_model_is_that_of_the_lime_package():
+    from lime.lime_tabular import LimeTabularExplainer
+
     model = LogisticRegression().fit(X, X[:, 0] > 0)
-    theirs = lime.LimeTabularExplainer(
-        X, mode="regression", discretize_continuous=False, random_state=3
-    ).explain_instance(X[0], lambda rows: model.predict_proba(rows)[:, 1], num_features=3, num_samples=500)
+    theirs = LimeTabularExplainer(X, mode="regression", discretize_continuous=False, random_state=3).explain_instance(
+        X[0], lambda rows: model.predict_proba(rows)[:, 1], num_features=3, num_samples=500
+    )
     explainer = LIMEExplainer(model, X, num_samples=500, seed=3)
     explanation = explainer.explain_local(X[:1])
     weights = np.array([dict(theirs.local_exp[1])[j] for j in range(3)])
