@@ -10,6 +10,7 @@ from automl_explain.explainers._linear import LinearExplainer
 from automl_explain.explainers._mimic_explainer import MimicExplainer
 from automl_explain.explainers._mimic_wrapper import MimicWrapper
 from automl_explain.explainers._permutation import PFIExplainer
+from automl_explain.explainers._report import SurrogateReport
 from automl_explain.explainers._tabular import TabularExplainer
 from automl_explain.explainers._tree import TreeExplainer
 
@@ -22,6 +23,7 @@ __all__ = [
     "MimicExplainer",
     "MimicWrapper",
     "PFIExplainer",
+    "SurrogateReport",
     "TabularExplainer",
     "TreeExplainer",
 ]
