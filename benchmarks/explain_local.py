@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=15)
     parser.add_argument("--calls", type=int, default=20, help="calls of a turn")
     parser.add_argument("--budget", type=float, default=3.0, help="seconds that FLAML may search")
+    parser.add_argument("--only", choices=TEACHERS, action="append", help="this teacher alone; may be repeated")
     size = parser.parse_args()
     X, y = table(size)
     packages = {name: version(name) for name in ("numpy", "pandas", "numba", "lightgbm", "scikit-learn", "flaml")}
@@ -45,7 +46,8 @@ def main() -> None:
         "size": vars(size),
         "machine": {"machine": platform.machine(), "python": platform.python_version(), **packages},
     }
-    for name, fit in TEACHERS.items():
+    for name in size.only or TEACHERS:
+        fit = TEACHERS[name]
         for kind, rows in (("ndarray", X.to_numpy()), ("DataFrame", X)):
             found[f"{name}, {kind}"] = measure(fit(rows, y, size), rows, size)
     print(json.dumps(found, indent=1))
@@ -94,7 +96,7 @@ TEACHERS: dict[str, Callable[..., Any]] = {
 def measure(teacher: Any, rows: Any, size: argparse.Namespace) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LowFidelityWarning)
-        explainer = MimicExplainer(teacher, rows, LGBMExplainableModel)
+        explainer = MimicExplainer(teacher, rows, LGBMExplainableModel, augment_data=False)
     scoring = TreeScoringExplainer(explainer)
     # Rows of their own, as a service gets them: nothing that pandas keeps with a frame is warm.
     given = [rows[i : i + 1] if isinstance(rows, np.ndarray) else rows.iloc[i : i + 1] for i in range(size.calls)]
