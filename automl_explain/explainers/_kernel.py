@@ -125,7 +125,9 @@ class KernelExplainer(DirectExplainer):
             show_progress=show_progress,
         )
         self.model = model
-        self._init_sample = self._init_sample[:_DEFAULT_ROWS]
+        n_kept = self._init_sample.shape[0]
+        chosen = np.random.default_rng(int(seed)).permutation(n_kept)[:_DEFAULT_ROWS]
+        self._init_sample = self._init_sample[np.sort(chosen)]
         self._max_eval_rows, self._seed = max_eval_rows, int(seed)
 
     source: KernelSource

@@ -81,7 +81,7 @@ class KernelScoringExplainer(ScoringExplainer):
             "model_type": teacher.model_type,
             "n_columns": source.background.shape[1],
         }
-        arrays = {"background": source.background, "weights": source.weights, "expected": source.expected_values}
+        arrays = {"background": source.background, "weights": source.weights, "outputs": source.background_outputs}
         return described, {f"kernel_{name}.npy": to_npy(np.ascontiguousarray(a).ravel()) for name, a in arrays.items()}
 
     @classmethod
@@ -98,7 +98,7 @@ class KernelScoringExplainer(ScoringExplainer):
         from automl_explain.explainers._teacher import Teacher
 
         background = from_npy(members["kernel_background.npy"]).reshape(-1, described["n_columns"])
-        weights, expected = (from_npy(members[f"kernel_{name}.npy"]) for name in ("weights", "expected"))
+        weights, outputs = (from_npy(members[f"kernel_{name}.npy"]) for name in ("weights", "outputs"))
         if len(weights) != len(background):
             raise ValueError("its background and its weights are of different lengths")
         decoder = RowDecoder.from_json(described["decoder"])
@@ -108,11 +108,10 @@ class KernelScoringExplainer(ScoringExplainer):
         call = functools.partial(soft_columns, teacher, decoder)
         n_samples, seed = described["n_samples"], int(described["seed"])
         made = KernelSource(call, background, weights, n_samples=n_samples, seed=seed, model=model)
-        if made.expected_values.shape != expected.shape or not np.allclose(
-            made.expected_values, expected, rtol=1e-5, atol=1e-8
-        ):
+        theirs = made.background_outputs.ravel()
+        if theirs.shape != outputs.shape or not np.allclose(theirs, outputs, rtol=1e-5, atol=1e-8):
             raise WrongModelError(
-                f"`model` predicts {made.expected_values} on average over the background, where the model explained "
-                f"predicted {expected}. Pass the model that the explainer was made for, or make the explainer anew."
+                f"`model` predicts {theirs[:3]}, ... on the background rows, where the model explained predicted "
+                f"{outputs[:3]}, .... Pass the model that the explainer was made for, or make the explainer anew."
             )
         return made

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -46,11 +46,11 @@ class LinearScoringExplainer(ScoringExplainer):
 
     @classmethod
     def _source_of(cls, explainer: Any) -> ValueSource:
-        source = getattr(explainer, "source", None)
+        source: Any = getattr(explainer, "source", None)
         if isinstance(source, LinearSource):
             return LinearSource(source.weights, source.intercepts, source.background, sparse=source.sparse)
         if getattr(source, "explainable_model_type", str)() == "linear":
-            return source  # type: ignore[no-any-return]
+            return cast(ValueSource, source)
         raise UnsupportedModelError(
             f"LinearScoringExplainer needs an explainer of a linear model, or with a linear surrogate; got "
             f"{type(explainer).__name__}. TreeScoringExplainer and KernelScoringExplainer are for others."
@@ -81,7 +81,7 @@ class LinearScoringExplainer(ScoringExplainer):
         from automl_explain.surrogates._additive import AdditiveSurrogate
         from automl_explain.surrogates._design import Design
 
-        made = AdditiveSurrogate()
+        made: Any = AdditiveSurrogate()
         made.design_ = Design(**columns, levels=levels)
         made.coef_, made.intercept_, made.task_ = weights.T, intercept, str(described["task"])
         made._base, made._of_features = background, made.design_.of_features()
@@ -89,7 +89,7 @@ class LinearScoringExplainer(ScoringExplainer):
         sizes = {*sizes, len(columns["parent"])} if not levels else {made.design_.n_design, len(background)}
         if len(sizes) > 1:
             raise ValueError("its weights are of another number of columns")
-        return made
+        return cast(ValueSource, made)
 
 
 def _numbers(members: Mapping[str, bytes], name: str) -> np.ndarray:

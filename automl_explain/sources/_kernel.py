@@ -55,8 +55,8 @@ class KernelSource:
         self.call, self.background, self.weights = call, background, weights
         self.n_samples, self.seed, self.model, self.method = n_samples, seed, model, method
         self.n_features = background.shape[1]
-        rows = sp.csr_matrix(background) if len(background) == 1 else background
-        self.expected_values = weights @ call(rows)
+        self.background_outputs = call(background)
+        self.expected_values = weights @ self.background_outputs
         self.expected_values.flags.writeable = False
         self.n_outputs = len(self.expected_values)
 

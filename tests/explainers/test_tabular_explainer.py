@@ -1,0 +1,86 @@
+"""TabularExplainer: the explainer that fits the model, and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import GradientBoostingClassifier, RandomForestRegressor
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from automl_explain import KernelExplainer, LinearExplainer, TabularExplainer, TreeExplainer
+from automl_explain.exceptions import InputError, UnsupportedModelError
+
+X = pd.DataFrame(np.random.default_rng(0).normal(size=(120, 3)), columns=["a", "b", "c"])
+Y = X["a"] + X["b"] * X["c"]
+LABELS = np.where(Y > 0, "yes", "no")
+THREE = np.select([Y < -0.5, Y < 0.5], list("pq"), "r")
+
+
+@pytest.mark.parametrize(
+    ("model", "y", "explainer", "kind", "reason"),
+    [
+        (RandomForestRegressor(3), Y, TreeExplainer, "tree", "RandomForestRegressor is made of trees"),
+        (GradientBoostingClassifier(n_estimators=3), LABELS, TreeExplainer, "tree", "is made of trees"),
+        (Ridge(), Y, LinearExplainer, "linear", "Ridge adds up weighted columns"),
+        (GridSearchCV(LogisticRegression(), {"C": [1.0]}, cv=2), LABELS, LinearExplainer, "linear", "in GridSearchCV"),
+        (KNeighborsClassifier(), LABELS, KernelExplainer, "kernel", "KNeighborsClassifier is no tree model"),
+        (
+            make_pipeline(StandardScaler(), Ridge()),
+            Y,
+            KernelExplainer,
+            "kernel",
+            "pass its Ridge with the steps before",
+        ),
+    ],
+)
+def test_the_explainer_fits_the_model(model: Any, y: Any, explainer: Any, kind: str, reason: str) -> None:
+    made = TabularExplainer(model.fit(X, y), X)
+    assert type(made.explainer) is explainer
+    assert made.kind == kind
+    assert reason in made.reason
+    assert reason in repr(made)
+    explanation = made.explain_local(X[:5])
+    assert (explanation.method, explanation.output_unit, explanation.classes) == (
+        made.method,
+        made.output_unit,
+        made.classes,
+    )
+    assert made.explain_global(X[:5], include_local=False).values is None
+
+
+def test_two_classes_of_gradient_boosting_do_not_crash() -> None:
+    """Row 74: GradientBoostingClassifier binary with classes gives (2, n, d)."""
+    made = TabularExplainer(GradientBoostingClassifier(n_estimators=3).fit(X, LABELS), X, classes=["no", "yes"])
+    assert np.asarray(made.explain_local(X[:4]).local_importance_values).shape == (2, 4, 3)
+
+
+def test_trees_that_do_not_add_up_are_explained_by_predictions() -> None:
+    model = lgb.LGBMClassifier(objective="multiclassova", n_estimators=3, verbose=-1, n_jobs=1).fit(X, THREE)
+    made = TabularExplainer(model, X)
+    assert made.kind == "kernel"
+    assert made.reason.startswith("LGBMClassifier is made of trees, but: tree: it adds up to")
+
+
+class TwoTargets:
+    """Predicts two numbers for a row."""
+
+    def predict(self, rows: pd.DataFrame) -> np.ndarray:
+        return rows[["a", "b"]].to_numpy()
+
+
+def test_what_was_tried_is_told() -> None:
+    with pytest.raises(UnsupportedModelError, match="TwoTargets is no tree model.*and by its predictions.* 2 numbers"):
+        TabularExplainer(TwoTargets(), X)
+
+
+def test_a_gpu_is_refused() -> None:
+    with pytest.raises(InputError, match="`use_gpu` is True; expected False"):
+        TabularExplainer(Ridge().fit(X, Y), X, use_gpu=True)
