@@ -30,7 +30,7 @@ _WIDE = 500  # columns from which on the others, which are cheaper there, are tr
 _PROBE: dict[str, Any] = {"n_estimators": 50, "num_leaves": 31, "learning_rate": 0.2, "n_jobs": 1}
 _PROBE_ROWS, _PROBE_CELLS, _FEWEST_NEAR = 10_000, 2_000_000, 50
 _NEAR = 0.2  # share of the columns that a row near an init row takes from another one, at most
-_WORSE_AT_HOME = 0.05
+_WORSE_AT_HOME = 0.03
 
 
 @dataclasses.dataclass(frozen=True)
@@ -225,17 +225,20 @@ def _beside_init_rows(
         return None
     near = take(near, changed)
     judged = (encoder.encode(near), teacher.targets(_label(teacher, near)))
-    n_probed = min(_PROBE_ROWS, _PROBE_CELLS // lesson.X.shape[1], lesson.X.shape[0])
-    chosen = np.sort(rng.permutation(lesson.X.shape[0])[:n_probed])
-    output = slice(*(int(lesson.targets.var(axis=0).argmax()) + np.array([0, 1])))  # one is enough to tell
+    learnt = np.flatnonzero(~np.isin(_row_hashes(lesson.X), known))
+    if len(learnt) < len(split.train):
+        return None
+    # What is learnt beside the init rows holds for them as well, unless the teacher remembers them.
+    probed = rng.permutation(learnt)[: min(_PROBE_ROWS, _PROBE_CELLS // lesson.X.shape[1])]
+    widest = int(lesson.targets.var(axis=0).argmax())  # one output is enough to tell
+    output = slice(widest, widest + 1)
     probe = LGBMExplainableModel(**_PROBE, random_state=random_state)
-    probe.fit(lesson.X[chosen], lesson.targets[chosen, output], task=lesson.task, categories=lesson.categories)
+    probe.fit(lesson.X[probed], lesson.targets[probed, output], task=lesson.task, categories=lesson.categories)
     at_home, beside = (
         target_score(targets[:, output], probe.predict_output(X), lesson.task)
         for X, targets in (lesson.stopping, judged)
     )
-    learnt = np.flatnonzero(~np.isin(_row_hashes(lesson.X), known))
-    if at_home >= beside - _WORSE_AT_HOME or len(learnt) < len(split.train):
+    if at_home >= beside - _WORSE_AT_HOME:
         return None
     return dataclasses.replace(lesson, X=lesson.X[learnt], targets=lesson.targets[learnt], stopping=judged)
 

@@ -19,10 +19,13 @@ from automl_explain.surrogates._base import check_training, score
 from automl_explain.surrogates._trees import TreeSurrogate, booster_text
 from automl_explain.treeshap import TreeModel
 
-# Sizes tried in turn, cheap to score first: (leaves, trees, R2 of the size before that calls for it).
-_LADDER = ((31, 200, 1.0), (63, 400, 0.98), (127, 600, 0.95))
-_TARGETED = ((8, 100), (15, 200), (31, 200), (63, 400), (127, 600))  # with a target of the caller's
-_MAX_CLIMB = 20_000_000  # cells times outputs beyond which only the first size is tried
+# Sizes tried in turn, cheap to score first: (leaves, trees, R2 of the size before that calls for it). More small
+# trees come before larger ones: for the same fidelity their tables are half as large.
+_LADDER = ((31, 500, 1.0), (63, 400, 0.98), (127, 600, 0.95))
+_TARGETED = ((8, 100), (15, 200), (31, 500), (63, 400), (127, 600))  # with a target of the caller's
+_MAX_CLIMB = 20_000_000  # cells times outputs beyond which only the first size is tried, with few trees
+_LARGE_TREES = 200
+_DEEPER = 3  # splits that a leaf may lie below those of a balanced tree
 _STEP = 25  # trees between two looks at the fidelity
 _CLOSE = 2e-3  # the fewest trees this close to the best are kept
 _PLATEAU = (3, 1e-3)  # looks in which the score must have grown by so much, or no more trees are grown
@@ -61,10 +64,12 @@ class LGBMExplainableModel(TreeSurrogate):
     probability by cross-entropy with the probability itself as a soft label: one ensemble for two
     classes, one per class for more, so a class that never wins still has its own values.
 
-    Unless a size is given, the ensemble sizes itself: more leaves and trees are tried until the
-    R2 on stopping rows reaches 0.98 (0.95 for the largest size) or stops growing by 0.005, and the
-    smallest number of trees within 0.002 of the best is kept. Tables over 20 million cells times
-    outputs get the first size only. Categories are split both natively and by their codes; the better way is kept.
+    Unless a size is given, the ensemble sizes itself: more trees and then larger ones are tried until the
+    R2 on stopping rows reaches 0.98 (0.95 for the largest size) or a size adds less than 0.005, and the
+    smallest number of trees within 0.002 of the best is kept. Growing ends when 75 more trees add less than
+    0.001, and no leaf lies deeper than three splits below that of a balanced tree: the tables of deep leaves
+    are what scoring costs. Tables over 20 million cells times outputs get at most 200 trees of 31 leaves.
+    Categories are split both natively and by their codes; the better way is kept.
 
     Parameters
     ----------
@@ -171,7 +176,10 @@ class LGBMExplainableModel(TreeSurrogate):
         ways = [tuple(sorted(levels)), ()] if levels else [()]
         best: _Fit | None = None
         large = X.shape[0] * X.shape[1] * targets.shape[1] > _MAX_CLIMB
-        for leaves, trees, needed_below in self._ladder[:1] if large else self._ladder:
+        ladder = self._ladder
+        if large and not self._fixed:
+            ladder = ((31, _LARGE_TREES, 1.0),)
+        for leaves, trees, needed_below in ladder:
             if best is not None and best.score >= needed_below:
                 break
             fits = [trial.fit(leaves, trees, way, size=self._fixed) for way in ways]
@@ -211,6 +219,8 @@ class _Trial:
     def fit(self, leaves: int, trees: int, categorical: tuple[int, ...], *, size: bool) -> _Fit:
         """One ensemble per output, cut to the number of trees that does best on the stopping rows."""
         params = {"min_data_in_leaf": 5 if self.X.shape[0] < 2000 else 20, **self.params, "num_leaves": leaves}
+        if not size:
+            params["max_depth"] = _DEEPER + int(np.ceil(np.log2(leaves)))
         # LightGBM's own choice between the two is timed, so it may change the bits from run to run.
         params["force_col_wise" if sp.issparse(self.X) else "force_row_wise"] = True
         params["objective"] = "regression" if self.task == "regression" else "cross_entropy"

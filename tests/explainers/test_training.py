@@ -14,11 +14,12 @@ from sklearn.datasets import load_wine, make_classification
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import r2_score
 from sklearn.model_selection import train_test_split
+from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from small_models import QUICK, SMALL, Formula, rows, teacher
 
-from automl_explain import LGBMExplainableModel, MimicExplainer
+from automl_explain import LGBMExplainableModel, MimicExplainer, MimicWrapper, automl_setup_model_explanations
 from automl_explain.exceptions import DataError, LowFidelityWarning
 from automl_explain.explainers._training import Split
 from automl_explain.surrogates import probabilities
@@ -157,6 +158,96 @@ def test_training_twice_gives_the_same_bits() -> None:
 def test_too_few_init_rows_are_refused() -> None:
     with pytest.raises(DataError, match="`init_dataset` has 9 rows; .* need at least 10"):
         MimicExplainer(Formula(), np.zeros((9, 4)), LGBMExplainableModel)
+
+
+# Teachers that remember
+
+
+def noisy(n_rows: int = 700) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n_rows, 5))
+    return X, X[:, 0] + rng.normal(size=n_rows)
+
+
+def test_a_teacher_that_remembers_its_rows_is_learnt_beside_them() -> None:
+    """Nearest neighbours by distance give a training row its own noisy label, any other row a mean."""
+    X, y = noisy(900)
+    model = KNeighborsRegressor(15, weights="distance").fit(X[:700], y[:700])
+    surrogate, explainer = recorded_of(model, X[:700], fidelity_examples=X[700:])
+    assert explainer.teacher_remembers
+    assert not keys(X[:700]) & (keys(surrogate.trained) | keys(surrogate.sized))
+    assert {cell for row in surrogate.sized for cell in row} <= set(X[:700].ravel())
+
+
+def test_a_teacher_that_does_not_remember_is_learnt_on_its_rows_too() -> None:
+    X, _ = noisy()
+    surrogate, explainer = recorded_of(Formula(), X[:, :4])
+    assert not explainer.teacher_remembers
+    assert keys(surrogate.trained) & keys(X[:, :4])
+
+
+def recorded_of(model: Any, init: np.ndarray, **more: Any) -> tuple[Recorder, MimicExplainer]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LowFidelityWarning)
+        explainer = MimicExplainer(model, init, Recorder, model_task="regression", **more)
+    return explainer.surrogate_model, explainer
+
+
+def test_a_low_fidelity_on_remembered_rows_says_what_measures_better() -> None:
+    X, y = noisy()
+    model = KNeighborsRegressor(15, weights="distance").fit(X, y)
+    with pytest.warns(LowFidelityWarning, match=r"remembers its training rows.*`fidelity_examples`"):
+        MimicExplainer(model, X, LGBMExplainableModel, SMALL)
+
+
+# Which surrogate
+
+
+class Poor(Recorder):
+    method, stopping_score_ = "mimic.poor", 0.5
+
+
+class Good(Recorder):
+    method, stopping_score_ = "mimic.good", 0.97
+
+
+class Best(Recorder):
+    method, stopping_score_ = "mimic.best", 0.975
+
+
+@pytest.mark.parametrize(
+    ("first", "others", "wanted", "tried"),
+    [
+        (Recorder, (Good,), Recorder, 1),  # enough: nothing else is tried
+        (Poor, (Good,), Good, 2),
+        (Good, (Best,), Good, 2),  # not better by 0.01
+        (Poor, (Good, Best), Best, 3),
+        (Poor, (), Poor, 1),
+    ],
+)
+def test_another_surrogate_is_taken_where_it_is_markedly_better(
+    first: type, others: tuple[type, ...], wanted: type, tried: int
+) -> None:
+    init = np.random.default_rng(0).normal(size=(60, 4))
+    explainer = MimicExplainer(Formula(), init, first, alternative_models=others, augment_data=False)
+    assert type(explainer.surrogate_model) is wanted
+    assert explainer.method == wanted.method
+    assert len(explainer.trials) == tried
+
+
+def test_a_wide_sparse_linear_model_is_followed_by_a_linear_surrogate() -> None:
+    """R2 of probabilities of at least 0.95 where trees stay far below; said in method and trials."""
+    rng = np.random.default_rng(0)
+    X = sp.random(1500, 600, density=0.02, format="csr", random_state=0)
+    y = (X @ rng.normal(size=600) * 5 + rng.logistic(size=1500) > 0).astype(int)
+    model = LogisticRegression(max_iter=300).fit(X[:1200], y[:1200])
+    setup = automl_setup_model_explanations(
+        model, "classification", X=X[:1200], X_test=X[1200:], y=y[:1200], features=[f"w{j}" for j in range(600)]
+    )
+    wrapper = MimicWrapper.from_setup(setup)
+    assert wrapper.explainer.fidelity.r2_probability >= 0.95
+    assert wrapper.explainer.trials.keys() == {"mimic.linear"}
+    assert wrapper.explain("global", eval_dataset=setup.X_test_transform).method == "mimic.linear"
 
 
 # How good

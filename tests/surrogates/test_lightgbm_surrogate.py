@@ -149,6 +149,49 @@ def test_an_easy_target_gets_a_small_ensemble() -> None:
     assert surrogate.stopping_score_ > 0.98
 
 
+def test_a_fidelity_target_takes_the_smallest_size_that_reaches_it() -> None:
+    X = rows(2000)
+    y = X[:, :1] + np.sin(3 * X[:, 1:2])
+    low, high = (LGBMExplainableModel(n_jobs=1, fidelity_target=t).fit(X, y) for t in (0.8, 0.99))
+    assert low.size_["num_leaves"] == 8
+    assert 0.8 <= low.stopping_score_ < high.stopping_score_
+    assert low.trees.ensemble.n_leaves < high.trees.ensemble.n_leaves
+
+
+def test_growing_ends_where_more_trees_add_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    grown: list[int] = []
+    monkeypatch.setattr(lgb.Booster, "update", _counted(grown, lgb.Booster.update))
+    X = rows(1000)
+    LGBMExplainableModel(n_jobs=1).fit(X, np.sign(X[:, :1]))
+    assert len(grown) <= 200
+
+
+def _counted(calls: list[int], method: Any) -> Any:
+    def counting(*args: Any, **more: Any) -> Any:
+        calls.append(1)
+        return method(*args, **more)
+
+    return counting
+
+
+def test_no_leaf_lies_far_below_those_of_a_balanced_tree() -> None:
+    x = np.random.default_rng(0).exponential(size=(3000, 1))
+    surrogate = LGBMExplainableModel(n_jobs=1).fit(np.hstack([x, rows(3000)]), np.exp(2 * x))
+    depth = surrogate.model.trees_to_dataframe()["node_depth"].max() - 1
+    assert depth <= 8
+
+
+@pytest.mark.parametrize("target", [0, 1.5, True, "high"])
+def test_a_fidelity_target_out_of_range_is_refused(target: Any) -> None:
+    with pytest.raises(InputError, match="`fidelity_target` is .*expected an R2 above 0"):
+        LGBMExplainableModel(fidelity_target=target)
+
+
+def test_a_fidelity_target_beside_a_size_is_refused() -> None:
+    with pytest.raises(InputError, match="both `fidelity_target` and a size"):
+        LGBMExplainableModel(fidelity_target=0.9, num_leaves=8)
+
+
 def test_there_is_one_learner_for_each_class_beyond_two() -> None:
     one = LGBMExplainableModel(**SMALL).fit(rows(), targets(rows(), "binary"), task="classification")
     assert isinstance(one.model, lgb.Booster)
