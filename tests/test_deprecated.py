@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from small_models import SMALL
 
-from automl_explain import Explanation, explain_model, retrieve_model_explanation
+from automl_explain import Explanation, MimicWrapper, deprecated, explain_model, retrieve_model_explanation
 from automl_explain.exceptions import InputError
 
 pytestmark = [
@@ -35,6 +36,18 @@ def models(table: pd.DataFrame) -> dict[int, Any]:
         2: LogisticRegression().fit(table, np.where(size > 0, "yes", "no")),
         3: classifier.fit(table, np.digitize(size, [-1, 1])),
     }
+
+
+@pytest.fixture(autouse=True)
+def small_surrogates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty trees, where a surrogate sizes itself: shapes are tested here, not fidelity."""
+
+    def small(*args: Any, explainer_kwargs: dict[str, Any], **more: Any) -> MimicWrapper:
+        own = explainer_kwargs.get("explainable_model_args") or {}
+        kwargs = {**explainer_kwargs, "explainable_model_args": {**own, **SMALL}}
+        return MimicWrapper(*args, explainer_kwargs=kwargs, **more)
+
+    monkeypatch.setattr(deprecated, "MimicWrapper", small)
 
 
 class Run:
