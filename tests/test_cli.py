@@ -383,6 +383,17 @@ def test_a_bad_folder_is_found_out_before_a_model_is_fitted(
     assert "--overwrite" in capsys.readouterr().err
 
 
+def test_an_amount_has_no_probability_and_no_model_is_fitted_for_it(
+    write_csv: WriteCsv, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(_cli_run, "_fit", lambda *_: pytest.fail("fitted"))
+    path = write_csv({"a": numbers(), "y": numbers()})
+    out = tmp_path / "out"
+    assert main(["explain", str(path), "--target", "y", "--output-unit", "probability", "--out", str(out)]) == 1
+    assert "`--output-unit` is 'probability', but a regression has a target" in capsys.readouterr().err
+    assert not out.exists()
+
+
 # Quiet
 
 
@@ -465,7 +476,9 @@ def test_the_example_row_adds_up(demo: Demo) -> None:
 def test_a_csv_file_is_explained(task: str, tmp_path: Path) -> None:
     made = make_mixed_table(800, task=task)
     made.X.assign(target=made.y).to_csv(tmp_path / "table.csv", index=False)
-    options = ("--target", "target", "--time-budget", "2", "--save-model", "--raw-method", "grouped")
+    unit = "target" if task == "regression" else "probability"
+    options = ["--target", "target", "--time-budget", "2", "--save-model", "--raw-method", "grouped"]
+    options += [] if task == "regression" else ["--output-unit", unit]
     done = run_command("explain", "table.csv", *options, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert f"task: {'regression' if task == 'regression' else 'classification'}, because 'target'" in done.stdout
@@ -473,7 +486,7 @@ def test_a_csv_file_is_explained(task: str, tmp_path: Path) -> None:
     assert "What drives target" in done.stdout
     assert (tmp_path / "automl-explain-out" / "model.joblib").exists()
     raw = automl_explain.Explanation.load(tmp_path / "automl-explain-out" / "raw")
-    assert raw.method == "mimic.lightgbm.grouped"
+    assert (raw.method, raw.output_unit) == ("mimic.lightgbm.grouped", unit)
     scoring = automl_explain.load(tmp_path / "automl-explain-out" / "scoring")
     engineered = automl_explain.Explanation.load(tmp_path / "automl-explain-out" / "engineered")
     again = dense(scoring.explain(engineered.eval_data, get_raw=True))
