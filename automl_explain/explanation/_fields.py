@@ -46,7 +46,7 @@ def _scalar(value: Any) -> Any:
 
 
 def _name(value: Any) -> FeatureName:
-    if type(value) is str:
+    if type(value) is str or type(value) is int:
         return value
     plain = _scalar(value)
     return plain if isinstance(plain, (str, int)) and not isinstance(plain, bool) else str(plain)
@@ -137,7 +137,9 @@ class ExplanationFields:
                 f"`features` has {len(names)} names for the {n_features} features of the values. "
                 "Pass one name per column, or None for the numbers 0, 1, ..."
             )
-        self._set("features", unique_names(names))
+        unique = unique_names(names)
+        if list(unique) != self.features:  # setting looks at every name once more
+            self._set("features", unique)
 
     def _set_classes(self, n_outputs: int) -> None:
         if self.output_unit == "score":
