@@ -20,6 +20,7 @@ from automl_explain.sources._deep import DeepSource
 from automl_explain.sources._networks import Network, network_of
 
 OUTPUTS = ("auto", "logits", "probability")
+_DEFAULT_ROWS = 200  # of global values without rows
 _SHOWN_ROWS = 1000  # that tell probabilities from logits
 
 
@@ -34,7 +35,8 @@ class DeepExplainer(DirectExplainer):
         changed. Any differentiable layer will do.
     initialization_examples : DataFrame, ndarray or scipy sparse of shape (n_rows, n_features)
         Background that the rows are compared with. More than ``10 * nclusters`` rows are summarised:
-        k-means, each cluster by the row nearest to its centre, weighted by its size.
+        k-means, each cluster by the row nearest to its centre, weighted by its size. `explain_global`
+        without rows explains up to 200 of them.
     explain_subset : sequence of int, optional
         Positions of the features to show; the others are summed up as unmapped.
     nclusters : int, default 10
@@ -154,6 +156,7 @@ class DeepExplainer(DirectExplainer):
             show_progress=show_progress,
         )
         self.model = model
+        self._init_sample = self._init_sample[:_DEFAULT_ROWS]
 
     source: DeepSource
 

@@ -1,7 +1,6 @@
 """DeepExplainer on PyTorch modules; skipped where PyTorch is not installed."""
 
 import concurrent.futures
-import math
 
 import numpy as np
 import pandas as pd
@@ -178,15 +177,16 @@ def test_a_subset_shows_some_features_and_keeps_the_sum():
 
 
 def test_global_values_are_the_mean_of_the_local_ones():
-    explainer = DeepExplainer(network(3), X)
+    explainer = DeepExplainer(network(3, activation=nn.Tanh), X)
     local = np.abs(explainer.explain_local(X[:30]).local_importance_values).mean(axis=1)
     explanation = explainer.explain_global(X[:30], include_local=False)
     assert explanation.global_values == pytest.approx(local)
-    assert math.isclose(explainer.explain_global().n_explained_rows, 150)
+    assert explainer.explain_global().n_explained_rows == 150
+    assert DeepExplainer(nn.Linear(4, 1), np.tile(X, (2, 1))).explain_global().n_explained_rows == 200
 
 
 def test_threads_share_one_explainer():
-    explainer = DeepExplainer(network(2), X)
+    explainer = DeepExplainer(network(2, activation=nn.Tanh), X)
     serial = [explainer.explain_local(X[[i]]).local_importance_values[1] for i in range(24)]
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda i: explainer.explain_local(X[[i]]).local_importance_values[1], range(24)))

@@ -5,8 +5,9 @@ import zipfile
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LinearRegression
 
-from automl_explain import DeepScoringExplainer, FeatureMap, LGBMExplainableModel, MimicExplainer, load, save
+from automl_explain import DeepScoringExplainer, FeatureMap, LinearExplainer, load, save
 from automl_explain.exceptions import CorruptFileError, InputError, UnsupportedModelError
 from automl_explain.explainers import _deep
 from automl_explain.explainers._deep import DeepExplainer
@@ -101,8 +102,8 @@ def test_a_changed_file_is_refused(tmp_path):
 
 
 def test_other_explainers_are_refused():
-    explainer = MimicExplainer(lambda rows: rows[:, 0], X, LGBMExplainableModel, is_function=True)
-    with pytest.raises(UnsupportedModelError, match="DeepScoringExplainer needs a DeepExplainer; got MimicExplainer"):
+    explainer = LinearExplainer(LinearRegression().fit(X, X[:, 0]), X)
+    with pytest.raises(UnsupportedModelError, match="DeepScoringExplainer needs a DeepExplainer; got LinearExplainer"):
         DeepScoringExplainer(explainer)
 
 
