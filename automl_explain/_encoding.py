@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import functools
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -39,14 +38,14 @@ class EngineeredEncoder:
         Column labels of the DataFrame they came in; equal to ``names`` for arrays.
     categories : dict of int to tuple
         Position of a categorical feature -> its categories in the order of their codes.
-    missing_code : float, default NaN
-        Code of a missing or unknown category, for a model that has one of its own.
+    missing_code : float, optional
+        Code of a missing or unknown category, for a model that has one of its own; NaN where left out.
     """
 
     names: tuple[str | int, ...]
     labels: tuple[str | int, ...]
     categories: Mapping[int, tuple[Any, ...]]
-    missing_code: float = math.nan
+    missing_code: float | None = None
 
     @classmethod
     def of(
@@ -175,7 +174,7 @@ class EngineeredEncoder:
         """Codes of every categorical column, None for numbers; None at all where categories are of several types."""
         made = [_Lookup.of(self.categories[j]) if j in self.categories else None for j in range(self.n_features)]
         mixed = any(made[j] is None for j in self.categories)
-        return None if mixed or not math.isnan(self.missing_code) else tuple(made)
+        return None if mixed or self.missing_code is not None else tuple(made)
 
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
@@ -186,7 +185,7 @@ class EngineeredEncoder:
             column = frame.iloc[:, j]
             if j in self.categories:
                 codes = _codes(_plain_cells(column), self.categories[j])
-                result[:, j] = np.where(codes < 0, self.missing_code, codes)
+                result[:, j] = np.where(codes < 0, np.nan if self.missing_code is None else self.missing_code, codes)
             else:
                 result[:, j] = _numbers(column, self.names[j])
         return result
@@ -229,14 +228,14 @@ class EngineeredEncoder:
             "names": list(self.names),
             "labels": list(self.labels),
             "categories": [[j, list(c)] for j, c in self.categories.items()],
-            **({} if math.isnan(self.missing_code) else {"missing_code": self.missing_code}),
+            **({} if self.missing_code is None else {"missing_code": self.missing_code}),
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> EngineeredEncoder:
         """Read back what `to_json` wrote."""
         categories = {int(j): tuple(c) for j, c in data["categories"]}
-        return cls(tuple(data["names"]), tuple(data["labels"]), categories, float(data.get("missing_code", math.nan)))
+        return cls(tuple(data["names"]), tuple(data["labels"]), categories, data.get("missing_code"))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 import pickle
@@ -324,7 +325,7 @@ def test_what_was_seen_is_not_part_of_the_encoder() -> None:
     encoder.encode(FRAME.iloc[:1])
     again = pickle.loads(pickle.dumps(encoder))
     assert again == encoder == EngineeredEncoder.of(FRAME)
-    assert set(vars(again)) == {"names", "labels", "categories"}
+    assert set(vars(again)) == {"names", "labels", "categories", "missing_code"}
 
 
 def test_an_array_without_rows_is_refused() -> None:
@@ -367,3 +368,12 @@ def test_a_column_of_cells_that_are_all_different_has_no_categories() -> None:
     encoder = EngineeredEncoder.of(frame, categorical=["id"])
     assert encoder.categories == {0: ()}
     assert np.isnan(encoder.encode(frame.iloc[:1])[0, 0])
+
+
+def test_missing_and_unknown_categories_get_the_code_of_the_model() -> None:
+    """Where a model reads codes it made itself, a missing one is -1 to it, not NaN."""
+    rows = pd.DataFrame({"c": pd.Categorical(["red", None, "blue"], ["red", "blue"])})
+    encoder = dataclasses.replace(EngineeredEncoder.of(rows), missing_code=-1.0)
+    for made in (encoder, EngineeredEncoder.from_json(json.loads(json.dumps(encoder.to_json())))):
+        assert made.encode(rows).ravel().tolist() == [0.0, -1.0, 1.0]
+        assert made.encode(pd.DataFrame({"c": ["mauve"]})).tolist() == [[-1.0]]

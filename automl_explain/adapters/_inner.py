@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import Any
 
 from automl_explain.treeshap import has_trees
@@ -19,12 +18,12 @@ class InnerModel:
     ----------
     model : object
         The innermost model that reads the same columns.
-    missing_code : float, default NaN
+    missing_code : float, optional
         Code of a missing category where the estimator turns categories into codes on the way.
     """
 
     model: Any
-    missing_code: float = math.nan
+    missing_code: float | None = None
 
     @property
     def kind(self) -> str | None:
@@ -54,7 +53,7 @@ def inner_model(estimator: Any) -> InnerModel:
     if learner is None:
         return InnerModel(estimator)
     coded = any(kind.__name__ == "SKLearnEstimator" for kind in type(learner).__mro__)
-    return InnerModel(getattr(learner, "model", learner), -1.0 if coded else math.nan)
+    return InnerModel(getattr(learner, "model", learner), -1.0 if coded else None)
 
 
 def is_linear(model: Any) -> bool:

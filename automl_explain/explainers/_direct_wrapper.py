@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -102,7 +101,7 @@ class DirectWrapper(ExplainerWrapper):
             shap_values_output=shap_values_output,
             model_task=model_task,
             predictor=model,
-            missing_code=inner.missing_code if _has_categories(init_dataset) else math.nan,
+            missing_code=inner.missing_code if _has_categories(init_dataset) else None,
             random_state=random_state,
             show_progress=show_progress,
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -50,7 +49,7 @@ class LinearExplainer(DirectExplainer):
     model_task : {"unknown", "classification", "regression"}, default "unknown"
     predictor : object, optional
         Model around ``model``, such as a FLAML AutoML's estimator; it is asked for predictions and labels.
-    missing_code : float, default NaN
+    missing_code : float, optional
         Where the model reads codes of pandas categories: that of a missing one.
     random_state : int, default 0
     show_progress : bool, optional
@@ -88,7 +87,7 @@ class LinearExplainer(DirectExplainer):
         *,
         model_task: str = "unknown",
         predictor: Any = None,
-        missing_code: float = math.nan,
+        missing_code: float | None = None,
         random_state: int = 0,
         show_progress: bool | None = None,
     ) -> None:
@@ -101,7 +100,7 @@ class LinearExplainer(DirectExplainer):
                 f"The rows have {self.encoder.n_features} columns, the model was fitted on {weights.shape[1]}. Pass "
                 "rows as the model reads them; raw rows with `transformations`."
             )
-        coded = {} if math.isnan(missing_code) else self.encoder.categories
+        coded = {} if missing_code is None else self.encoder.categories
         self.encoder = dataclasses.replace(self.encoder, categories=coded, missing_code=missing_code)
         asked = model if predictor is None else predictor
         teacher = Teacher.of(asked, take(rows, slice(0, 1)), task=model_task, classes=classes, is_function=False)

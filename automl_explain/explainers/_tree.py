@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -53,7 +52,7 @@ class TreeExplainer(DirectExplainer):
     model_task : {"unknown", "classification", "regression"}, default "unknown"
     predictor : object, optional
         Model around ``model``, such as a FLAML AutoML's estimator; it is asked for predictions and labels.
-    missing_code : float, default NaN
+    missing_code : float, optional
         Code that the model knows missing categories by.
     random_state : int, default 0
     show_progress : bool, optional
@@ -99,7 +98,7 @@ class TreeExplainer(DirectExplainer):
         initialization_examples: Any = None,
         model_task: str = "unknown",
         predictor: Any = None,
-        missing_code: float = math.nan,
+        missing_code: float | None = None,
         random_state: int = 0,
         show_progress: bool | None = None,
     ) -> None:
@@ -114,7 +113,7 @@ class TreeExplainer(DirectExplainer):
             )
             self._check_width(ensemble)
             coded = any(kind.__module__.split(".")[0] in _CODED for kind in type(model).__mro__)
-            categories = self.encoder.categories if coded or not math.isnan(missing_code) else {}
+            categories = self.encoder.categories if coded or missing_code is not None else {}
             categories = {**categories, **(_kept_categories(model) or {})}
             self.encoder = dataclasses.replace(self.encoder, categories=categories, missing_code=missing_code)
         else:
