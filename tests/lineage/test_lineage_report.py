@@ -44,7 +44,7 @@ def test_the_text_says_how_many_were_found_how_and_what_probing_cost() -> None:
     assert lines[0] == "11 engineered features from 4 raw columns: 9 known, 1 seen by probing; 1 unmapped"
     assert any("0.50 a, 0.50 c" in line for line in lines)
     assert "FunctionTransformer (step 'functiontransformer')" in lines[-1]
-    assert "2 columns, 1 outputs, 240 rows, 6 calls" in lines[-1]
+    assert "2 columns, 1 outputs, 240 rows, 7 calls" in lines[-1]
     assert "<table" in report._repr_html_()
     assert len(report) == 11
 
