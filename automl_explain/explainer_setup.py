@@ -19,6 +19,7 @@ from automl_explain._validation import (
     check_count,
     check_labels,
     check_task,
+    check_weights,
     labels,
     listed,
     present_targets,
@@ -40,6 +41,7 @@ from automl_explain.exceptions import (
     UnsupportedModelError,
 )
 from automl_explain.feature_map import FeatureMap
+from automl_explain.lineage import weighted
 from automl_explain.protocols import PipelineAdapter
 
 _DEFAULT_SURROGATE = "automl_explain.surrogates:LGBMExplainableModel"
@@ -169,6 +171,7 @@ def automl_setup_model_explanations(
     *,
     max_eval_rows: int = 5000,
     random_state: int = 0,
+    weights: str = "equal",
 ) -> AutoMLExplainerSetup:
     """Take a fitted AutoML model apart for explanation.
 
@@ -194,6 +197,9 @@ def automl_setup_model_explanations(
         stratified by ``y_test`` for classification, in the order of the rows.
     max_eval_rows : int, default 5000
     random_state : int, default 0
+    weights : {"equal", "exponent"}, default "equal"
+        How the feature map shares products of PolynomialFeatures: equally among the factors, or by
+        exponent (a^2 b gives a two thirds). For any others pass ``feature_maps`` to the explainers.
 
     Returns
     -------
@@ -238,6 +244,7 @@ def automl_setup_model_explanations(
     if X is None and X_test is None:
         raise InputError("`X` and `X_test` are both None; `y` alone gives nothing to explain.")
     check_count(max_eval_rows, "max_eval_rows")
+    check_weights(weights)
     X = None if X is None else raw_table(X, "X")
     X_test = None if X_test is None else raw_table(X_test, "X_test")
     if X is not None and X_test is not None:
@@ -263,12 +270,12 @@ def automl_setup_model_explanations(
             X_test.shape[0], y_test if adapter.task == "classification" else None, max_eval_rows, random_state
         )
         X_test, y_test = take(X_test, kept), None if y_test is None else y_test[kept]
-    feature_map, Z, Z_test = _taken_apart(adapter, X, X_test, names)
+    feature_map, Z, Z_test = _taken_apart(adapter, X, X_test, names, weights)
     if X is not None:
         apart = None if isinstance(adapter, BlackBoxAdapter) else why_parts_differ(adapter, X, Z)
         if apart is not None:
             adapter = WholeModel(adapter, fitted_model)
-            feature_map, Z, Z_test = _taken_apart(adapter, X, X_test, names)
+            feature_map, Z, Z_test = _taken_apart(adapter, X, X_test, names, weights)
         if isinstance(adapter, BlackBoxAdapter):
             _check_black_box(adapter, X, Z)
         if apart is not None:
@@ -392,13 +399,17 @@ def _warn_missing_class(classes: Sequence[Any] | None) -> None:
         )
 
 
-def _taken_apart(adapter: PipelineAdapter, X: Any, X_test: Any, names: Sequence[str | int]) -> tuple[Any, Any, Any]:
+def _taken_apart(
+    adapter: PipelineAdapter, X: Any, X_test: Any, names: Sequence[str | int], weights: str
+) -> tuple[Any, Any, Any]:
     """Feature map, engineered training rows and engineered rows to explain."""
     first = X if X is not None else X_test
-    feature_map = dataclasses.replace(
-        asked(lambda: adapter.feature_map(first, names), "trace the columns of", "X" if X is not None else "X_test"),
-        raw_schema=TableSchema.of(first, None if isinstance(first, pd.DataFrame) else names),
-    )
+    with weighted(weights):
+        found = asked(
+            lambda: adapter.feature_map(first, names), "trace the columns of", "X" if X is not None else "X_test"
+        )
+    schema = TableSchema.of(first, None if isinstance(first, pd.DataFrame) else names)
+    feature_map = dataclasses.replace(found, raw_schema=schema)
     Z = None if X is None else asked(lambda: _floating(adapter.transform(X)), "transform", "X")
     Z_test = None if X_test is None else asked(lambda: _floating(adapter.transform(X_test)), "transform", "X_test")
     for made in (Z, Z_test):

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from automl_explain._schema import TableSchema
-from automl_explain._validation import warn
+from automl_explain._validation import check_weights, warn
 from automl_explain.exceptions import InputError, UnknownTransformerError, UnmappedFeaturesWarning
 from automl_explain.feature_map import FeatureMap
 from automl_explain.lineage._coverage import probing_rows
 from automl_explain.lineage._links import Columns
-from automl_explain.lineage._place import WEIGHTS, NoRuleError, Place
+from automl_explain.lineage._place import NoRuleError, Place, chosen_weights
 from automl_explain.lineage._tables import is_table, labels_of, n_columns, n_rows, sample_rows
 from automl_explain.lineage._walk import walk
 
@@ -22,7 +22,7 @@ def trace(
     X: Any,
     raw_names: Sequence[str | int] | None = None,
     *,
-    weights: str = "equal",
+    weights: str | None = None,
     probe: bool = True,
     random_state: int = 0,
 ) -> FeatureMap:
@@ -45,9 +45,10 @@ def trace(
         among them rows in which rare engineered columns are active, so pass the training rows.
     raw_names : sequence of length n_raw, optional
         Names of the raw columns; by default the labels of the DataFrame, else positions.
-    weights : {"equal", "exponent"}, default "equal"
+    weights : {"equal", "exponent"}, optional
         How products of PolynomialFeatures are shared: equally among their factors, as Shapley
-        values share a pure interaction, or by exponent (a^2 b gives a two thirds).
+        values share a pure interaction, or by exponent (a^2 b gives a two thirds). Left out, the
+        choice of `weighted` around the call, which is equally where there is none.
     probe : bool, default True
         Whether steps without a rule are probed; else they are refused.
     random_state : int, default 0
@@ -113,8 +114,7 @@ def trace(
         )
     if n_rows(X) == 0:
         raise InputError("`X` has no rows. A few are needed to see how wide each step is. Pass some raw rows.")
-    if weights not in WEIGHTS:
-        raise InputError(f"`weights` is {weights!r}. Expected 'equal' or 'exponent'. Leave it out for 'equal'.")
+    weights = chosen_weights() if weights is None else check_weights(weights)
     names = _raw_names(table, raw_names)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # unseen categories and the like are the business of the user's own call
