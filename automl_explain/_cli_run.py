@@ -113,13 +113,18 @@ def run(table: Table, options: RunOptions, phases: Phases) -> Outcome:
         If the folder may not or cannot be written to; found out before the model is fitted.
     DataError
         If the rows are too few, or FLAML finds no model for them.
+    InputError
+        If the candidate is no learner of FLAML; found out before the model is fitted, too.
     """
     prepare_folder(options)
     with phases("libraries", "Loading libraries"), _quiet():
+        from automl_explain.adapters._flaml_candidates import check_learner
         from automl_explain.explainer_setup import automl_setup_model_explanations
         from automl_explain.explainers import MimicWrapper
 
         _import_flaml()
+        if options.candidate is not None:
+            check_learner(options.candidate, table.task)
     X_train, X_test, y_train, y_test = split(table, test_size=options.test_size, seed=options.seed)
     with phases("model", f"Fitting models with FLAML for {options.time_budget:g} s"):
         automl = _fit(X_train, y_train, table.task, options)
