@@ -15,7 +15,7 @@ from automl_explain.adapters._lightautoml import LightAutoMLAdapter
 from automl_explain.adapters._mljar import MljarAdapter, mljar_adapter
 from automl_explain.adapters._pycaret import PycaretAdapter
 
-X = pd.DataFrame({"a": np.arange(20.0), "city": np.array(["Oslo", None, "Rome", "Oslo"] * 5, dtype=object)})
+X = pd.DataFrame({"a": np.arange(20.0), "city": pd.Series(["Oslo", None, "Rome", "Oslo"] * 5, dtype=object)})
 
 
 class Filled:
@@ -35,6 +35,7 @@ class Filled:
 
 def test_gaps_that_are_none_become_nan_before_a_pipeline_that_knows_only_nan() -> None:
     """Edge case 54: PyCaret's setup does so outside of its pipeline."""
+    assert X["city"].iloc[1] is None
     last = LinearRegression().fit([[0.0, 1.0], [1.0, 2.0]], [0.0, 1.0])
     last._estimator_type = "regressor"  # as in the release of scikit-learn that PyCaret needs
     adapter = PycaretAdapter(SimpleNamespace(steps=[("fill", Filled()), ("model", last)]))
