@@ -7,6 +7,7 @@ from typing import Any
 
 from automl_explain._validation import check_raw_method
 from automl_explain.adapters import adapter_for
+from automl_explain.adapters._candidates import fitted_candidate
 from automl_explain.explainer_setup import AutoMLExplainerSetup, automl_setup_model_explanations
 from automl_explain.explainers import MimicWrapper
 from automl_explain.explanation import Explanation
@@ -49,7 +50,7 @@ def explain_automl(
     Parameters
     ----------
     automl : flaml.AutoML, sklearn Pipeline or estimator
-        Fitted.
+        Fitted, or a `candidate`.
     X_train, X_test : DataFrame, ndarray or scipy sparse of shape (n_rows, n_raw)
         Raw rows to train the surrogate on, and raw rows to explain.
     y_train : array-like of shape (n_rows,), optional
@@ -77,6 +78,7 @@ def explain_automl(
     ['petal length (cm)']
     """
     check_raw_method(raw_method)
+    automl = fitted_candidate(automl, X_train, y_train)  # one that waits for rows does not tell its task
     setup = automl_setup_model_explanations(
         automl, task=task or adapter_for(automl).task, X=X_train, X_test=X_test, y=y_train, **setup_options
     )
