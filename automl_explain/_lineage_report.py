@@ -32,7 +32,7 @@ def lineage_report(
         regressors are models, also where they have a ``transform``; `trace` takes them as featurizations.
     X : DataFrame, ndarray or scipy sparse of shape (n_rows, n_raw), optional
         Raw rows, best those of the training: transformers that no rule knows are probed with up to
-        2,000 of them. Not needed for a setup or a FeatureMap.
+        3,000 of them. Not needed for a setup or a FeatureMap.
     raw_names : sequence of length n_raw, optional
         Names of the raw columns; by default the labels of the DataFrame, else positions.
     weights : {"equal", "exponent"}, default "equal"

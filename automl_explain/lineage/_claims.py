@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 from automl_explain.lineage._changes import emptied, stands
 from automl_explain.lineage._compare import Output
-from automl_explain.lineage._tables import n_rows, with_shuffled
+from automl_explain.lineage._tables import n_columns, n_rows, with_shuffled
 
 
 class Trial(Protocol):
@@ -42,16 +42,16 @@ def holds(step: Trial) -> bool:
     that any two are told apart by some digit at the price of 4 log2(n_groups) calls. Columns that
     stand still are left to the full trial.
     """
-    if step.n_out != sum(map(len, step.groups)) or any(stands(step.X, group) for group in step.groups):
+    if step.n_out != n_columns(step.X) or any(stands(step.X, group) for group in step.groups):
         return False
-    owner = np.zeros(step.n_out, dtype=np.int64)
+    owner = np.full(step.n_out, -1)  # a constant, such as a bias, has no group
     for g, group in enumerate(step.groups):
         owner[group] = g
     own = np.zeros(step.n_out, dtype=bool)
     try:
         for bit in range((len(step.groups) - 1).bit_length()):
             for value in (0, 1):
-                inside = (owner >> bit) & 1 == value
+                inside = ((owner >> bit) & 1 == value) & (owner >= 0)
                 moved = _moved_with(step, inside)
                 if (moved & ~inside).any():
                     return False

@@ -191,7 +191,8 @@ def probed(transformer: Any, X: Any, columns: Columns, place: Place, reason: str
     unsteady = step.unsteady()
     failed: set[int] = set()
     standing: list[int] = []
-    if not (claims_one_to_one(transformer) and holds(step)):
+    confirmed = claims_one_to_one(transformer) and holds(step)
+    if not confirmed:
         failed = set(range(len(step.groups)))
         for _ in range(N_SHUFFLES):
             failed &= step.shuffle()
@@ -199,6 +200,8 @@ def probed(transformer: Any, X: Any, columns: Columns, place: Place, reason: str
     moved = sp.csr_matrix(sp.vstack(step.moved), dtype=np.float64)
     why = np.full(step.n_out, "", dtype=object)
     why[moved.getnnz(axis=0) == 0] = STILL
+    if confirmed:
+        why[np.diff(columns.support.indptr) == 0] = ""
     for cause, which in reversed(unsteady.items()):
         why[which] = cause
     if n_rows(X) < FEWEST_ROWS:

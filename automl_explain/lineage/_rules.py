@@ -48,11 +48,18 @@ def rule_for(transformer: Any, *, weights: str = "equal") -> Rule | None:
     weights : {"equal", "exponent"}, default "equal"
         How products are shared.
     """
+    if changed_itself(transformer):
+        return None
     rules = {**RULES, **BY_EXPONENT} if weights == "exponent" else RULES
     for base in type(transformer).__mro__:
         if _root(base) == "sklearn" and base.__name__ in rules:
             return rules[base.__name__] if _keeps_transform(type(transformer), base) else None
     return None
+
+
+def changed_itself(transformer: Any) -> bool:
+    """Whether the object has a ``transform`` that its class knows nothing of."""
+    return "transform" in getattr(transformer, "__dict__", {})
 
 
 def _root(cls: type) -> str:

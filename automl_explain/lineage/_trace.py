@@ -6,6 +6,10 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
 from automl_explain._schema import TableSchema
 from automl_explain._validation import check_weights, warn
 from automl_explain.exceptions import InputError, UnknownTransformerError, UnmappedFeaturesWarning
@@ -41,8 +45,9 @@ def trace(
         ``"passthrough"`` where the model reads the raw columns.
     X : DataFrame, ndarray or scipy sparse of shape (n_rows, n_raw)
         Raw rows; at most 128, spread evenly, are sent through the transformer. Only weights of
-        mixes (PCA and the like) depend on which rows they are. Probing takes up to 2,000 rows,
-        among them rows in which rare engineered columns are active, so pass the training rows.
+        mixes (PCA and the like) depend on which rows they are. Probing takes up to 3,000 rows, among
+        them rows at the ends of raw columns and rows in which rare engineered columns are active,
+        so pass the training rows.
     raw_names : sequence of length n_raw, optional
         Names of the raw columns; by default the labels of the DataFrame, else positions.
     weights : {"equal", "exponent"}, optional
@@ -104,13 +109,12 @@ def trace(
     array([[0., 0., 1.],
            [1., 1., 0.]])
     """
-    if not is_table(X) and hasattr(X, "to_frame"):
-        table = X.to_frame()
-    elif is_table(X):
-        table = X
-    else:
+    table = X.to_frame() if not is_table(X) and hasattr(X, "to_frame") else X
+    if not (is_table(table) and (isinstance(table, (pd.DataFrame, np.ndarray)) or sp.issparse(table))):
+        package = type(X).__module__.partition(".")[0].replace("builtins", "")
         raise InputError(
-            f"`X` is a {type(X).__name__}. Expected a DataFrame, ndarray or sparse matrix of raw rows. Pass one."
+            f"`X` is a {f'{package} {type(X).__name__}'.strip()}. Expected a pandas DataFrame, an "
+            "ndarray or a scipy sparse matrix of raw rows. Pass one."
         )
     if n_rows(X) == 0:
         raise InputError("`X` has no rows. A few are needed to see how wide each step is. Pass some raw rows.")

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.compose import make_column_transformer
+from sklearn.compose import ColumnTransformer, make_column_transformer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, PolynomialFeatures, StandardScaler
 from truth import dependence, frame
 
-from automl_explain.exceptions import UnknownTransformerError, UnmappedFeaturesWarning
+from automl_explain.exceptions import InputError, UnknownTransformerError, UnmappedFeaturesWarning
 from automl_explain.lineage import trace
 from automl_explain.lineage._place import collected
 
@@ -132,3 +132,44 @@ def test_columns_of_polars_that_stand_still_may_matter_everywhere() -> None:
         warnings.simplefilter("ignore", UnmappedFeaturesWarning)
         fm = trace(steps, X)
     np.testing.assert_array_equal(fm.support.toarray()[[0, 2], 0], [1, 1])
+
+
+def test_a_constant_that_passes_a_confirmed_claim_is_a_constant_still() -> None:
+    """The bias of PolynomialFeatures has no parent, so a claim that holds gives it none, and no warning."""
+    fm = trace(make_pipeline(PolynomialFeatures(2), claims(lambda Z: Z * 3)).fit(NUMBERS), NUMBERS)
+    assert fm.unmapped == (0,)
+    assert fm.unknown == ()
+
+
+def test_an_object_with_a_transform_of_its_own_has_no_rule() -> None:
+    """Set on the object, not on its class, so the class says nothing."""
+    scaler, table = StandardScaler().fit(NUMBERS), make_column_transformer((StandardScaler(), ["a", "b"])).fit(NUMBERS)
+    scaler.transform = lambda Z: StandardScaler.transform(scaler, Z)[:, ::-1]
+    table.transform = lambda T: ColumnTransformer.transform(table, T)[:, ::-1]
+    np.testing.assert_array_equal(np.asarray(trace(scaler, NUMBERS)), np.identity(3)[::-1])
+    np.testing.assert_array_equal(np.asarray(trace(table, NUMBERS)), [[0, 1], [1, 0], [0, 0]])
+
+
+def test_raw_rows_of_polars_are_refused_by_name() -> None:
+    """The schema of a map holds types of pandas and numpy."""
+    polars = pytest.importorskip("polars")
+    with pytest.raises(InputError, match="`X` is a polars.*Expected a pandas DataFrame"):
+        trace("passthrough", polars.DataFrame({"a": [1.0, 2.0]}))
+
+
+def test_a_switch_that_only_extreme_or_rare_cells_turn_is_seen() -> None:
+    """A thousand rows out of six miss what one row in two thousand does, unless rows at the ends are among them."""
+    rng = np.random.default_rng(3)
+    X = pd.DataFrame({"a": rng.normal(size=6000), "b": rng.normal(size=6000), "c": rng.normal(size=6000)})
+    X["kind"] = rng.choice(["u", "v", "w"], 6000)
+    X.loc[[1234, 4321], "kind"] = "rare"
+    X["when"] = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.permutation(6000), unit="h")
+
+    def switched(T: pd.DataFrame) -> np.ndarray:
+        late = T["when"] >= pd.Timestamp("2024-01-01") + pd.Timedelta(hours=5997)
+        parts = [T["b"].where(T["c"] < 3.2, T["a"]), T["b"].where(T["kind"] != "rare", T["c"]), T["b"].mask(late, 0.0)]
+        return np.column_stack(parts)
+
+    expected = np.zeros((5, 3), dtype=bool)
+    expected[1, :] = expected[[0, 2], 0] = expected[[2, 3], 1] = expected[4, 2] = True
+    np.testing.assert_array_equal(trace(FunctionTransformer(switched).fit(X), X).support.toarray(), expected)
