@@ -49,7 +49,7 @@ def _rows_at_the_ends(X: Any) -> np.ndarray:
     for j in range(min(X.shape[1], N_ENDS // 2)):
         cells = X.iloc[searched, j] if isinstance(X, pd.DataFrame) else pd.Series(X[searched, j])
         found += _ends(cells.reset_index(drop=True))
-    return searched[np.unique(np.array(found, dtype=int))]
+    return np.asarray(searched[np.unique(np.array(found, dtype=int))])
 
 
 def _ends(cells: pd.Series) -> list[int]:
