@@ -31,7 +31,14 @@ from automl_explain._validation import (
 from automl_explain.adapters import BlackBoxAdapter, adapter_for, refusal
 from automl_explain.adapters._candidates import fitted_candidate
 from automl_explain.adapters._raw_features import RawFeatures
-from automl_explain.adapters._self_check import WholeModel, asked, take, why_parts_differ, why_rows_depend
+from automl_explain.adapters._self_check import (
+    WholeModel,
+    asked,
+    take,
+    why_order_is_wrong,
+    why_parts_differ,
+    why_rows_depend,
+)
 from automl_explain.exceptions import (
     AutoMLExplainError,
     BlackBoxWarning,
@@ -208,7 +215,8 @@ def automl_setup_model_explanations(
     Raises
     ------
     InputError
-        If an argument does not fit the others.
+        If an argument does not fit the others, or a black box that does not tell its classes has them in
+        another order than they were taken for.
     DataError
         If all targets are missing, ``y`` holds only labels that the model does not know, or the model's
         library cannot read the rows (its own error is the cause).
@@ -278,6 +286,8 @@ def automl_setup_model_explanations(
             feature_map, Z, Z_test = _taken_apart(adapter, X, X_test, names, weights)
         if isinstance(adapter, BlackBoxAdapter):
             _check_black_box(adapter, X, Z)
+            if y is not None and adapter.task == "classification" and adapter.classes is None:
+                _check_order(adapter, X, y, _classes(adapter, y) or ())
         if apart is not None:
             _warn_black_box(apart)
     return AutoMLExplainerSetup(
@@ -444,7 +454,17 @@ def _classes(adapter: PipelineAdapter, y: np.ndarray | None) -> tuple[Any, ...] 
         return None
     if adapter.classes is not None:
         return tuple(adapter.classes)
-    return None if y is None else tuple(c.item() if isinstance(c, np.generic) else c for c in np.unique(y))
+    if y is None:
+        return None
+    found = {str(c): c.item() if isinstance(c, np.generic) else c for c in np.unique(y)}
+    named = [str(n) for n in getattr(adapter, "named", None) or ()]
+    return tuple(found[n] for n in (named if sorted(named) == sorted(found) else found))
+
+
+def _check_order(adapter: BlackBoxAdapter, X: Any, y: np.ndarray, classes: Sequence[Any]) -> None:
+    wrong = why_order_is_wrong(adapter, X, y, classes)
+    if wrong is not None:
+        raise InputError(f"{wrong}. Pass BlackBox(model, classes=[...]) with the labels in the order of its outputs.")
 
 
 def _surrogate_params(Z: Any, feature_map: FeatureMap) -> dict[str, Any]:

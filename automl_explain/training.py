@@ -25,8 +25,17 @@ from automl_explain.adapters._self_check import take
 from automl_explain.candidates import CandidateComparison, compare_candidates
 from automl_explain.exceptions import DataError, ExplanationWarning, InputError
 from automl_explain.explain import AutoMLExplanations, explain_automl
+from automl_explain.explainer_setup import automl_setup_model_explanations
 
-_SETUP_OPTIONS = ("features", "automl_run", "downsample", "max_eval_rows", "random_state")
+_OWN = ("fitted_model", "task", "X", "X_test", "y", "y_test")  # arguments of the setup with a place of their own
+    "fitted_model",
+    "task",
+    "X",
+    "X_test",
+    "y",
+    "y_test",
+)  # of the setup's arguments, with a place of their own here
+_SETUP_OPTIONS = [p for p in inspect.signature(automl_setup_model_explanations).parameters if p not in _OWN]
 _FLAML_TASKS = {"forecasting": "ts_forecast"}
 
 
@@ -108,8 +117,7 @@ def fit_and_explain(
         Keeps every explanation in both spaces, with a comment such as ``"best model, raw"``.
     raw_method : {"folded", "grouped"}, default "folded"
     setup_options : mapping, optional
-        More arguments of `automl_setup_model_explanations`: ``features``, ``automl_run``, ``downsample``,
-        ``max_eval_rows``, ``random_state``.
+        More arguments of `automl_setup_model_explanations`, such as ``{"max_eval_rows": 500}``.
     **fit_options
         More arguments of ``automl.fit``, such as ``time_budget=60``.
 
