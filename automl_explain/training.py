@@ -28,13 +28,6 @@ from automl_explain.explain import AutoMLExplanations, explain_automl
 from automl_explain.explainer_setup import automl_setup_model_explanations
 
 _OWN = ("fitted_model", "task", "X", "X_test", "y", "y_test")  # arguments of the setup with a place of their own
-    "fitted_model",
-    "task",
-    "X",
-    "X_test",
-    "y",
-    "y_test",
-)  # of the setup's arguments, with a place of their own here
 _SETUP_OPTIONS = [p for p in inspect.signature(automl_setup_model_explanations).parameters if p not in _OWN]
 _FLAML_TASKS = {"forecasting": "ts_forecast"}
 
