@@ -104,7 +104,6 @@ def why_rows_depend(adapter: BlackBoxAdapter, X: Any, Z: Any) -> str | None:
     part = _numbers(lambda: adapter.predict_raw(take(X, fewer)))
     if len(whole) != len(at):
         return f"The model gives {len(whole)} predictions for {len(at)} rows"
-    _refuse_unnormalized(adapter, whole)
     apart = difference(whole, again)
     if apart is not None:
         return f"The model's predictions on {len(at)} raw rows are others when it is asked again: {apart}"
@@ -112,6 +111,7 @@ def why_rows_depend(adapter: BlackBoxAdapter, X: Any, Z: Any) -> str | None:
     if apart is not None:
         return f"The model's predictions on the same rows in another batch are others: {apart}"
     _refuse_several_targets(adapter, whole, take(engineered, np.array([0])))
+    _refuse_unnormalized(adapter, whole)
     return None
 
 
