@@ -117,16 +117,21 @@ def run(table: Table, options: RunOptions, phases: Phases) -> Outcome:
         If an amount is to be explained in a unit of classes.
     DataError
         If the rows are too few, or FLAML finds no model for them.
+    InputError
+        If the candidate is no learner of FLAML; found out before the model is fitted, too.
     """
     if options.output_unit is not None:
         own = "log-odds" if table.task == "classification" else "target"
         check_output_unit(options.output_unit, own, "--output-unit")
     prepare_folder(options)
     with phases("libraries", "Loading libraries"), _quiet():
+        from automl_explain.adapters._flaml_candidates import check_learner
         from automl_explain.explainer_setup import automl_setup_model_explanations
         from automl_explain.explainers import MimicWrapper
 
         _import_flaml()
+        if options.candidate is not None:
+            check_learner(options.candidate, table.task)
     X_train, X_test, y_train, y_test = split(table, test_size=options.test_size, seed=options.seed)
     with phases("model", f"Fitting models with FLAML for {options.time_budget:g} s"):
         automl = _fit(X_train, y_train, table.task, options)

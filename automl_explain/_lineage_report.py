@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from sklearn.base import BaseEstimator, is_classifier, is_regressor
+
 from automl_explain.adapters import adapter_for
 from automl_explain.exceptions import InputError
 from automl_explain.feature_map import FeatureMap
-from automl_explain.lineage import LineageReport, collected, trace
+from automl_explain.lineage import LineageReport, collected, trace, weighted
 
 
 def lineage_report(
@@ -26,14 +28,15 @@ def lineage_report(
     pipeline : object
         A fitted featurization (as for `automl_explain.lineage.trace`), a fitted model with its
         featurization (a Pipeline, a FLAML ``AutoML``, ... as for
-        `automl_setup_model_explanations`), the setup of one, or a FeatureMap.
+        `automl_setup_model_explanations`), the setup of one, or a FeatureMap. Classifiers and
+        regressors are models, also where they have a ``transform``; `trace` takes them as featurizations.
     X : DataFrame, ndarray or scipy sparse of shape (n_rows, n_raw), optional
         Raw rows, best those of the training: transformers that no rule knows are probed with up to
-        2,000 of them. Not needed for a setup or a FeatureMap.
+        3,000 of them. Not needed for a setup or a FeatureMap.
     raw_names : sequence of length n_raw, optional
         Names of the raw columns; by default the labels of the DataFrame, else positions.
     weights : {"equal", "exponent"}, default "equal"
-        How products are shared; see `automl_explain.lineage.trace`. Only for featurizations.
+        How products are shared; see `automl_explain.lineage.trace`. A setup or a FeatureMap has its own.
     random_state : int, default 0
         Seed of the probing. Only for featurizations.
 
@@ -73,24 +76,30 @@ def lineage_report(
      city_Oslo               city rule
      city_Rome               city rule
     """
-    if isinstance(pipeline, FeatureMap):
-        return LineageReport(pipeline)
-    if isinstance(getattr(pipeline, "feature_map", None), FeatureMap):
-        return LineageReport(pipeline.feature_map)
+    known = pipeline if isinstance(pipeline, FeatureMap) else getattr(pipeline, "feature_map", None)
+    if isinstance(known, FeatureMap):
+        if weights != "equal":
+            raise InputError(
+                f"`weights` is {weights!r}, but this {type(pipeline).__name__} already has its weights. Pass the model "
+                "and `X`, or make the setup with `weights`."
+            )
+        return LineageReport(known)
     if X is None:
         raise InputError(
             f"`X` is missing. A {type(pipeline).__name__} is followed with raw rows. Pass the training rows."
         )
-    with collected() as steps:
-        if hasattr(pipeline, "transform") or not hasattr(pipeline, "predict"):
-            feature_map = trace(pipeline, X, raw_names, weights=weights, random_state=random_state)
+    with collected() as steps, weighted(weights):
+        if not _is_model(pipeline):
+            feature_map = trace(pipeline, X, raw_names, random_state=random_state)
         else:
-            if weights != "equal":
-                raise InputError(
-                    f"`weights` is {weights!r}, which holds for a featurization alone; {type(pipeline).__name__} is a "
-                    "model. Pass its featurization (`pipeline[:-1]`), or leave `weights` out."
-                )
             adapter = adapter_for(pipeline)
             names = list(X.columns) if raw_names is None and hasattr(X, "columns") else raw_names
             feature_map = adapter.feature_map(X, list(range(X.shape[1])) if names is None else list(names))
     return LineageReport(feature_map, tuple(steps))
+
+
+def _is_model(pipeline: Any) -> bool:
+    """Whether it predicts; some models can transform as well, and so can clusterings, which are no models here."""
+    if not hasattr(pipeline, "predict") or not hasattr(pipeline, "transform"):
+        return hasattr(pipeline, "predict")
+    return isinstance(pipeline, BaseEstimator) and bool(is_classifier(pipeline) or is_regressor(pipeline))

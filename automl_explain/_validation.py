@@ -15,6 +15,7 @@ import scipy.sparse as sp
 from automl_explain.exceptions import DataError, ExplanationWarning, InputError
 
 TASKS = ("classification", "regression", "forecasting")
+WEIGHTS = ("equal", "exponent")
 RAW_METHODS = ("folded", "grouped")
 
 
@@ -37,6 +38,19 @@ def check_task(task: Any) -> str:
     if task not in TASKS:
         raise InputError(f"`task` must be one of {', '.join(map(repr, TASKS))}; got {task!r}.")
     return str(task)
+
+
+def check_weights(weights: Any) -> str:
+    """How products are shared, if it is one of the two ways.
+
+    Raises
+    ------
+    InputError
+        If it is another word.
+    """
+    if weights not in WEIGHTS:
+        raise InputError(f"`weights` is {weights!r}. Expected 'equal' or 'exponent'. Leave it out for 'equal'.")
+    return str(weights)
 
 
 def check_count(value: Any, argument: str, *, least: int = 1) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
 import numpy as np
@@ -125,8 +125,9 @@ def candidate(automl: Any, name: str, X: Any = None, y: Any = None) -> Any:
     Returns
     -------
     object
-        Fitted model, for ``fitted_model`` of `automl_setup_model_explanations`; `repr` says where its fit comes
-        from. The run itself is unchanged.
+        Fitted model, for ``fitted_model`` of `automl_setup_model_explanations`; of FLAML's, `repr` says where the
+        fit comes from. The run itself is unchanged. A search of scikit-learn keeps no ``sample_weight`` and other
+        arguments of its `fit`, so its candidates are fitted anew without.
 
     Raises
     ------
@@ -299,6 +300,8 @@ def _asked(known: Sequence[Candidate], names: Sequence[str] | None) -> tuple[Can
         if not found:
             chosen(known, known[0].name)  # raises the reason
         return found
+    if not isinstance(names, Iterable) or any(not isinstance(name, str) for name in names):
+        raise InputError(f"`names` is {names!r}; expected a list of names. Pass one such as {[known[0].name]}.")
     if not len(names):
         raise InputError("`names` is empty; expected names of candidates. Leave it out for all of them.")
     return tuple(chosen(known, name) for name in dict.fromkeys(names))

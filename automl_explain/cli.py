@@ -201,7 +201,8 @@ def _add_common(parser: argparse.ArgumentParser, *, budget: float, out: str) -> 
         "--candidate",
         metavar="NAME",
         help="explain this kind of learner (lgbm, rf, xgboost, ...) instead of the best one; it is fitted anew from "
-        "the best configuration found for it, which takes a search of its own if FLAML did not come to it",
+        "the best configuration found for it, which takes a search of its own if FLAML did not come to it; a name "
+        "that FLAML does not know is refused before the search, with the names that it knows",
     )
     parser.add_argument(
         "--list-candidates", action="store_true", help="also print every kind of learner that FLAML tried, and its loss"

@@ -7,6 +7,7 @@ from typing import Any
 
 from automl_explain._validation import check_raw_method
 from automl_explain.adapters import adapter_for, inner_model
+from automl_explain.adapters._candidates import fitted_candidate
 from automl_explain.exceptions import AutoMLExplainError, InputError, UnsupportedModelError
 from automl_explain.explainer_setup import AutoMLExplainerSetup, automl_setup_model_explanations
 from automl_explain.explainers import DirectWrapper, MimicWrapper
@@ -62,7 +63,7 @@ def explain_automl(
     Parameters
     ----------
     automl : flaml.AutoML, sklearn Pipeline or estimator
-        Fitted.
+        Fitted, or a `candidate`.
     X_train, X_test : DataFrame, ndarray or scipy sparse of shape (n_rows, n_raw)
         Raw rows to train the surrogate on, and raw rows to explain.
     y_train : array-like of shape (n_rows,), optional
@@ -98,6 +99,7 @@ def explain_automl(
     check_raw_method(raw_method)
     if method not in METHODS:
         raise InputError(f"`method` must be one of {', '.join(map(repr, METHODS))}; got {method!r}.")
+    automl = fitted_candidate(automl, X_train, y_train)  # one that waits for rows does not tell its task
     task = task or adapter_for(automl).task
     if output_unit is not None:
         check_output_unit(output_unit, "log-odds" if task == "classification" else "target")

@@ -19,6 +19,7 @@ from automl_explain._validation import (
     check_count,
     check_labels,
     check_task,
+    check_weights,
     labels,
     listed,
     present_targets,
@@ -30,7 +31,14 @@ from automl_explain._validation import (
 from automl_explain.adapters import BlackBoxAdapter, adapter_for, inner_model, refusal
 from automl_explain.adapters._candidates import fitted_candidate
 from automl_explain.adapters._raw_features import RawFeatures
-from automl_explain.adapters._self_check import WholeModel, asked, take, why_parts_differ, why_rows_depend
+from automl_explain.adapters._self_check import (
+    WholeModel,
+    asked,
+    take,
+    why_order_is_wrong,
+    why_parts_differ,
+    why_rows_depend,
+)
 from automl_explain.exceptions import (
     AutoMLExplainError,
     BlackBoxWarning,
@@ -40,6 +48,7 @@ from automl_explain.exceptions import (
     UnsupportedModelError,
 )
 from automl_explain.feature_map import FeatureMap
+from automl_explain.lineage import weighted
 from automl_explain.protocols import PipelineAdapter
 
 _DEFAULT_SURROGATE = "automl_explain.surrogates:LGBMExplainableModel"
@@ -180,6 +189,7 @@ def automl_setup_model_explanations(
     *,
     max_eval_rows: int = 5000,
     random_state: int = 0,
+    weights: str = "equal",
 ) -> AutoMLExplainerSetup:
     """Take a fitted AutoML model apart for explanation.
 
@@ -205,6 +215,9 @@ def automl_setup_model_explanations(
         stratified by ``y_test`` for classification, in the order of the rows.
     max_eval_rows : int, default 5000
     random_state : int, default 0
+    weights : {"equal", "exponent"}, default "equal"
+        How the feature map shares products of PolynomialFeatures: equally among the factors, or by
+        exponent (a^2 b gives a two thirds). For any others pass ``feature_maps`` to the explainers.
 
     Returns
     -------
@@ -213,7 +226,8 @@ def automl_setup_model_explanations(
     Raises
     ------
     InputError
-        If an argument does not fit the others.
+        If an argument does not fit the others, or a black box that does not tell its classes has them in
+        another order than they were taken for.
     DataError
         If all targets are missing, ``y`` holds only labels that the model does not know, or the model's
         library cannot read the rows (its own error is the cause).
@@ -249,6 +263,7 @@ def automl_setup_model_explanations(
     if X is None and X_test is None:
         raise InputError("`X` and `X_test` are both None; `y` alone gives nothing to explain.")
     check_count(max_eval_rows, "max_eval_rows")
+    check_weights(weights)
     X = None if X is None else raw_table(X, "X")
     X_test = None if X_test is None else raw_table(X_test, "X_test")
     if X is not None and X_test is not None:
@@ -274,14 +289,16 @@ def automl_setup_model_explanations(
             X_test.shape[0], y_test if adapter.task == "classification" else None, max_eval_rows, random_state
         )
         X_test, y_test = take(X_test, kept), None if y_test is None else y_test[kept]
-    feature_map, Z, Z_test = _taken_apart(adapter, X, X_test, names)
+    feature_map, Z, Z_test = _taken_apart(adapter, X, X_test, names, weights)
     if X is not None:
         apart = None if isinstance(adapter, BlackBoxAdapter) else why_parts_differ(adapter, X, Z)
         if apart is not None:
             adapter = WholeModel(adapter, fitted_model)
-            feature_map, Z, Z_test = _taken_apart(adapter, X, X_test, names)
+            feature_map, Z, Z_test = _taken_apart(adapter, X, X_test, names, weights)
         if isinstance(adapter, BlackBoxAdapter):
             _check_black_box(adapter, X, Z)
+            if y is not None and adapter.task == "classification" and adapter.classes is None:
+                _check_order(adapter, X, y, _classes(adapter, y) or ())
         if apart is not None:
             _warn_black_box(apart)
     return AutoMLExplainerSetup(
@@ -403,13 +420,17 @@ def _warn_missing_class(classes: Sequence[Any] | None) -> None:
         )
 
 
-def _taken_apart(adapter: PipelineAdapter, X: Any, X_test: Any, names: Sequence[str | int]) -> tuple[Any, Any, Any]:
+def _taken_apart(
+    adapter: PipelineAdapter, X: Any, X_test: Any, names: Sequence[str | int], weights: str
+) -> tuple[Any, Any, Any]:
     """Feature map, engineered training rows and engineered rows to explain."""
     first = X if X is not None else X_test
-    feature_map = dataclasses.replace(
-        asked(lambda: adapter.feature_map(first, names), "trace the columns of", "X" if X is not None else "X_test"),
-        raw_schema=TableSchema.of(first, None if isinstance(first, pd.DataFrame) else names),
-    )
+    with weighted(weights):
+        found = asked(
+            lambda: adapter.feature_map(first, names), "trace the columns of", "X" if X is not None else "X_test"
+        )
+    schema = TableSchema.of(first, None if isinstance(first, pd.DataFrame) else names)
+    feature_map = dataclasses.replace(found, raw_schema=schema)
     Z = None if X is None else asked(lambda: _floating(adapter.transform(X)), "transform", "X")
     Z_test = None if X_test is None else asked(lambda: _floating(adapter.transform(X_test)), "transform", "X_test")
     for made in (Z, Z_test):
@@ -444,7 +465,17 @@ def _classes(adapter: PipelineAdapter, y: np.ndarray | None) -> tuple[Any, ...] 
         return None
     if adapter.classes is not None:
         return tuple(adapter.classes)
-    return None if y is None else tuple(c.item() if isinstance(c, np.generic) else c for c in np.unique(y))
+    if y is None:
+        return None
+    found = {str(c): c.item() if isinstance(c, np.generic) else c for c in np.unique(y)}
+    named = [str(n) for n in getattr(adapter, "named", None) or ()]
+    return tuple(found[n] for n in (named if sorted(named) == sorted(found) else found))
+
+
+def _check_order(adapter: BlackBoxAdapter, X: Any, y: np.ndarray, classes: Sequence[Any]) -> None:
+    wrong = why_order_is_wrong(adapter, X, y, classes)
+    if wrong is not None:
+        raise InputError(f"{wrong}. Pass BlackBox(model, classes=[...]) with the labels in the order of its outputs.")
 
 
 def _surrogate_params(Z: Any, feature_map: FeatureMap) -> dict[str, Any]:

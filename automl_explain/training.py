@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator, is_classifier, is_regressor
 
 from automl_explain._validation import (
     check_raw_method,
     check_task,
     labels,
+    listed,
     present_targets,
     raw_table,
     same_columns,
@@ -23,7 +25,10 @@ from automl_explain.adapters._self_check import take
 from automl_explain.candidates import CandidateComparison, compare_candidates
 from automl_explain.exceptions import DataError, ExplanationWarning, InputError
 from automl_explain.explain import AutoMLExplanations, explain_automl
+from automl_explain.explainer_setup import automl_setup_model_explanations
 
+_OWN = ("fitted_model", "task", "X", "X_test", "y", "y_test")  # arguments of the setup with a place of their own
+_SETUP_OPTIONS = [p for p in inspect.signature(automl_setup_model_explanations).parameters if p not in _OWN]
 _FLAML_TASKS = {"forecasting": "ts_forecast"}
 
 
@@ -105,7 +110,7 @@ def fit_and_explain(
         Keeps every explanation in both spaces, with a comment such as ``"best model, raw"``.
     raw_method : {"folded", "grouped"}, default "folded"
     setup_options : mapping, optional
-        More arguments of `automl_setup_model_explanations`.
+        More arguments of `automl_setup_model_explanations`, such as ``{"max_eval_rows": 500}``.
     **fit_options
         More arguments of ``automl.fit``, such as ``time_budget=60``.
 
@@ -135,11 +140,15 @@ def fit_and_explain(
     """
     check_task(task)
     check_raw_method(raw_method)
-    _check_wishes(model_explainability, candidates, store)
+    _check_model(automl, task)
+    _check_wishes(model_explainability, candidates, store, setup_options)
+    _check_candidates(automl, task, candidates)
     _check_forecast(automl, task, fit_options)
     X = raw_table(X, "X")
     X_test = X if X_test is None else same_columns(X, raw_table(X_test, "X_test"))
     X_test, y_test = (X, y) if X_test is X and y_test is None else (X_test, y_test)
+    if y_test is not None:
+        labels(y_test, "y_test", X_test.shape[0])
     rows, targets = _with_targets(X, y, task)
     _fit(automl, rows, targets, task, fit_options)
     if not model_explainability:
@@ -160,7 +169,51 @@ def fit_and_explain(
     return TrainingResult(automl, best, others, errors, tuple(stored))
 
 
-def _check_wishes(model_explainability: Any, candidates: Any, store: Any) -> None:
+def _check_model(automl: Any, task: str) -> None:
+    if isinstance(automl, type) or not hasattr(automl, "fit"):
+        named = f"the class {automl.__qualname__}" if isinstance(automl, type) else type(automl).__name__
+        raise InputError(
+            f"`automl` is {named}; expected an object with `fit`. Pass one, such as AutoML() or a Pipeline."
+        )
+    # FLAML is told the task; of others some tell it themselves.
+    does = None if _takes_task(automl) or not isinstance(automl, BaseEstimator) else _tagged_task(automl)
+    if task != "forecasting" and does not in (None, task):
+        raise InputError(f"`task` is {task!r}, but {type(automl).__name__} does {does}. Pass task={does!r}.")
+
+
+def _tagged_task(automl: Any) -> str | None:
+    return "classification" if is_classifier(automl) else "regression" if is_regressor(automl) else None
+
+
+def _check_candidates(automl: Any, task: str, candidates: Any) -> None:
+    """Names that FLAML could never come to; those of other searches are known by their results alone."""
+    if task == "forecasting" or not hasattr(automl, "add_learner") or not isinstance(candidates, Sequence):
+        return
+    from automl_explain.adapters._flaml_candidates import ENSEMBLE, check_learner
+
+    added = getattr(getattr(automl, "_state", None), "learner_classes", {})  # by `add_learner`
+    for name in candidates:
+        check_learner(name, task, [ENSEMBLE, *added])
+
+
+def _check_wishes(model_explainability: Any, candidates: Any, store: Any, setup_options: Any) -> None:
+    if setup_options is not None and not isinstance(setup_options, Mapping):
+        raise InputError(
+            f"`setup_options` is {setup_options!r}; expected a mapping of arguments of the setup. Pass one, such as "
+            "{'max_eval_rows': 500}."
+        )
+    wrong = [k for k in setup_options or {} if k not in _SETUP_OPTIONS]
+    if wrong:
+        raise InputError(
+            f"`setup_options` holds {listed(wrong)}; it takes {listed(_SETUP_OPTIONS)}. What else the setup reads has "
+            "an argument of its own here."
+        )
+    if not isinstance(candidates, (bool, type(None), str)) and not (
+        isinstance(candidates, Sequence) and all(isinstance(name, str) for name in candidates)
+    ):
+        raise InputError(
+            f"`candidates` is {candidates!r}; expected names, or True for all. Pass a list such as ['rf']."
+        )
     if not isinstance(model_explainability, bool):
         raise InputError(f"`model_explainability` must be True or False; got {model_explainability!r}.")
     if isinstance(candidates, str):

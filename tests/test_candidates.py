@@ -14,9 +14,15 @@ from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
-from automl_explain import automl_setup_model_explanations, candidate, compare_candidates, list_candidates
+from automl_explain import (
+    automl_setup_model_explanations,
+    candidate,
+    compare_candidates,
+    explain_automl,
+    list_candidates,
+)
 from automl_explain.adapters import _candidates
 from automl_explain.adapters._candidates import Candidate
 from automl_explain.candidates import Candidates
@@ -166,6 +172,9 @@ def test_names_that_are_none_are_refused(search: Any) -> None:
         compare_candidates(model, X, X, y, "rf")
     with pytest.raises(InputError, match="`names` is empty"):
         compare_candidates(model, X, X, y, [])
+    for names in (3, [3]):
+        with pytest.raises(InputError, match="expected a list of names. Pass one such as "):
+            compare_candidates(model, X, X, y, names)
     with pytest.raises(InputError, match="'rf' is no candidate. Tried were 'logisticregression__C"):
         compare_candidates(model, X, X, y, ["rf"])
     found = compare_candidates(model, X, X[:20], y, [list_candidates(model).names[0]] * 2)
@@ -193,3 +202,39 @@ def test_refused_candidates_are_left_out_or_named(monkeypatch: pytest.MonkeyPatc
             compare_candidates(DummyRegressor(), X, X, y, names)
     with pytest.raises(UnsupportedModelError, match="Prophet forecasts"):
         candidate(DummyRegressor(), "prophet")
+
+
+def test_a_candidate_that_waits_for_rows_is_explained_without_a_task(search: Any) -> None:
+    """It is fitted on the rows first, and tells its task then."""
+    model, X, y = search
+    name = list_candidates(model).names[1]
+    waiting = explain_automl(candidate(model, name), X, X[:20], y)
+    fitted = explain_automl(candidate(model, name, X, y), X, X[:20], y)
+    np.testing.assert_array_equal(waiting.raw.local_importance_values, fitted.raw.local_importance_values)
+
+
+def test_configurations_that_print_alike_stay_apart() -> None:
+    """scikit-learn shortens what a large estimator prints; a name stands for one configuration all the same."""
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(30, 1)), columns=["a"])
+    far = "x" * 800
+    steps = [FunctionTransformer(lengthened, kw_args={"note": far + mark + far}) for mark in "ab"]
+    assert repr(steps[0]) == repr(steps[1])
+    model = GridSearchCV(make_pipeline(steps[0], Ridge()), {"functiontransformer": steps}, cv=2).fit(X, X["a"])
+    found = list_candidates(model)
+    assert len(set(found.names)) == 2
+    other = candidate(model, found.names[1], X, X["a"])
+    assert other[0].kw_args == found[1].configuration["functiontransformer"].kw_args
+    assert found[0].configuration["functiontransformer"] is model.best_params_["functiontransformer"]
+
+
+def test_a_refit_leaves_the_estimators_of_the_search_as_they_are() -> None:
+    X, y = table(30)
+    tried = {"ridge": [Ridge(1.0), Ridge(9.0)]}
+    model = GridSearchCV(make_pipeline(StandardScaler(), Ridge()), tried, cv=2).fit(X[["a", "b"]], y)
+    fitted = candidate(model, list_candidates(model).names[1], X[["a", "b"]], y)
+    assert hasattr(fitted[-1], "coef_")
+    assert not any(hasattr(one, "coef_") for one in tried["ridge"])
+
+
+def lengthened(rows: pd.DataFrame, note: str) -> pd.DataFrame:
+    return rows * len(note)

@@ -508,6 +508,28 @@ def test_a_candidate_is_explained_in_the_place_of_the_best_model(tmp_path: Path)
     assert max(map(len, done.stdout.splitlines())) <= 100
 
 
+@pytest.mark.parametrize(
+    ("task", "name", "close"), [("regression", "lrl1", ""), ("classification", "xgbost", "xgboost")]
+)
+def test_an_unknown_candidate_costs_no_budget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: str, name: str, close: str
+) -> None:
+    """Refused before FLAML is called, with the names that would do; learners of the other task are unknown too."""
+
+    def fit(*_: object, **__: object) -> None:
+        raise AssertionError("FLAML was called")
+
+    monkeypatch.setattr(_cli_run, "_fit", fit)
+    made = make_mixed_table(100, "regression")
+    table = Table(made.X, made.y if task == "regression" else made.y > made.y.median(), task, ())
+    options = _cli_run.RunOptions(out=tmp_path / "out", candidate=name)
+    with pytest.raises(InputError, match=f"{name!r} is no learner that FLAML can try for {task}") as refused:
+        _cli_run.run(table, options, _cli_run.Phases())
+    assert "Choose one of " in str(refused.value)
+    assert "'rf'" in str(refused.value)
+    assert not close or f"did you mean {close!r}?" in str(refused.value)
+
+
 def test_the_named_candidate_is_chosen_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """FLAML's own choice needs no refit; a learner never tried is searched for alone; both are said."""
     from flaml import AutoML

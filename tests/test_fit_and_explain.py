@@ -169,3 +169,48 @@ def test_a_forecast_without_a_budget_is_refused_before_flaml_fails() -> None:
         fit_and_explain(AutoML(), X, X["a"], task="forecasting", period=3)
     with pytest.raises(InputError, match=r"`period` is missing.*Pass period=12"):
         fit_and_explain(AutoML(), X, X["a"], task="forecasting", time_budget=3)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "message"),
+    [
+        ({"setup_options": 3}, "`setup_options` is 3; expected a mapping"),
+        ({"setup_options": {"max_rows": 9}}, "`setup_options` holds 'max_rows'; it takes 'features'"),
+        ({"setup_options": {"X": None}}, "`setup_options` holds 'X'"),
+        ({"candidates": 3}, "`candidates` is 3; expected names, or True for all"),
+        ({"candidates": [3]}, r"`candidates` is \[3\]; expected names"),
+        ({"y_test": [1.0]}, "`y_test` has 1 values, `X_test` has 60 rows"),
+        ({"task": "classification"}, "`task` is 'classification', but Unfittable does regression"),
+    ],
+)
+def test_every_argument_is_checked_before_the_fit(wishes: dict[str, object], message: str) -> None:
+    class Unfittable(LinearRegression):
+        def fit(self, X: Any, y: Any, sample_weight: object = None) -> None:
+            raise AssertionError("fitted")
+
+    rows = pd.DataFrame({"a": np.arange(60.0)})
+    with pytest.raises(InputError, match=message):
+        fit_and_explain(Unfittable(), rows, rows["a"], **{"task": "regression", **wishes})
+
+
+@pytest.mark.parametrize(
+    ("automl", "told"), [(LinearRegression, "the class LinearRegression"), ("AutoML", "str"), (None, "NoneType")]
+)
+def test_what_cannot_be_fitted_is_refused(automl: object, told: str) -> None:
+    with pytest.raises(InputError, match=f"`automl` is {told}; expected an object with `fit`"):
+        fit_and_explain(automl, pd.DataFrame({"a": [1.0, 2.0]}), [1.0, 2.0], task="regression")
+
+
+def test_a_candidate_that_flaml_does_not_know_costs_no_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Learners of the user's own, and the stack, are known."""
+
+    def fit(self: object, X: object, y: object, task: str) -> None:
+        raise AssertionError("fitted")
+
+    monkeypatch.setattr(AutoML, "fit", fit)
+    with pytest.raises(InputError, match="'rff' is no learner that FLAML can try for regression; did you mean 'rf'?"):
+        fit_and_explain(AutoML(), X, X["a"], task="regression", candidates=["lgbm", "rff"])
+    automl = AutoML()
+    automl.add_learner("mine", object)
+    with pytest.raises(AssertionError, match="fitted"):
+        fit_and_explain(automl, X, X["a"], task="regression", candidates=["ensemble", "mine"])

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from automl_explain.adapters._outputs import as_array, as_numbers, label_array, plain_labels
+from automl_explain.adapters._outputs import as_array, as_numbers, column_names, label_array, plain_labels
 from automl_explain.adapters._raw_features import RawFeatures
 from automl_explain.exceptions import InputError, UnsupportedModelError
 from automl_explain.feature_map import FeatureMap
@@ -35,7 +35,9 @@ class BlackBox:
     task : {"classification", "regression"}, optional
         What it does; told by the model where left out, a function does not tell.
     classes : sequence, optional
-        Labels in the order of the probabilities; the model's ``classes_`` where left out.
+        Labels in the order of the probabilities. Where left out: the model's ``classes_``; else the columns
+        of a DataFrame that it answers with, where they are named after the labels; else the labels of ``y``,
+        sorted. An order that fits the labels far worse than another one is refused.
 
     Examples
     --------
@@ -73,7 +75,7 @@ class BlackBoxAdapter:
     Raises
     ------
     InputError
-        If the task is another one.
+        If the task is another one, or the classes are no labels that are there once each.
     """
 
     def __init__(self, model: Any, *, task: str, classes: Sequence[Any] | None = None, decides: bool = False) -> None:
@@ -82,10 +84,12 @@ class BlackBoxAdapter:
                 f"`task` is {task!r}; a black box does 'classification' or 'regression'. Pass one of them, as in "
                 "BlackBox(model, task='regression')."
             )
+        _check_classes(classes)
         self.model, self.task = model, task
         self.decides = decides and task == "classification"
         self.classes = None if classes is None or task == "regression" else plain_labels(classes)
         self.featurizer: RawFeatures | None = None
+        self.named: list[Any] | None = None  # the columns of what it answers, where they have names
         self._seen = False
 
     def soft_output(self, X: Any) -> Any:
@@ -98,7 +102,10 @@ class BlackBoxAdapter:
 
     def predict_raw(self, X: Any) -> np.ndarray:
         """Soft output on raw rows, (n_rows, n_classes) or (n_rows,)."""
-        output = as_array(self.soft_output(X))
+        answer = self.soft_output(X)
+        output, self.named = as_array(answer), column_names(answer)
+        if self.classes is not None and self.named is not None:
+            _refuse_other_order(self.named, self.classes)
         if self.task == "classification" and output.ndim == 1 and not self.decides:
             _refuse_labels(output)
             second = output.astype(np.float64)
@@ -130,6 +137,27 @@ class BlackBoxAdapter:
     def restore(self, Z: Any) -> Any:
         """Raw rows that engineered rows stand for."""
         return Z if self.featurizer is None else self.featurizer.restore(Z)
+
+
+def _check_classes(classes: Any) -> None:
+    if isinstance(classes, str) or (classes is not None and len({*map(_hashable, classes)}) < len(classes)):
+        raise InputError(
+            f"`classes` is {classes!r}; expected every label once. Pass a list in the order of the probabilities, such "
+            "as ['no', 'yes']."
+        )
+
+
+def _refuse_other_order(named: Sequence[Any], classes: Sequence[Any]) -> None:
+    told, known = [str(n) for n in named], [str(c) for c in classes]
+    if told != known and sorted(told) == sorted(known):
+        raise InputError(
+            f"The model answers with the columns {list(named)!r}, and its classes are {list(classes)!r}. Give the "
+            "classes in the order of the columns."
+        )
+
+
+def _hashable(label: Any) -> Any:
+    return label.item() if isinstance(label, np.generic) else label
 
 
 def _refuse_labels(output: np.ndarray) -> None:

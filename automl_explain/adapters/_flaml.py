@@ -173,7 +173,7 @@ class FlamlAdapter:
             for c in self.featurizer._num_columns
             if c in X.columns or not _is_date_part(c, self.featurizer._datetime_columns)
         ]
-        missing = [c for c in needed if c not in X.columns]
+        missing = [c for c in dict.fromkeys(needed) if c not in X.columns]
         if missing:
             raise InputError(f"The rows lack columns that FLAML was fitted on: {', '.join(map(repr, missing))}.")
         for column in self.featurizer._cat_columns:

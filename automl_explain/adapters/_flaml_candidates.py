@@ -8,6 +8,8 @@ stack. None of these is passed on here: what was not fitted on all rows is fitte
 from __future__ import annotations
 
 import copy
+import difflib
+import importlib.util
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -26,6 +28,7 @@ from automl_explain.exceptions import AutoMLExplainError, DataError, InputError,
 ENSEMBLE = "ensemble"
 # FLAML's own constants: it shuffles the rows with this seed, and repeats rows of classes with fewer than 20.
 _SHUFFLE_SEED, _RARE = 1, 20
+_NEEDS = {"catboost": "catboost", "xgboost": "xgboost", "xgb_limitdepth": "xgboost"}
 
 
 class FlamlCandidate(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -207,6 +210,60 @@ class FlamlCandidates:
         if len(codes) != state.data_size_full:
             note += f"; FLAML itself was fitted on {state.data_size_full:,}"
         return learner, note
+
+
+def learner_names(task: str) -> list[str]:
+    """Names of the learners that FLAML can try on a table here: those of the task whose library is installed.
+
+    Parameters
+    ----------
+    task : {"classification", "regression"}
+    """
+    from flaml.automl.task.factory import task_factory
+
+    flaml_task = task_factory(task, None, None)
+    return sorted(
+        name
+        for name, learner in flaml_task.estimators.items()
+        if not name.startswith("transformer")
+        and not name.endswith("_spark")
+        and importlib.util.find_spec(_NEEDS.get(name, "flaml")) is not None
+        and _learns(learner, flaml_task)
+    )
+
+
+def check_learner(name: Any, task: str, more: Sequence[str] = ()) -> None:
+    """Refuse before a search what no search could come to.
+
+    Parameters
+    ----------
+    name : str
+        As for `candidate`.
+    task : {"classification", "regression"}
+    more : sequence of str, default ()
+        Names that this search knows beside FLAML's own.
+
+    Raises
+    ------
+    InputError
+        If FLAML has no learner of that name for the task.
+    """
+    known = [*learner_names(task), *more]
+    if name not in known:
+        close = difflib.get_close_matches(str(name), known, n=1)
+        raise InputError(
+            f"{name!r} is no learner that FLAML can try for {task}{f'; did you mean {close[0]!r}?' if close else '.'} "
+            f"Choose one of {', '.join(map(repr, known))}."
+        )
+
+
+def _learns(learner: Any, task: Any) -> bool:
+    """Learners of the other task say so when they are made."""
+    try:
+        learner(task=task)
+    except (AssertionError, ImportError):
+        return False
+    return True
 
 
 def _plain_configuration(config: Any) -> dict[str, Any]:

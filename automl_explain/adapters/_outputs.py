@@ -32,8 +32,24 @@ def as_array(output: Any) -> np.ndarray:
 
 
 def as_numbers(output: Any) -> np.ndarray:
-    """Soft output as float64, see `as_array`."""
-    return np.asarray(as_array(output), dtype=np.float64)
+    """Soft output as float64, see `as_array`.
+
+    Raises
+    ------
+    TypeError
+        If it is no array of real numbers.
+    """
+    array = as_array(output)
+    if array.ndim == 0 or array.dtype.kind == "c":
+        told = "complex numbers" if array.ndim else repr(output)
+        raise TypeError(f"it answers {told}; expected an array of shape (n_rows,) or (n_rows, n_classes)")
+    return np.asarray(array, dtype=np.float64)
+
+
+def column_names(output: Any) -> list[Any] | None:
+    """What a table of predictions calls its columns; None where it is none, or they are numbered."""
+    names = None if np.ndim(output) != 2 else getattr(output, "columns", None)
+    return None if names is None or list(names) == list(range(len(names))) else list(names)
 
 
 def plain_labels(classes: Any) -> list[Any]:

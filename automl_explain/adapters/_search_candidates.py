@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import collections
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 
 from automl_explain.adapters._candidates import ALL_ROWS, Candidate, chosen, training_rows
 from automl_explain.exceptions import UnsupportedModelError
@@ -39,8 +41,10 @@ class SearchCandidates:
         search, results = self._search, self._search.cv_results_
         scores = np.asarray(results[self._score()], dtype=np.float64)
         kept = ALL_ROWS if hasattr(search, "best_estimator_") else None
-        last = {repr(sorted(p.items(), key=lambda item: item[0])): i for i, p in enumerate(results["params"])}
+        last = {_key(p): i for i, p in enumerate(results["params"])}
         best = getattr(search, "best_index_", None)
+        if best is not None:
+            last[_key(results["params"][best])] = int(best)
         rows = [
             Candidate(
                 _name(results["params"][i]),
@@ -50,12 +54,10 @@ class SearchCandidates:
                 best=i == best,
                 fitted_on=kept if i == best else None,
             )
-            for i in sorted({*last.values(), *([] if best is None else [int(best)])})
+            for i in sorted(last.values())
             if np.isfinite(scores[i])
         ]
-        chosen_name = next((one.name for one in rows if one.best), None)
-        rows = [one for one in rows if one.best or one.name != chosen_name]
-        return sorted(rows, key=lambda one: (not one.best, one.loss))
+        return _named_apart(sorted(rows, key=lambda one: (not one.best, one.loss)))
 
     def model(self, name: str, X: Any = None, y: Any = None) -> Any:
         """The search itself for its best configuration, else the estimator fitted anew with this one."""
@@ -63,7 +65,8 @@ class SearchCandidates:
         if one.explainable_at_once:
             return self._search
         rows, targets = training_rows(name, X, y)
-        return clone(self._search.estimator).set_params(**one.configuration).fit(rows, targets)
+        own = {k: clone(v, safe=False) for k, v in one.configuration.items()}  # an estimator may be a parameter
+        return clone(self._search.estimator).set_params(**own).fit(rows, targets)
 
     def _score(self) -> str:
         results = self._search.cv_results_
@@ -71,6 +74,23 @@ class SearchCandidates:
             return "mean_test_score"
         named = f"mean_test_{self._search.refit}"
         return named if named in results else next(k for k in results if k.startswith("mean_test_"))
+
+
+def _key(configuration: dict[str, Any]) -> tuple[Any, ...]:
+    """Equal for trials of the same configuration; large objects print shortened, so they are told by identity."""
+    large = (BaseEstimator, np.ndarray)
+    return tuple((k, id(v) if isinstance(v, large) else repr(v)) for k, v in sorted(configuration.items()))
+
+
+def _named_apart(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Those with the name of an earlier one are numbered: a name stands for one configuration."""
+    seen: collections.Counter[str] = collections.Counter()
+    named = []
+    for one in candidates:
+        seen[one.name] += 1
+        again = seen[one.name] > 1
+        named.append(dataclasses.replace(one, name=f"{one.name} ({seen[one.name]})") if again else one)
+    return named
 
 
 def _name(configuration: dict[str, Any]) -> str:

@@ -7,12 +7,16 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import linear_sum_assignment
 
 from automl_explain.adapters._black_box import BlackBoxAdapter
+from automl_explain.adapters._outputs import as_array
 from automl_explain.exceptions import AutoMLExplainError, DataError, UnsupportedModelError
 from automl_explain.protocols import PipelineAdapter
 
 _CHECKED_ROWS = 256
+_FEW_ROWS, _FAR_WORSE = 20, 0.25  # a share of rows, which no order that is right falls short by
+_ROUNDED = 0.05  # what the probabilities of a row may lack of 1 where a service rounds them
 _T = TypeVar("_T")
 
 
@@ -90,9 +94,9 @@ def why_rows_depend(adapter: BlackBoxAdapter, X: Any, Z: Any) -> str | None:
     Raises
     ------
     UnsupportedModelError
-        If the model turns out to have several targets.
+        If the model turns out to have several targets, or probabilities that do not add up to 1.
     DataError
-        If its library fails.
+        If its library fails, or it answers with something else than numbers.
     """
     at = checked_rows(X)
     fewer, engineered = at[::-2], take(Z, at)
@@ -107,7 +111,39 @@ def why_rows_depend(adapter: BlackBoxAdapter, X: Any, Z: Any) -> str | None:
     if apart is not None:
         return f"The model's predictions on the same rows in another batch are others: {apart}"
     _refuse_several_targets(adapter, whole, take(engineered, np.array([0])))
+    _refuse_unnormalized(adapter, whole)
     return None
+
+
+def why_order_is_wrong(adapter: BlackBoxAdapter, X: Any, y: np.ndarray, classes: Sequence[Any]) -> str | None:
+    """Why these classes, which the model did not tell, cannot be in the order of its probabilities; None if they can.
+
+    The likeliest class of up to 256 rows is compared with the label that the model gives, else with the target.
+
+    Raises
+    ------
+    DataError
+        If its library fails.
+    """
+    at = checked_rows(X)
+    raw = take(X, at)
+    own = _numbers(lambda: adapter.predict_raw(raw))
+    if len(at) < _FEW_ROWS or own.shape != (len(at), len(classes)):
+        return None
+    told = asked(lambda: adapter.labels(raw), "label", "X")
+    labels = y[at] if told is None else as_array(told)
+    counts = np.array(
+        [[np.sum((own.argmax(axis=1) == k) & (labels == c)) for c in classes] for k in range(len(classes))]
+    )
+    order = linear_sum_assignment(-counts)[1]
+    ours, best = np.trace(counts) / len(at), counts[np.arange(len(classes)), order].sum() / len(at)
+    if best - ours <= _FAR_WORSE:
+        return None
+    better = [classes[k] for k in order]
+    return (
+        f"The model does not tell its classes, and in the order {list(classes)!r} its likeliest class fits the label "
+        f"in {ours:.0%} of {len(at)} rows; in the order {better!r} it would in {best:.0%}"
+    )
 
 
 def _both(one: Callable[[], Any], other: Callable[[], Any]) -> tuple[np.ndarray, np.ndarray]:
@@ -116,6 +152,18 @@ def _both(one: Callable[[], Any], other: Callable[[], Any]) -> tuple[np.ndarray,
 
 def _numbers(ask: Callable[[], Any]) -> np.ndarray:
     return asked(lambda: np.asarray(ask(), dtype=np.float64), "predict numbers from", "X")
+
+
+def _refuse_unnormalized(adapter: BlackBoxAdapter, output: np.ndarray) -> None:
+    """Log-odds of scores that do not add up to 1 would be those of other numbers than the model's."""
+    if adapter.task != "classification" or adapter.decides or output.ndim != 2:
+        return
+    sums = output.sum(axis=1)
+    if (np.abs(sums - 1.0) > _ROUNDED).any():
+        raise UnsupportedModelError(
+            f"The model's outputs of a row add up to {np.nanmin(sums):.3g} to {np.nanmax(sums):.3g}; probabilities of "
+            "classes add up to 1. Divide them by their sum, or explain a score as task='regression'."
+        )
 
 
 def difference(own: np.ndarray, ours: np.ndarray) -> str | None:

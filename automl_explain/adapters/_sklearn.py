@@ -18,6 +18,9 @@ from automl_explain.exceptions import UnsupportedModelError
 from automl_explain.feature_map import FeatureMap
 from automl_explain.lineage import trace
 
+# Rows on which the last step of a Pipeline is traced, where it has steps of its own.
+_N_SAMPLE = 2000
+
 # Their predictions are numbers of clusters, outlier flags or components of a mixture.
 _NO_TARGET = {
     "clusterer": "a clusterer",
@@ -143,7 +146,8 @@ class PipelineModelAdapter:
         if self._before is None:
             return self._inner.feature_map(X, raw_names)
         first = trace(self._before, X, raw_names)
-        sample = X.iloc[:1] if isinstance(X, pd.DataFrame) else X[:1]
+        at = np.unique(np.linspace(0, X.shape[0] - 1, _N_SAMPLE).astype(int))
+        sample = X.iloc[at] if isinstance(X, pd.DataFrame) else X[at]
         then = self._inner.feature_map(self._first(sample), first.engineered_names)
         return first.compose(then)
 

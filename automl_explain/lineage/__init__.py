@@ -6,8 +6,8 @@ warning, so that there is never a wrong map. `LineageReport` shows it as a table
 """
 
 from automl_explain.lineage._featurizer import TransformationsFeaturizer
-from automl_explain.lineage._place import ProbedStep, collected
+from automl_explain.lineage._place import ProbedStep, collected, weighted
 from automl_explain.lineage._report import LineageReport
 from automl_explain.lineage._trace import trace
 
-__all__ = ["LineageReport", "ProbedStep", "TransformationsFeaturizer", "collected", "trace"]
+__all__ = ["LineageReport", "ProbedStep", "TransformationsFeaturizer", "collected", "trace", "weighted"]

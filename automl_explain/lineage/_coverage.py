@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
 
 from automl_explain.lineage._compare import Output
@@ -14,21 +15,54 @@ from automl_explain.lineage._tuples import is_pairs, read_pairs, stack
 # Rows spread evenly, and as many again in which an engineered column is active that is not in those.
 N_EVEN = 1000
 N_RARE = 1000
+# And two for each raw column, up to as many.
+N_ENDS = 1000
 MOST_SEARCHED = 20_000
 BLOCK = 2000
 
 
 def probing_rows(transformer: Any, X: Any) -> Any:
-    """At most 2,000 rows: spread evenly, and those where columns move that stand still in the former."""
+    """Rows spread evenly, those at the ends of raw columns, and those where columns move that stand still else.
+
+    At most 1,000, two for each raw column (up to 1,000), and 1,000.
+    """
     total = n_rows(X)
     if total <= N_EVEN:
         return sample_rows(X, N_EVEN)
-    even = np.linspace(0, total - 1, N_EVEN).astype(int)
+    even = np.union1d(np.linspace(0, total - 1, N_EVEN).astype(int), _rows_at_the_ends(X))
     try:
         rare = _rows_of_rare_columns(transformer, X, even)
     except Exception:  # rows that it refuses are found, and worded, by the walk
         rare = np.zeros(0, dtype=int)
     return take_rows(X, np.union1d(even, rare))
+
+
+def _rows_at_the_ends(X: Any) -> np.ndarray:
+    """Rows with the least and the largest number of each raw column, or with its two rarest values.
+
+    A threshold that few rows cross, or a case for a rare value, shows only there.
+    """
+    if not isinstance(X, (pd.DataFrame, np.ndarray)):
+        return np.zeros(0, dtype=int)
+    searched = np.linspace(0, n_rows(X) - 1, min(n_rows(X), MOST_SEARCHED)).astype(int)
+    found: list[int] = []
+    for j in range(min(X.shape[1], N_ENDS // 2)):
+        cells = X.iloc[searched, j] if isinstance(X, pd.DataFrame) else pd.Series(X[searched, j])
+        found += _ends(cells.reset_index(drop=True))
+    return np.asarray(searched[np.unique(np.array(found, dtype=int))])
+
+
+def _ends(cells: pd.Series) -> list[int]:
+    if cells.isna().all():
+        return []
+    try:
+        if pd.api.types.is_numeric_dtype(cells) or hasattr(cells, "dt"):
+            return [int(cells.argmin()), int(cells.argmax())]
+        counts = cells.value_counts()
+        rarest = counts[counts > 0].index[-2:]
+        return [int(np.flatnonzero((cells == value).to_numpy(dtype=bool, na_value=False))[0]) for value in rarest]
+    except (TypeError, ValueError):  # cells that cannot be compared or counted, such as lists
+        return []
 
 
 def _rows_of_rare_columns(transformer: Any, X: Any, even: np.ndarray) -> np.ndarray:

@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NoReturn
 
+from automl_explain._validation import check_weights
 from automl_explain.exceptions import UnknownTransformerError
-
-WEIGHTS = ("equal", "exponent")
 
 
 def kind_of(transformer: Any) -> str:
@@ -77,6 +76,24 @@ def collected() -> Iterator[list[ProbedStep]]:
         yield steps
     finally:
         _collector.reset(token)
+
+
+_weights: ContextVar[str] = ContextVar("weights", default="equal")
+
+
+@contextmanager
+def weighted(weights: str) -> Iterator[None]:
+    """Have products shared in this way by every `trace` inside the ``with`` block that is not told otherwise."""
+    token = _weights.set(check_weights(weights))
+    try:
+        yield
+    finally:
+        _weights.reset(token)
+
+
+def chosen_weights() -> str:
+    """How products are shared here."""
+    return _weights.get()
 
 
 class NoRuleError(UnknownTransformerError):

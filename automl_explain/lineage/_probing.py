@@ -7,7 +7,8 @@ support; the weights are the shares of the total effects of Jansen, mean((f(x) -
 where x' is x with that column shuffled.
 
 Shuffling finds out nothing about outputs that are random, or that depend on the other rows of a
-call. Such outputs are found first and said to be unknown, never given parents by chance.
+call or on the labels of the rows. Such outputs are found first and said to be unknown, never given
+parents by chance.
 
 References
 ----------
@@ -17,6 +18,7 @@ Communications 117, 35-43. doi:10.1016/S0010-4655(98)00154-4
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -24,7 +26,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from automl_explain.lineage._changes import emptied, replaced, stacked
+from automl_explain.lineage._changes import emptied, replaced, stacked, stands
+from automl_explain.lineage._claims import claims_one_to_one, holds
 from automl_explain.lineage._compare import Output
 from automl_explain.lineage._links import Columns, Links, shared
 from automl_explain.lineage._mixes import MIN_ROWS
@@ -44,6 +47,7 @@ FEWEST_ROWS = 10
 
 RANDOM = "differs between two calls on the same rows"
 COUPLED = "depends on the other rows of the call"
+LABELS = "depends on the labels of the rows"
 STILL = "moved with none of the columns on the rows probed"
 
 
@@ -84,12 +88,26 @@ class Step:
             raise ValueError(f"{out.shape[0]} rows came out of {n_rows(X)}")
         return out
 
-    def unsteady(self) -> tuple[np.ndarray, np.ndarray]:
-        """Which outputs are random, and which depend on the other rows, both of shape (n_out,)."""
-        random = self.before.against(self.run(self.X))[0]
-        half = np.arange(n_rows(self.X))[::-2]
-        coupled = self.before.rows(half).against(self.run(take_rows(self.X, half)))[0]
-        return random, coupled & ~random
+    def unsteady(self) -> dict[str, np.ndarray]:
+        """Which outputs move though no cell does, by the reason: masks of shape (n_out,)."""
+        n = n_rows(self.X)
+        found = {RANDOM: self.before.against(self.run(self.X))[0]}
+        half = np.arange(n)[::-2]
+        found[COUPLED] = self.before.rows(half).against(self.run(take_rows(self.X, half)))[0]
+        if hasattr(self.X, "iloc") and n > 1:
+            moved_on = self.X.set_axis(self.X.index[np.roll(np.arange(n), 1)], axis=0)
+            try:
+                found[LABELS] = self.before.against(self.run(moved_on))[0]
+            except Exception:  # labels that it checks; the tables below keep their own
+                found[LABELS] = np.zeros(self.n_out, dtype=bool)
+        return found
+
+    def on(self, X: Any) -> Step:
+        """The same step on other rows of as many."""
+        other = copy.copy(self)
+        other.X, other.moved, other.effect = X, list(self.moved), list(self.effect)
+        other.before = other.run(X).rows(np.arange(n_rows(X)))
+        return other
 
     def shuffle(self) -> set[int]:
         """Shuffle each group in turn; gives the groups for which the transformer failed."""
@@ -170,15 +188,22 @@ def probed(transformer: Any, X: Any, columns: Columns, place: Place, reason: str
     """
     start = time.perf_counter()
     step = Step(transformer, X, columns, place.random_state or 0)
-    random, coupled = step.unsteady()
-    failed = set(range(len(step.groups)))
-    for _ in range(N_SHUFFLES):
-        failed &= step.shuffle()
-    standing = _try_other_values(step)
+    unsteady = step.unsteady()
+    failed: set[int] = set()
+    standing: list[int] = []
+    confirmed = claims_one_to_one(transformer) and holds(step)
+    if not confirmed:
+        failed = set(range(len(step.groups)))
+        for _ in range(N_SHUFFLES):
+            failed &= step.shuffle()
+        standing = _try_other_values(step)
     moved = sp.csr_matrix(sp.vstack(step.moved), dtype=np.float64)
     why = np.full(step.n_out, "", dtype=object)
     why[moved.getnnz(axis=0) == 0] = STILL
-    why[coupled], why[random] = COUPLED, RANDOM
+    if confirmed:
+        why[np.diff(columns.support.indptr) == 0] = ""
+    for cause, which in reversed(unsteady.items()):
+        why[which] = cause
     if n_rows(X) < FEWEST_ROWS:
         why[:] = f"cannot be probed with {n_rows(X)} rows; it takes {FEWEST_ROWS} or more"
     elif failed:
@@ -222,8 +247,25 @@ def _try_other_values(step: Step) -> list[int]:
     half = np.random.default_rng(0).random(n_rows(step.X)) < 0.5
     can_be_missing = [g for g in every if emptied(step.X, step.groups[g], half) is not None]
     step.change(can_be_missing, lambda at: emptied(step.X, at, half), gaps=True)
-    still = [g for g in every if replaced(step.X, step.groups[g], half) is not None]
-    return sorted(step.change(still, lambda at: replaced(step.X, at, half)))
+    still = [g for g in every if stands(step.X, step.groups[g])]
+    failed = step.change(still, lambda at: replaced(step.X, at, half))
+    _shuffle_behind(step, sorted(set(still) - failed), half)
+    return sorted(failed)
+
+
+def _shuffle_behind(step: Step, changed: Sequence[int], half: np.ndarray) -> None:
+    """Shuffle where standing columns have other values: a factor that is 0 everywhere hides the other one."""
+    if not changed:
+        return
+    X = step.X
+    for g in changed:
+        X = replaced(X, step.groups[g], half)
+    try:
+        other = step.on(X)
+    except Exception:  # values that do not go together; each was tried by itself
+        return
+    other.shuffle()
+    step.moved, step.n_calls = other.moved, other.n_calls
 
 
 def measured(transformer: Any, X: Any, columns: Columns, links: Links) -> Links:

@@ -6,13 +6,17 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
 from automl_explain._schema import TableSchema
-from automl_explain._validation import warn
+from automl_explain._validation import check_weights, warn
 from automl_explain.exceptions import InputError, UnknownTransformerError, UnmappedFeaturesWarning
 from automl_explain.feature_map import FeatureMap
 from automl_explain.lineage._coverage import probing_rows
 from automl_explain.lineage._links import Columns
-from automl_explain.lineage._place import WEIGHTS, NoRuleError, Place
+from automl_explain.lineage._place import NoRuleError, Place, chosen_weights
 from automl_explain.lineage._tables import is_table, labels_of, n_columns, n_rows, sample_rows
 from automl_explain.lineage._walk import walk
 
@@ -22,7 +26,7 @@ def trace(
     X: Any,
     raw_names: Sequence[str | int] | None = None,
     *,
-    weights: str = "equal",
+    weights: str | None = None,
     probe: bool = True,
     random_state: int = 0,
 ) -> FeatureMap:
@@ -41,13 +45,15 @@ def trace(
         ``"passthrough"`` where the model reads the raw columns.
     X : DataFrame, ndarray or scipy sparse of shape (n_rows, n_raw)
         Raw rows; at most 128, spread evenly, are sent through the transformer. Only weights of
-        mixes (PCA and the like) depend on which rows they are. Probing takes up to 2,000 rows,
-        among them rows in which rare engineered columns are active, so pass the training rows.
+        mixes (PCA and the like) depend on which rows they are. Probing takes up to 3,000 rows, among
+        them rows at the ends of raw columns and rows in which rare engineered columns are active,
+        so pass the training rows.
     raw_names : sequence of length n_raw, optional
         Names of the raw columns; by default the labels of the DataFrame, else positions.
-    weights : {"equal", "exponent"}, default "equal"
+    weights : {"equal", "exponent"}, optional
         How products of PolynomialFeatures are shared: equally among their factors, as Shapley
-        values share a pure interaction, or by exponent (a^2 b gives a two thirds).
+        values share a pure interaction, or by exponent (a^2 b gives a two thirds). Left out, the
+        choice of `weighted` around the call, which is equally where there is none.
     probe : bool, default True
         Whether steps without a rule are probed; else they are refused.
     random_state : int, default 0
@@ -103,18 +109,16 @@ def trace(
     array([[0., 0., 1.],
            [1., 1., 0.]])
     """
-    if not is_table(X) and hasattr(X, "to_frame"):
-        table = X.to_frame()
-    elif is_table(X):
-        table = X
-    else:
+    table = X.to_frame() if not is_table(X) and hasattr(X, "to_frame") else X
+    if not (is_table(table) and (isinstance(table, (pd.DataFrame, np.ndarray)) or sp.issparse(table))):
+        package = type(X).__module__.partition(".")[0].replace("builtins", "")
         raise InputError(
-            f"`X` is a {type(X).__name__}. Expected a DataFrame, ndarray or sparse matrix of raw rows. Pass one."
+            f"`X` is a {f'{package} {type(X).__name__}'.strip()}. Expected a pandas DataFrame, an "
+            "ndarray or a scipy sparse matrix of raw rows. Pass one."
         )
     if n_rows(X) == 0:
         raise InputError("`X` has no rows. A few are needed to see how wide each step is. Pass some raw rows.")
-    if weights not in WEIGHTS:
-        raise InputError(f"`weights` is {weights!r}. Expected 'equal' or 'exponent'. Leave it out for 'equal'.")
+    weights = chosen_weights() if weights is None else check_weights(weights)
     names = _raw_names(table, raw_names)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # unseen categories and the like are the business of the user's own call

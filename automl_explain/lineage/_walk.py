@@ -14,7 +14,7 @@ from automl_explain.lineage._links import Columns, Links, pick
 from automl_explain.lineage._names import leaf_names, prefixed, with_source
 from automl_explain.lineage._place import NoRuleError, Place
 from automl_explain.lineage._probing import measured, probed
-from automl_explain.lineage._rules import rule_for
+from automl_explain.lineage._rules import changed_itself, rule_for
 from automl_explain.lineage._tables import is_table, labels_of, n_columns, n_rows, positions_of, take_columns
 from automl_explain.lineage._tuples import is_pairs, read_pairs, stack
 
@@ -41,7 +41,7 @@ def walk(transformer: Any, X: Any, columns: Columns, place: Place) -> Walked:
         return X, columns
     if is_pairs(transformer):
         return _pairs(transformer, X, columns, place)
-    container = _container_of(type(transformer))
+    container = None if changed_itself(transformer) else _container_of(type(transformer))
     out, made = (container or _leaf)(transformer, X, columns, place)
     if made.n != n_columns(out):
         place.refuse(

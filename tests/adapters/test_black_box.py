@@ -359,3 +359,80 @@ def test_more_labels_than_probabilities_are_refused(X: pd.DataFrame) -> None:
     setup = automl_setup_model_explanations(chance, "classification", X=X, y=np.arange(N) % 3)
     with pytest.raises(InputError, match="`classes` has 3 labels; the model gives probabilities of 2 classes"):
         MimicWrapper.from_setup(setup)
+
+
+def three_classes() -> tuple[pd.DataFrame, np.ndarray, Any]:
+    X = pd.DataFrame({"a": np.linspace(-3, 3, 60), "b": np.cos(np.arange(60.0))})
+    y = np.array(["hi", "lo", "mid"])[np.repeat([1, 2, 0], 20)]
+    return X, y, LogisticRegression().fit(X, y)
+
+
+class Untold:
+    """Gives probabilities in an order of its own, which labels alone tell."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def predict_proba(self, rows: Any) -> np.ndarray:
+        return self.model.predict_proba(rows)[:, [1, 2, 0]]
+
+    def predict(self, rows: Any) -> np.ndarray:
+        return self.model.predict(rows)
+
+
+def test_an_order_of_classes_that_labels_deny_is_refused() -> None:
+    """Sorted labels of `y` are a guess; without the check every class would get another one's explanation."""
+    X, y, model = three_classes()
+    for untold in (Untold(model), Untold(model).predict_proba):
+        with pytest.raises(
+            InputError, match=r"in the order \['lo', 'mid', 'hi'\] it would in (9\d|100)%. Pass BlackBox"
+        ):
+            automl_setup_model_explanations(untold, "classification", X=X, y=y)
+        box = BlackBox(untold, classes=["lo", "mid", "hi"])
+        assert automl_setup_model_explanations(box, "classification", X=X, y=y).classes == ["lo", "mid", "hi"]
+    assert automl_setup_model_explanations(model.predict_proba, "classification", X=X, y=y).classes == [
+        "hi",
+        "lo",
+        "mid",
+    ]
+
+
+def test_named_columns_of_the_answer_tell_the_order_of_classes() -> None:
+    X, y, model = three_classes()
+
+    def answer(rows: pd.DataFrame) -> pd.DataFrame:
+        return pd.DataFrame(model.predict_proba(rows), columns=model.classes_)[["lo", "mid", "hi"]]
+
+    setup = automl_setup_model_explanations(answer, "classification", X=X, y=y)
+    assert setup.classes == ["lo", "mid", "hi"]
+    np.testing.assert_array_equal(setup.automl_estimator.predict_proba(X), answer(X))
+    with pytest.raises(InputError, match="answers with the columns .*Give the classes in the order of the columns"):
+        automl_setup_model_explanations(BlackBox(answer, classes=["hi", "lo", "mid"]), "classification", X=X, y=y)
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"), [(None, "None"), (0.5, "0.5"), (np.ones(60) * 1j, "complex numbers")], ids=str
+)
+def test_answers_that_are_no_array_of_numbers_are_refused(answer: Any, told: str) -> None:
+    X, y, _ = three_classes()
+    for task in ("regression", "classification"):
+        labels = task == "classification" and told == "complex numbers"
+        with pytest.raises(UnsupportedModelError if labels else DataError, match="labels" if labels else told):
+            automl_setup_model_explanations(lambda _: answer, task, X=X, y=y if task == "classification" else None)
+
+
+def test_scores_that_do_not_add_up_to_one_are_no_probabilities() -> None:
+    """Rounded ones are."""
+    X, y, model = three_classes()
+    with pytest.raises(UnsupportedModelError, match="add up to 0.5 to 0.5; probabilities of classes add up to 1"):
+        automl_setup_model_explanations(lambda rows: model.predict_proba(rows) / 2, "classification", X=X, y=y)
+    rounded = automl_setup_model_explanations(
+        lambda rows: model.predict_proba(rows).round(2), "classification", X=X, y=y
+    )
+    assert rounded.classes == ["hi", "lo", "mid"]
+
+
+@pytest.mark.parametrize("classes", ["abc", ["no", "no"]])
+def test_classes_are_labels_that_are_there_once(classes: Any) -> None:
+    with pytest.raises(InputError, match="expected every label once"):
+        adapter_for(BlackBox(len, task="classification", classes=classes))

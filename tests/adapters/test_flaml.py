@@ -281,6 +281,8 @@ def test_missing_columns_are_refused_by_name(models: Any, mixed: pd.DataFrame) -
     automl, _ = models("text")
     with pytest.raises(InputError, match="The rows lack columns that FLAML was fitted on: 'city', 'age'"):
         automl_setup_model_explanations(automl, "classification", X_test=mixed.drop(columns=["age", "city"]))
+    with pytest.raises(InputError, match=r"fitted on: 'signup'\.$"):  # read as a number and as parts, named once
+        automl_setup_model_explanations(automl, "classification", X_test=mixed.drop(columns=["signup"]))
     with pytest.raises(InputError, match="FLAML was fitted on a DataFrame"):
         automl_setup_model_explanations(automl, "classification", X_test=np.ones((3, 9)))
     unused = mixed.drop(columns=["constant", "id"])

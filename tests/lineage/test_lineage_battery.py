@@ -154,7 +154,6 @@ LEAVES = [
             RobustScaler(),
             StandardScaler(),
             FunctionTransformer(),
-            FunctionTransformer(squared, feature_names_out="one-to-one"),
             AddedNoise(),
             VarianceThreshold(),
             SelectKBest(f_regression, k=2),
@@ -214,6 +213,7 @@ IMPUTERS = [
     Case("SimpleImputer frame", lambda: SimpleImputer(add_indicator=True), X_FRAME[NUMBERS]),
     Case("MissingIndicator", lambda: MissingIndicator(), X_GAPS),
     Case("MissingIndicator all", lambda: MissingIndicator(features="all", error_on_new=False), X_GAPS, missing=True),
+    Case("claims", lambda: FunctionTransformer(squared, feature_names_out="one-to-one"), X_NUMBERS, how="probe"),
     Case("KNNImputer", lambda: KNNImputer(), X_GAPS, exact=False, missing=True, how="dense"),
     Case(
         "KNNImputer indicator", lambda: KNNImputer(add_indicator=True), X_EMPTY, exact=False, missing=True, how="dense"

@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import TruncatedSVD
 from sklearn.linear_model import LinearRegression
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, OneHotEncoder
 from truth import frame
 
 from automl_explain import MimicWrapper, automl_setup_model_explanations
@@ -71,3 +73,19 @@ def test_permuting_the_raw_columns_permutes_the_raw_values() -> None:
     values = np.random.default_rng(0).normal(size=(5, first.n_engineered))
     np.testing.assert_allclose(other.fold(values)[0], first.fold(values)[0][:, ::-1], atol=1e-12)  # sums of a few
     np.testing.assert_array_equal(other.fold(values)[1], first.fold(values)[1])
+
+
+@pytest.mark.parametrize(
+    "step", [FunctionTransformer(lambda Z: Z[:, ::-1] * 2), TruncatedSVD(2)], ids=["probed", "mix"]
+)
+def test_a_search_inside_a_pipeline_has_the_map_of_the_pipeline_inside(step: Any) -> None:
+    """It is traced on many rows, not on one that shows neither links nor spreads."""
+    X = frame(missing=False)[["a", "b", "c"]].to_numpy() * [1.0, 10.0, 100.0]
+    inner = make_pipeline(step, LinearRegression())
+    search = GridSearchCV(inner, {"linearregression__fit_intercept": [True]}, cv=2)
+    maps = []
+    for last in (inner, search):
+        model = make_pipeline(MaxAbsScaler(), last).fit(X, X[:, 0] + X[:, 1])
+        setup = automl_setup_model_explanations(model, "regression", X=X, features=["a", "b", "c"])
+        maps.append(np.asarray(setup.feature_map))
+    np.testing.assert_allclose(maps[1], maps[0], rtol=0.1)  # measured on other rows

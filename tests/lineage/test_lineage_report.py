@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.compose import make_column_transformer
-from sklearn.linear_model import LogisticRegression
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.ensemble import VotingRegressor
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, Normalizer, OneHotEncoder, PolynomialFeatures
+from sklearn.preprocessing import FunctionTransformer, Normalizer, OneHotEncoder, PolynomialFeatures, StandardScaler
 from truth import frame
 
 from automl_explain import FeatureMap, automl_setup_model_explanations, lineage_report
@@ -44,7 +49,7 @@ def test_the_text_says_how_many_were_found_how_and_what_probing_cost() -> None:
     assert lines[0] == "11 engineered features from 4 raw columns: 9 known, 1 seen by probing; 1 unmapped"
     assert any("0.50 a, 0.50 c" in line for line in lines)
     assert "FunctionTransformer (step 'functiontransformer')" in lines[-1]
-    assert "2 columns, 1 outputs, 240 rows, 6 calls" in lines[-1]
+    assert "2 columns, 1 outputs, 240 rows, 7 calls" in lines[-1]
     assert "<table" in report._repr_html_()
     assert len(report) == 11
 
@@ -85,6 +90,27 @@ def test_products_by_exponent() -> None:
     assert lineage_report(cubes, numbers)["a^2 c"] == {"a": 0.5, "c": 0.5}
 
 
+def test_products_of_a_model_by_exponent() -> None:
+    """The choice reaches the map of a model, and its setup; the next call is as it was."""
+    numbers = X[["a", "c"]]
+    model = make_pipeline(PolynomialFeatures(3, include_bias=False), LinearRegression()).fit(numbers, X["k"])
+    thirds = {"a": pytest.approx(2 / 3), "c": pytest.approx(1 / 3)}
+    assert lineage_report(model, numbers, weights="exponent")["a^2 c"] == thirds
+    setup = automl_setup_model_explanations(model, "regression", X=numbers, weights="exponent")
+    assert lineage_report(setup)["a^2 c"] == thirds
+    assert lineage_report(model, numbers)["a^2 c"] == {"a": 0.5, "c": 0.5}
+
+
+@pytest.mark.parametrize("last", [LinearDiscriminantAnalysis(), VotingRegressor([("line", LinearRegression())])])
+def test_a_model_that_can_transform_is_reported_as_the_model_that_it_is(last: Any) -> None:
+    """Stacks, votes and discriminants have a `transform` too; its outputs are not what they read."""
+    numbers, y = X[["a", "c"]], (X["a"] > 3).astype(int)
+    task = "regression" if isinstance(last, VotingRegressor) else "classification"
+    for model in (make_pipeline(StandardScaler(), clone(last)).fit(numbers, y), clone(last).fit(numbers, y)):
+        wanted = automl_setup_model_explanations(model, task, X=numbers, y=y).feature_map
+        assert lineage_report(model, numbers).feature_map.engineered_names == wanted.engineered_names == ("a", "c")
+
+
 def test_models_setups_and_maps_are_reported_too() -> None:
     y = X["a"] > 3
     model = make_pipeline(prepared(), LogisticRegression(max_iter=5000)).fit(X, y)
@@ -106,5 +132,8 @@ def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(InputError, match="`weights` is 'loud'"):
         lineage_report(prepared(), X, weights="loud")
     model = make_pipeline(prepared(), LogisticRegression(max_iter=5000)).fit(X, X["a"] > 3)
-    with pytest.raises(InputError, match="holds for a featurization alone"):
-        lineage_report(model, X, weights="exponent")
+    with pytest.raises(InputError, match="`weights` is 'loud'"):
+        automl_setup_model_explanations(model, "classification", X=X, weights="loud")
+    setup = automl_setup_model_explanations(model, "classification", X=X)
+    with pytest.raises(InputError, match="already has its weights"):
+        lineage_report(setup, weights="exponent")
