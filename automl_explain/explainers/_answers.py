@@ -10,7 +10,8 @@ import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_classifier
 
 from automl_explain._validation import listed
-from automl_explain.exceptions import DataError, InputError, UnsupportedModelError
+from automl_explain.adapters import adapter_for
+from automl_explain.exceptions import AutoMLExplainError, DataError, InputError, UnsupportedModelError
 
 _TASKS = ("unknown", "classification", "regression")
 
@@ -68,9 +69,18 @@ class Answers:
             classes = sorted(set(_plain(truth[~np.asarray(pd.isna(truth))])), key=lambda c: (str(type(c)), c))
         if self.names is not None and len(self.names) != len(classes):
             raise InputError(f"`classes` has {len(self.names)} labels; the model knows {len(classes)}: {classes}.")
+        texts, given = [str(c) for c in classes], [str(c) for c in self.names or classes]
+        if texts != given and sorted(texts) == sorted(given):
+            raise InputError(
+                f"`classes` is {self.names}, but the model's are {classes}. Pass them in the model's order."
+            )
         return dataclasses.replace(self, task=task, classes=classes)
 
     def _classifies(self) -> bool:
+        try:  # FLAML's AutoML has `predict_proba`, and may have `classes_`, for regressions too
+            return adapter_for(self.model).task == "classification"
+        except AutoMLExplainError:
+            pass
         try:
             return bool(is_classifier(self.model)) or hasattr(self.model, "predict_proba")
         except Exception:  # objects without scikit-learn tags

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 import sklearn.metrics
+from flaml import AutoML
 from sklearn.compose import ColumnTransformer
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -314,6 +315,15 @@ def test_a_function_may_give_labels_or_probabilities():
     assert importances(second, X, LABELS) == pytest.approx(expected)
 
 
+def test_methods_of_a_classifier_make_none_of_a_regression():
+    """FLAML's AutoML has `predict_proba` whatever its task."""
+    automl = AutoML()
+    automl.fit(X, TARGET, task="regression", max_iter=1, estimator_list=["lgbm"], verbose=0, n_jobs=1)
+    explanation = PFIExplainer(automl).explain_global(X, TARGET)
+    assert explanation.task == "regression"
+    assert explanation.get_ranked_global_names()[0] == 1
+
+
 def test_what_cannot_be_measured_is_refused():
     with pytest.raises(InputError, match="`metric` 'acuracy' is not known; did you mean 'accuracy'\\?"):
         PFIExplainer(LINEAR, metric="acuracy")
@@ -325,6 +335,8 @@ def test_what_cannot_be_measured_is_refused():
         PFIExplainer(LOGISTIC, metric="mae").explain_global(X, LABELS)
     with pytest.raises(InputError, match="reads labels, and `for_classifier_use_predict_proba` gives it prob"):
         PFIExplainer(LOGISTIC, metric="f1", for_classifier_use_predict_proba=True)
+    with pytest.raises(InputError, match="Pass them in the model's order"):
+        PFIExplainer(LOGISTIC, classes=["yes", "no"]).explain_global(X, LABELS)
     with pytest.raises(UnsupportedModelError, match="object has no `predict`"):
         PFIExplainer(object())
     with pytest.raises(InputError, match="`n_repeats` must be a whole number of at least 1"):
