@@ -359,12 +359,20 @@ class FeatureMap:
         )
 
 
-def unique_names(names: Iterable[FeatureName]) -> tuple[FeatureName, ...]:
+class UniqueNames(tuple[FeatureName, ...]):
+    """Names that `unique_names` has looked at; it gives them back as they are."""
+
+    __slots__ = ()
+
+
+def unique_names(names: Iterable[FeatureName]) -> UniqueNames:
     """Names with ``#2``, ``#3``, ... behind the second, third, ... of the same text."""
+    if isinstance(names, UniqueNames):
+        return names
     given = list(names)
     taken = {str(n) for n in given}
     if len(taken) == len(given):
-        return tuple(given)
+        return UniqueNames(given)
     seen: set[str] = set()
     result: list[FeatureName] = []
     for name in given:
@@ -374,7 +382,7 @@ def unique_names(names: Iterable[FeatureName]) -> tuple[FeatureName, ...]:
             unique = f"{name}#{k}"
         seen.add(str(unique))
         result.append(unique)
-    return tuple(result)
+    return UniqueNames(result)
 
 
 def refuse_another_order(names: Sequence[FeatureName], expected: Sequence[FeatureName], what: str, whose: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -20,16 +21,18 @@ from automl_explain.explainers._teacher import Teacher
 from automl_explain.explainers._training import measure
 from automl_explain.explainers._views import View, join_blocks
 from automl_explain.explanation import Explanation, Fidelity, GlobalAccumulator, GlobalSummary
+from automl_explain.explanation._fields import feature_name
 from automl_explain.explanation._folding import raw_rows as raw_rows_of
 from automl_explain.explanation._folding import warn_unmapped
 from automl_explain.explanation._units import ToProbability, check_output_unit
-from automl_explain.feature_map import FeatureMap
+from automl_explain.feature_map import FeatureMap, UniqueNames, unique_names
 from automl_explain.lineage import TransformationsFeaturizer
 from automl_explain.protocols import ValueSource
 
 _BLOCK_BYTES = 32 * 2**20
 _LEAST_ROWS = 8192  # of a block, where they fit: smaller ones give the tree engine no work for its threads
 _DEFAULT_EVAL_ROWS = 5000
+_FEW_ROWS = 16  # such as single ones in production
 SHAP_VALUES_OUTPUTS = ("default", "probability", "teacher_probability")
 
 
@@ -135,6 +138,10 @@ class RowExplainer:
             made = with_categories(self.encoder.align(made, argument), self._dtypes)
             shown = made if self._featurizer is None else shown
         return shown, made
+
+    @functools.cached_property
+    def _names(self) -> UniqueNames:
+        return unique_names(map(feature_name, self.encoder.names))
 
     @property
     def features(self) -> list[str | int]:
@@ -343,7 +350,7 @@ class RowExplainer:
 
     def _view(self, feature_map: FeatureMap | None, raw_method: str) -> View:
         fold = self._map if feature_map is None else feature_map
-        view = View.of(self.source, self.encoder.names, self._subset, fold, check_raw_method(raw_method))
+        view = View.of(self.source, self._names, self._subset, fold, check_raw_method(raw_method))
         if view.fold is not None and view.unmapped_features:
             warn_unmapped(view.unmapped_features)
         return view
@@ -378,9 +385,14 @@ class RowExplainer:
         return {
             "eval_y_predicted": self.teacher.predictions(rows, output),
             "eval_y_predicted_proba": output if self.teacher.unit == "log-odds" else None,
-            "eval_fidelity": self._measure(encoded, output),
+            "eval_fidelity": self._measured(encoded, output),
             "row_labels": rows.index if isinstance(rows, pd.DataFrame) else None,
         }
+
+    def _measured(self, encoded: Any, output: np.ndarray) -> Any:
+        """The same at once, or of few rows when it is first asked for: it costs more than the values of a row."""
+        late = functools.partial(self._measure, encoded, output)
+        return late if encoded.shape[0] <= _FEW_ROWS else late()
 
     def _measure(self, encoded: Any, output: np.ndarray) -> Fidelity | None:
         """How well the source meets the teacher's output on these rows."""

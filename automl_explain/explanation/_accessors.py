@@ -243,8 +243,8 @@ class ImportanceAccessors(ExplanationFields):
 
     @property
     def _global(self) -> np.ndarray:
-        assert self.global_values is not None
-        return self.global_values
+        values: np.ndarray = self.global_values
+        return values
 
     @property
     def _local(self) -> Values:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import uuid
 from collections.abc import Callable, Iterable
 from typing import Any, Literal
@@ -14,7 +15,7 @@ import scipy.sparse as sp
 from automl_explain.exceptions import InputError
 from automl_explain.explanation._fidelity import Fidelity
 from automl_explain.explanation._values import Values, as_values, mean_absolute, read_only, read_only_csr, shape_of
-from automl_explain.feature_map import FeatureName, unique_names
+from automl_explain.feature_map import FeatureName, UniqueNames, unique_names
 
 TASKS = ("classification", "regression")
 SPACES = ("engineered", "raw")
@@ -38,14 +39,38 @@ class _ListField:
         return None if items is None else list(items)
 
     def __set__(self, instance: object, items: Iterable[Any] | None) -> None:
-        instance.__dict__[self._key] = None if items is None else tuple(self._clean(item) for item in items)
+        if items is not None and not isinstance(items, UniqueNames):
+            items = tuple(self._clean(item) for item in items)
+        instance.__dict__[self._key] = items
+
+
+class _LateField:
+    """A dataclass field that may be given as a function, called when the field is first read."""
+
+    def __init__(self, default: Callable[[], Any] | None = None) -> None:
+        self._default = default
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._key = f"_{name}"
+
+    def __get__(self, instance: object | None, owner: type) -> Any:
+        if instance is None:
+            return None  # the default of the field
+        value = instance.__dict__[self._key]
+        if callable(value):
+            value = instance.__dict__[self._key] = value()
+        return value
+
+    def __set__(self, instance: object, value: Any) -> None:
+        instance.__dict__[self._key] = self._default if value is None else value
 
 
 def _scalar(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) and value.dtype.kind in "biufUS" else value
 
 
-def _name(value: Any) -> FeatureName:
+def feature_name(value: Any) -> FeatureName:
+    """A name as explanations keep it: text or a whole number."""
     if type(value) is str or type(value) is int:
         return value
     plain = _scalar(value)
@@ -59,13 +84,13 @@ class ExplanationFields:
     values: Values | None
     base: np.ndarray
     task: Literal["classification", "regression"]
-    features: Any = _ListField(_name)
+    features: Any = _ListField(feature_name)
     classes: Any = _ListField(_scalar)
     space: Literal["engineered", "raw"] = "engineered"
     output_unit: Literal["log-odds", "probability", "target", "log of target", "decision value", "score"] = "target"
     link: Literal["identity", "logit", "softmax", "log"] = "identity"
     fidelity: Fidelity | None = None
-    eval_fidelity: Fidelity | None = None
+    eval_fidelity: Any = _LateField()
     method: str = "unknown"
     model_type: str | None = None
     model_id: str | None = None
@@ -74,13 +99,13 @@ class ExplanationFields:
     eval_y_predicted_proba: np.ndarray | None = None
     unmapped: np.ndarray | None = None
     unmapped_features: tuple[FeatureName, ...] = ()
-    global_values: np.ndarray | None = None
+    global_values: Any = _LateField()
     unmapped_global: np.ndarray | None = None
     n_explained_rows: int | None = None
     global_spread: np.ndarray | None = None
     local_fit: np.ndarray | None = None
     row_labels: pd.Index | None = None
-    id: str = dataclasses.field(default_factory=lambda: str(uuid.uuid4()))
+    id: Any = _LateField(lambda: str(uuid.uuid4()))
 
     def __post_init__(self) -> None:
         for name, legal in (("task", TASKS), ("space", SPACES), ("output_unit", UNITS), ("link", LINKS)):
@@ -92,23 +117,24 @@ class ExplanationFields:
                 f"`base` has shape {base.shape}; expected one expected value per output, shape (n_outputs,)."
             )
         self._set("base", read_only(base))
-        self._set_values(len(base))
-        assert self.global_values is not None
+        n_features = self._set_values(len(base))
         assert self.n_explained_rows is not None
-        self._set_names(self.global_values.shape[1])
+        self._set_names(n_features)
         self._set_classes(len(base))
         self._set_rows(self.n_explained_rows)
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
 
-    def _set_values(self, n_outputs: int) -> None:
+    def _set_values(self, n_outputs: int) -> int:
+        """Check the values and what goes with them; gives the number of features."""
+        given = self.global_values
         if self.values is None:
-            if self.global_values is None or self.n_explained_rows is None:
+            if given is None or self.n_explained_rows is None:
                 raise InputError(
                     "`values` is None; global-only explanations need `global_values` and `n_explained_rows`."
                 )
-            n_rows, n_features = self.n_explained_rows, np.shape(self.global_values)[-1]
+            n_rows, n_features = self.n_explained_rows, int(np.shape(given)[-1])
         else:
             self._set("values", as_values(self.values, n_outputs))
             n_rows, n_features = shape_of(self.values)
@@ -121,25 +147,27 @@ class ExplanationFields:
                 self._set("unmapped_global", np.abs(self.unmapped).sum(axis=1) / max(1, n_rows))
         if self.unmapped_global is not None:
             self._set("unmapped_global", _floats("unmapped_global", self.unmapped_global, (n_outputs,)))
-        if self.global_values is None and self.values is not None:
-            self._set("global_values", mean_absolute(self.values))
-        self._set("global_values", _floats("global_values", self.global_values, (n_outputs, n_features)))
+        if given is not None:
+            self._set("global_values", _floats("global_values", given, (n_outputs, n_features)))
+        elif self.values is not None:
+            # Of a single row nobody may ever ask for them.
+            self._set("global_values", functools.partial(_mean_absolute, self.values))
         if self.global_spread is not None:
             self._set("global_spread", _floats("global_spread", self.global_spread, (n_outputs, n_features)))
         if self.local_fit is not None:
             self._set("local_fit", _floats("local_fit", self.local_fit, (n_outputs, n_rows)))
-        self._set("unmapped_features", tuple(_name(n) for n in self.unmapped_features))
+        self._set("unmapped_features", tuple(feature_name(n) for n in self.unmapped_features))
+        return n_features
 
     def _set_names(self, n_features: int) -> None:
-        names: list[FeatureName] = list(range(n_features)) if self.features is None else self.features
+        kept: tuple[FeatureName, ...] | None = self.__dict__["_features"]
+        names = tuple(range(n_features)) if kept is None else kept
         if len(names) != n_features:
             raise InputError(
                 f"`features` has {len(names)} names for the {n_features} features of the values. "
                 "Pass one name per column, or None for the numbers 0, 1, ..."
             )
-        unique = unique_names(names)
-        if list(unique) != self.features:  # setting looks at every name once more
-            self._set("features", unique)
+        self._set("features", unique_names(names))
 
     def _set_classes(self, n_outputs: int) -> None:
         if self.output_unit == "score":
@@ -200,6 +228,10 @@ class ExplanationFields:
 
 def _remake(cls: type[ExplanationFields], fields: dict[str, Any]) -> ExplanationFields:
     return cls(**fields)
+
+
+def _mean_absolute(values: Values) -> np.ndarray:
+    return read_only(mean_absolute(values))
 
 
 def _floats(name: str, given: Any, shape: tuple[int, ...]) -> np.ndarray:
