@@ -138,7 +138,18 @@ def test_the_rest_is_the_same_however_the_columns_were_given(columns: Any) -> No
         lambda T: ["a", "c"],
         lambda T: [True, False, True],
     ],
-    ids=repr,
+    ids=[
+        "mask",
+        "mask array",
+        "from the end",
+        "positions",
+        "names",
+        "name array",
+        "Index",
+        "selector",
+        "call",
+        "mask call",
+    ],
 )
 def test_every_form_of_selector_picks_the_same_columns(columns: Any) -> None:
     """Edge case 35: masks, slices of labels with their end, negative positions, callables."""
