@@ -13,6 +13,7 @@ from automl_explain import Explanation, Fidelity, LGBMExplainableModel, MimicExp
 from automl_explain.explainers._row_explainer import _FEW_ROWS
 from automl_explain.explanation._values import mean_absolute
 
+pytestmark = pytest.mark.filterwarnings("ignore::automl_explain.exceptions.LowFidelityWarning")
 X = np.random.default_rng(0).normal(size=(300, 3))
 
 
