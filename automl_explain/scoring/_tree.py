@@ -14,6 +14,7 @@ from automl_explain.exceptions import UnsupportedModelError
 from automl_explain.protocols import ValueSource
 from automl_explain.scoring._archive import from_npy, to_npy
 from automl_explain.scoring._base import ScoringExplainer
+from automl_explain.scoring._linear import LinearScoringExplainer
 from automl_explain.sources import TreeSource
 from automl_explain.treeshap import TreeEnsemble, TreeModel, warm_up
 
@@ -60,6 +61,9 @@ class TreeScoringExplainer(ScoringExplainer):
 
     Notes
     -----
+    Where `MimicWrapper.from_setup` found a linear surrogate to follow the model better than trees do, the
+    result is a `LinearScoringExplainer`, which has the same methods.
+
     The tables of engineered values and those of raw values are prepared when such values are first
     asked for, and kept. `warm_up` does it beforehand.
 
@@ -77,6 +81,13 @@ class TreeScoringExplainer(ScoringExplainer):
     """
 
     kind = "tree"
+
+    def __new__(cls, original_explainer: Any = None, *args: Any, **options: Any) -> Any:
+        """The sibling that fits: code that ships an explainer need not know which surrogate was found better."""
+        inner = getattr(original_explainer, "explainer", original_explainer)
+        if cls is TreeScoringExplainer and _kind(inner) == "linear":
+            return LinearScoringExplainer(original_explainer, *args, **options)
+        return super().__new__(cls)
 
     @classmethod
     def _source_of(cls, explainer: Any) -> ValueSource:
@@ -140,3 +151,9 @@ class TreeScoringExplainer(ScoringExplainer):
         names = [name for name in members if name.startswith("trees_") and name.endswith(".npy")]
         arrays = {name[len("trees_") : -len(".npy")]: from_npy(members[name]) for name in names}
         return TreeSource(TreeModel.of(TreeEnsemble.from_arrays(arrays, described["n_features"])))
+
+
+def _kind(explainer: Any) -> str | None:
+    """Kind of an explainer's surrogate; None where it has none."""
+    tell = getattr(getattr(explainer, "surrogate_model", None), "explainable_model_type", None)
+    return None if tell is None else str(tell())
