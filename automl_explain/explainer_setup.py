@@ -7,22 +7,26 @@ import html
 from collections.abc import Sequence
 from typing import Any
 
-import joblib
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
-from sklearn.model_selection import train_test_split
 
 from automl_explain._registry import load
 from automl_explain._schema import TableSchema
+from automl_explain._setup_rows import (
+    default_names,
+    floating,
+    read_only,
+    sample,
+    shape,
+    surrogate_params,
+    with_targets,
+)
 from automl_explain._validation import (
     check_count,
     check_labels,
     check_task,
     check_weights,
-    labels,
     listed,
-    present_targets,
     raw_names,
     raw_table,
     same_columns,
@@ -141,8 +145,8 @@ class AutoMLExplainerSetup:
             ("model", f"{model} ({self.task}), estimator {estimator}"),
             ("features", f"{len(self.raw_feature_names)} raw -> {len(self.engineered_feature_names)} engineered"),
             ("featurization", self._origin()),
-            ("training rows", _shape(self.X_transform)),
-            ("rows to explain", _shape(self.X_test_transform)),
+            ("training rows", shape(self.X_transform)),
+            ("rows to explain", shape(self.X_test_transform)),
         ]
         if self.direct_explainer is not None:
             what = "trees" if self.direct_explainer == "tree" else "a linear model"
@@ -278,14 +282,14 @@ def automl_setup_model_explanations(
     if hasattr(adapter, "raw_rows"):  # a forecast reads the known past beside the columns of a row
         X, y, X_test = adapter.raw_rows(X, y, X_test)
         names = raw_names(None, [t for t in (X, X_test) if t is not None])
-    names = names if names is not None else _default_names(adapter, tables[0].shape[1])
-    X, y = _with_targets(X, y, "y")
+    names = names if names is not None else default_names(adapter, tables[0].shape[1])
+    X, y = with_targets(X, y, "y")
     _warn_missing_class(adapter.classes)
     if y is not None and adapter.classes is not None:
         check_labels(y, adapter.classes)
-    X_test, y_test = _with_targets(X_test, y_test, "y_test")
+    X_test, y_test = with_targets(X_test, y_test, "y_test")
     if downsample and X_test is not None and X_test.shape[0] > max_eval_rows:
-        kept = _sample(
+        kept = sample(
             X_test.shape[0], y_test if adapter.task == "classification" else None, max_eval_rows, random_state
         )
         X_test, y_test = take(X_test, kept), None if y_test is None else y_test[kept]
@@ -308,11 +312,11 @@ def automl_setup_model_explanations(
         X_transform=Z,
         X_test_transform=Z_test,
         X_test_raw=X_test,
-        y=_read_only(y),
-        y_test=_read_only(y_test),
+        y=read_only(y),
+        y_test=read_only(y_test),
         feature_map=feature_map,
         surrogate_model=load(_DEFAULT_SURROGATE),
-        surrogate_model_params=_surrogate_params(Z if Z is not None else Z_test, feature_map),
+        surrogate_model_params=surrogate_params(Z if Z is not None else Z_test, feature_map),
         automl_run=automl_run,
         task=adapter.task,
         _classes=_classes(adapter, y) if X is not None or y is not None else None,
@@ -361,55 +365,6 @@ def _check_model_task(adapter: PipelineAdapter, task: str) -> None:
         raise InputError(f"`task` is {task!r}, but the model does {adapter.task}. Pass task={adapter.task!r}.")
 
 
-def _default_names(adapter: PipelineAdapter, width: int) -> tuple[str | int, ...]:
-    known = getattr(adapter.estimator, "feature_names_in_", None) if adapter.featurizer is None else None
-    if known is not None and len(known) == width:
-        return tuple(str(n) for n in known)
-    if adapter.featurizer is None:
-        raise InputError(
-            "The rows have no column names and the model has no featurization that knows them; pass `features`."
-        )
-    return tuple(f"x{i}" for i in range(width))
-
-
-def _with_targets(X: Any, y: Any, argument: str) -> tuple[Any, np.ndarray | None]:
-    """Rows that have a target, with their targets."""
-    if y is None:
-        return X, None
-    values = labels(y, argument, None if X is None else X.shape[0])
-    present = present_targets(values, argument)
-    if present.all():
-        return X, values
-    return (None if X is None else take(X, np.flatnonzero(present))), values[present]
-
-
-def _read_only(targets: np.ndarray | None) -> np.ndarray | None:
-    if targets is None:
-        return None
-    targets = targets.copy()
-    targets.setflags(write=False)
-    return targets
-
-
-def _sample(n_rows: int, strata: np.ndarray | None, n_kept: int, random_state: int) -> np.ndarray:
-    everything = np.arange(n_rows)
-    try:
-        kept = train_test_split(everything, train_size=n_kept, stratify=strata, random_state=random_state)[0]
-    except ValueError:  # a class with a single row, or more classes than rows kept
-        kept = train_test_split(everything, train_size=n_kept, random_state=random_state)[0]
-    return np.sort(kept)
-
-
-def _floating(rows: Any) -> Any:
-    """Engineered rows; sparse whole numbers become float64, every other sparse format csr."""
-    if sp.issparse(rows):
-        rows = sp.csr_matrix(rows)
-        return rows if rows.dtype.kind == "f" else rows.astype(np.float64)
-    if hasattr(rows, "to_pandas") and not isinstance(rows, pd.DataFrame):
-        return rows.to_pandas()
-    return rows if isinstance(rows, (pd.DataFrame, np.ndarray)) else np.asarray(rows)
-
-
 def _warn_missing_class(classes: Sequence[Any] | None) -> None:
     missing = [c for c in classes or () if pd.isna(c)]
     if missing:
@@ -431,8 +386,8 @@ def _taken_apart(
         )
     schema = TableSchema.of(first, None if isinstance(first, pd.DataFrame) else names)
     feature_map = dataclasses.replace(found, raw_schema=schema)
-    Z = None if X is None else asked(lambda: _floating(adapter.transform(X)), "transform", "X")
-    Z_test = None if X_test is None else asked(lambda: _floating(adapter.transform(X_test)), "transform", "X_test")
+    Z = None if X is None else asked(lambda: floating(adapter.transform(X)), "transform", "X")
+    Z_test = None if X_test is None else asked(lambda: floating(adapter.transform(X_test)), "transform", "X_test")
     for made in (Z, Z_test):
         if made is not None and made.shape[1] != feature_map.n_engineered:
             raise UnsupportedModelError(
@@ -476,25 +431,3 @@ def _check_order(adapter: BlackBoxAdapter, X: Any, y: np.ndarray, classes: Seque
     wrong = why_order_is_wrong(adapter, X, y, classes)
     if wrong is not None:
         raise InputError(f"{wrong}. Pass BlackBox(model, classes=[...]) with the labels in the order of its outputs.")
-
-
-def _surrogate_params(Z: Any, feature_map: FeatureMap) -> dict[str, Any]:
-    params: dict[str, Any] = {"explainable_model_args": {"n_jobs": joblib.cpu_count(only_physical_cores=True)}}
-    words = [name for j, name in enumerate(feature_map.engineered_names) if _holds_words(Z, j)]
-    return {**params, "categorical_features": words} if words else params
-
-
-def _holds_words(Z: Any, j: int) -> bool:
-    """Whether an engineered column holds text, which the surrogate then takes as categories."""
-    if isinstance(Z, pd.DataFrame):
-        column = Z.iloc[:, j]
-        if isinstance(column.dtype, pd.StringDtype):
-            return True
-        return column.dtype == object and any(isinstance(c, str) for c in column)
-    return not sp.issparse(Z) and Z.dtype == object and any(isinstance(c, str) for c in Z[:, j])
-
-
-def _shape(rows: Any) -> str:
-    if rows is None:
-        return "none"
-    return f"{rows.shape[0]:,} x {rows.shape[1]:,}" + (" (sparse)" if sp.issparse(rows) else "")
