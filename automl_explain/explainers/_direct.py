@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit, softmax
 
 from automl_explain.exceptions import MissingEvalDataError, SelfCheckError
 from automl_explain.explainers._row_explainer import RowExplainer
 from automl_explain.explainers._rows import take
 from automl_explain.explainers._teacher import Teacher
 from automl_explain.explanation import Explanation, Fidelity
+from automl_explain.explanation._units import class_probabilities, first_class, output_probabilities
 from automl_explain.protocols import ValueSource
 
 _CLOSE = 1e-5  # of the largest output; libraries that add in float32 differ by about 1e-6
@@ -111,18 +111,12 @@ class DirectExplainer(RowExplainer):
 
 def predictions_of(margins: np.ndarray, link: str, n_columns: int) -> np.ndarray:
     """Soft output that summed outputs of shape (n_rows, n_outputs) stand for, (n_rows, n_columns)."""
-    shown = margins
-    if link == "softmax":
-        shown = softmax(margins, axis=1)
-    elif link == "logit":
-        shown = expit(margins)
-    elif link == "log":
-        shown = np.exp(margins)
-    if shown.shape[1] == 1 and n_columns == 2:
-        shown = np.hstack([1.0 - shown, shown])
-    elif link == "logit" and n_columns > 2:
-        shown = shown / shown.sum(axis=1, keepdims=True)
-    return shown
+    if link == "log":
+        return np.exp(margins)
+    if link in ("logit", "softmax"):
+        return class_probabilities(margins, link) if n_columns > 1 else output_probabilities(margins, link)
+    both = margins.shape[1] == 1 and n_columns == 2
+    return np.hstack([first_class(margins, "probability"), margins]) if both else margins
 
 
 def why_outputs_differ(found: np.ndarray, output: np.ndarray, link: str) -> str:

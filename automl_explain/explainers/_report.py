@@ -18,8 +18,8 @@ from automl_explain.explainers._training import measure
 from automl_explain.explanation import Fidelity
 from automl_explain.explanation._bins import Bins, column_of
 from automl_explain.explanation._intervals import r2_of_columns
+from automl_explain.explanation._units import class_probabilities
 from automl_explain.feature_map import FeatureName
-from automl_explain.surrogates import probabilities
 
 _SHOWN = 5
 _FEW = 10  # rows of a bin that a summary does not single out
@@ -211,7 +211,7 @@ def _compared(teacher: Teacher, output: np.ndarray, margins: np.ndarray) -> tupl
         return teacher.targets(output), margins, teacher.unit
     # Classifiers are read in probabilities: log-odds of a sure teacher may differ wildly and change nothing.
     first = 1 if output.shape[1] == 2 else 0
-    return output[:, first:], probabilities(margins)[:, first:], "probability"
+    return output[:, first:], class_probabilities(margins)[:, first:], "probability"
 
 
 def _names(table: Any, raw_names: Sequence[FeatureName] | None) -> list[FeatureName]:

@@ -15,7 +15,8 @@ from automl_explain.exceptions import DataError, LowFidelityWarning
 from automl_explain.explainers._rows import chunks, mix, stack, take
 from automl_explain.explainers._teacher import Teacher
 from automl_explain.explanation import Fidelity
-from automl_explain.surrogates import LGBMExplainableModel, probabilities, target_score
+from automl_explain.explanation._units import class_probabilities
+from automl_explain.surrogates import LGBMExplainableModel, target_score
 
 MIN_ROWS = 10
 _MAX_HELD_OUT = 5000
@@ -279,7 +280,9 @@ def measure(surrogate: Any, teacher: Teacher, encoded: Any, output: np.ndarray, 
     if teacher.decides:
         agreement = float(np.mean(teacher.chosen(output) == teacher.chosen(margins)))
         return Fidelity.measure(wanted, margins, agreement=agreement, rows=rows)
-    return Fidelity.measure(wanted, margins, teacher_proba=output, surrogate_proba=probabilities(margins), rows=rows)
+    return Fidelity.measure(
+        wanted, margins, teacher_proba=output, surrogate_proba=class_probabilities(margins), rows=rows
+    )
 
 
 def _label(teacher: Teacher, rows: Any) -> np.ndarray:

@@ -14,19 +14,22 @@ _QUANTILES = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
 _Z = 1.959963984540054  # the normal quantile of 97.5 %
 # Relative: sums of equal numbers differ in the last bits, and learners keep labels as float32.
 SUM_ROUNDING, LABEL_ROUNDING = 1e-14, 1e-6
+# How near to a class's constant probability is near enough: forests speak in steps of half a vote, and log-odds
+# never reach 0.
+CLOSE_PROBABILITY = 0.01
 
 Interval = tuple[float, float]
 
 
-def r2_of_columns(wanted: np.ndarray, got: np.ndarray) -> np.ndarray:
+def r2_of_columns(wanted: np.ndarray, got: np.ndarray, close: float = 0.0) -> np.ndarray:
     """R2 of each column of two arrays of shape (n_rows, n_columns).
 
-    A constant column has no spread: it gives 1 if it is reproduced, to within rounding, else 0.
+    A constant column has no spread: it gives 1 if it is reproduced, to within rounding or ``close``, else 0.
     """
     with np.errstate(invalid="ignore", over="ignore"):
         size = np.abs(wanted).max(axis=0)
         constant = np.ptp(wanted, axis=0) <= SUM_ROUNDING * size
-        met = np.abs(wanted - got).max(axis=0) <= LABEL_ROUNDING * size
+        met = np.abs(wanted - got).max(axis=0) <= np.maximum(close, LABEL_ROUNDING * size)
         residual = ((wanted - got) ** 2).sum(axis=0)
         # A constant column has no spread of its own, but its mean may round to one.
         spread = np.where(constant, 1.0, ((wanted - wanted.mean(axis=0)) ** 2).sum(axis=0))
@@ -34,13 +37,15 @@ def r2_of_columns(wanted: np.ndarray, got: np.ndarray) -> np.ndarray:
     return result
 
 
-def r2_interval(wanted: np.ndarray, got: np.ndarray, random_state: int = 0) -> Interval | None:
+def r2_interval(wanted: np.ndarray, got: np.ndarray, random_state: int = 0, *, close: float = 0.0) -> Interval | None:
     """Interval of 95 % of the mean R2 over the columns, by percentile bootstrap over the rows.
 
     Parameters
     ----------
     wanted, got : ndarray of shape (n_rows, n_columns)
     random_state : int, default 0
+    close : float, default 0
+        As in `r2_of_columns`.
 
     Returns
     -------
@@ -68,7 +73,7 @@ def r2_interval(wanted: np.ndarray, got: np.ndarray, random_state: int = 0) -> I
         # Of a resample that holds one value of the output: as for a constant column.
         constant = spread <= n * (SUM_ROUNDING * size) ** 2
         constant |= np.ptp(wanted, axis=0) <= SUM_ROUNDING * size
-        met = residual <= n * (LABEL_ROUNDING * size) ** 2
+        met = residual <= n * np.maximum(close, LABEL_ROUNDING * size) ** 2
         each = np.where(constant, met.astype(np.float64), 1.0 - residual / np.where(constant, 1.0, spread))
         low, high = np.quantile(each.mean(axis=1), _QUANTILES)
     return float(low), float(high)

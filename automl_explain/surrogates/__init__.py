@@ -9,7 +9,7 @@ from automl_explain.surrogates._design import Design
 from automl_explain.surrogates._lightgbm import LGBMExplainableModel
 from automl_explain.surrogates._linear import LinearExplainableModel
 from automl_explain.surrogates._sgd import SGDExplainableModel
-from automl_explain.surrogates._targets import least_distance, log_odds, probabilities, soft_targets
+from automl_explain.surrogates._targets import least_distance, log_odds, soft_targets
 
 __all__ = [
     "AdditiveSurrogate",
@@ -20,7 +20,6 @@ __all__ = [
     "SGDExplainableModel",
     "least_distance",
     "log_odds",
-    "probabilities",
     "soft_targets",
     "target_score",
 ]

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from automl_explain.exceptions import InputError, SurrogateNotFittedError
-from automl_explain.surrogates._targets import probabilities, r2
+from automl_explain.explanation._intervals import CLOSE_PROBABILITY
+from automl_explain.explanation._units import class_probabilities
+from automl_explain.surrogates._targets import r2
 
 TASKS = ("regression", "classification")
 
@@ -27,7 +29,7 @@ class Surrogate:
         self._check_fitted()
         if self.task_ == "regression":
             raise InputError("The surrogate learnt a regression, which has no probabilities; use `predict`.")
-        return probabilities(self.predict_output(X))
+        return class_probabilities(self.predict_output(X))
 
     def predict(self, X: Any) -> np.ndarray:
         """Target values, or positions of the likeliest classes, of shape (n_rows,)."""
@@ -69,4 +71,4 @@ def score(targets: np.ndarray, margins: np.ndarray, task: str) -> float:
     """Mean R2 of targets: values, or probabilities of the margins."""
     if task == "regression":
         return r2(targets, margins)
-    return r2(targets, probabilities(margins)[:, -targets.shape[1] :])
+    return r2(targets, class_probabilities(margins)[:, -targets.shape[1] :], CLOSE_PROBABILITY)

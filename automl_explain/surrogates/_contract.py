@@ -10,9 +10,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from automl_explain.exceptions import ContractError, SurrogateNotFittedError
+from automl_explain.explanation._units import class_probabilities
 from automl_explain.feature_map import FeatureMap
 from automl_explain.protocols import SurrogateModel
-from automl_explain.surrogates._targets import probabilities
 
 _N_ROWS, _N_FEATURES = 200, 5
 _CODES = 4  # categories of the last column
@@ -90,7 +90,7 @@ class _Case:
         X = rng.normal(size=(_N_ROWS, _N_FEATURES)) * (rng.random((_N_ROWS, _N_FEATURES)) < 0.7)
         X[:, -1] = rng.integers(0, _CODES, _N_ROWS)
         margins = np.column_stack([X[:, 0] + X[:, 4] % 2, -X[:, 0], X[:, 1]]) * 2
-        proba = probabilities(margins[:, :1] if task == "two classes" else margins)
+        proba = class_probabilities(margins[:, :1] if task == "two classes" else margins)
         self.targets = margins[:, :1] if task == "regression" else proba[:, 1:] if task == "two classes" else proba
         if kind == "missing":
             X[rng.random(X.shape) < 0.1] = np.nan
@@ -160,7 +160,7 @@ class _Case:
                 yield "`predict` of a regression is not its output."
             return
         proba = made.predict_proba(self.X)
-        if proba.shape != (_N_ROWS, max(2, output.shape[1])) or self._apart(proba, probabilities(output)):
+        if proba.shape != (_N_ROWS, max(2, output.shape[1])) or self._apart(proba, class_probabilities(output)):
             yield "`predict_proba` does not follow from `predict_output`."
         elif not np.array_equal(made.predict(self.X), proba.argmax(axis=1)):
             yield "`predict` is not the position of the likeliest class."

@@ -12,6 +12,7 @@ from automl_explain._validation import check_count
 from automl_explain.exceptions import InputError
 from automl_explain.surrogates._additive import AdditiveSurrogate
 from automl_explain.surrogates._base import score
+from automl_explain.surrogates._targets import log_odds
 
 _PATIENCE = 3  # passes without a better score that end the learning
 _CLOSER = 1e-4  # what counts as better
@@ -88,12 +89,15 @@ class SGDExplainableModel(AdditiveSurrogate):
         kind = SGDRegressor if task == "regression" else SGDClassifier
         loss = {} if task == "regression" else {"loss": "log_loss"}
         options = {"alpha": self.alpha, "average": True, "learning_rate": "constant", "random_state": self.random_state}
+        options |= {"max_iter": 1, "tol": None}
         self._learners = [kind(**loss, **options, eta0=_step(self.design_.n_design, task)) for _ in targets.T]
         # Standardised targets, so that one length of step suits all.
         middle, spread = targets.mean(axis=0), targets.std(axis=0)
         spread[spread <= 1e-12 * np.maximum(np.abs(middle), 1e-300)] = 1.0
+        start = np.zeros_like(middle)
         if task == "classification":
-            middle, spread = np.zeros_like(middle), np.ones_like(spread)
+            # A rare class is far from even odds, and steps from there would take most of the passes.
+            start, middle, spread = log_odds(middle), start, np.ones_like(spread)
         centre = self._centre(X)
         rng = np.random.default_rng(self.random_state)
         best, waited = (-np.inf, np.empty(0), np.empty(0)), 0
@@ -102,7 +106,7 @@ class SGDExplainableModel(AdditiveSurrogate):
             for part, rows in self.design_.blocks(X[order]):
                 block = rows if sp.issparse(rows) else rows - centre
                 for k, learner in enumerate(self._learners):
-                    _take_block(learner, block, (targets[order[part], k] - middle[k]) / spread[k])
+                    _take_block(learner, block, (targets[order[part], k] - middle[k]) / spread[k], start[k])
             coef = np.column_stack([np.ravel(each.coef_) for each in self._learners]) * spread
             intercept = np.array([float(np.ravel(each.intercept_)[0]) for each in self._learners]) * spread + middle
             intercept = intercept - centre @ coef
@@ -131,11 +135,15 @@ def _step(n_design: int, task: str) -> float:
     return min(0.01, 0.5 / max(n_design, 1)) * (1 if task == "regression" else 4)
 
 
-def _take_block(learner: Any, rows: Any, target: np.ndarray) -> None:
-    """One pass of a learner over a block; soft labels are both labels, weighted."""
+def _take_block(learner: Any, rows: Any, target: np.ndarray, start: float) -> None:
+    """One pass of a learner over a block, from ``start`` on; soft labels are both labels, weighted."""
     if isinstance(learner, SGDRegressor):
         learner.partial_fit(rows, target)
         return
     both = sp.vstack([rows, rows], format="csr") if sp.issparse(rows) else np.concatenate([rows, rows])
     labels = np.repeat([1, 0], len(target))
-    learner.partial_fit(both, labels, classes=np.array([0, 1]), sample_weight=np.concatenate([target, 1 - target]))
+    weights = np.concatenate([target, 1 - target])
+    if hasattr(learner, "coef_"):
+        learner.partial_fit(both, labels, sample_weight=weights)
+    else:
+        learner.fit(both, labels, np.zeros((1, rows.shape[1])), np.array([start]), weights)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.metrics import r2_score
+
+from automl_explain.explanation._intervals import r2_of_columns
 
 # The least distance of a probability from 0 and 1: log-odds stay within +-13.8.
 _LEAST = 1e-6
@@ -47,18 +48,11 @@ def log_odds(targets: np.ndarray) -> np.ndarray:
     return np.asarray(np.log(targets) - np.log1p(-targets))
 
 
-def probabilities(margins: np.ndarray) -> np.ndarray:
-    """Class probabilities of shape (n_rows, n_classes) from log-odds of shape (n_rows, n_outputs).
+def r2(truth: np.ndarray, found: np.ndarray, close: float = 0.0) -> float:
+    """Mean R2 over the columns; a constant column gives 1 if it is met to within ``close``, else 0.
 
-    The sigmoid of every log-odds; with more than two classes divided by their sum over the classes.
+    A single row gives whether it is met.
     """
-    with np.errstate(over="ignore"):
-        each = 1.0 / (1.0 + np.exp(-margins))
-    if each.shape[1] == 1:
-        return np.hstack([1.0 - each, each])
-    return np.asarray(each / each.sum(axis=1, keepdims=True))
-
-
-def r2(truth: np.ndarray, found: np.ndarray) -> float:
-    """Mean R2 over the columns; 1 for a constant column that is reproduced, else 0."""
-    return float(r2_score(truth, found)) if truth.shape[0] > 1 else float(np.allclose(truth, found))
+    if truth.shape[0] == 1:
+        return float(np.allclose(truth, found))
+    return float(r2_of_columns(truth.astype(np.float64, copy=False), found, close).mean())

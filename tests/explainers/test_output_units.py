@@ -26,7 +26,7 @@ from small_models import (
 import automl_explain.explain
 from automl_explain import Explanation, LGBMExplainableModel, MimicExplainer, explain_automl
 from automl_explain.exceptions import InputError
-from automl_explain.surrogates import probabilities
+from automl_explain.explanation._units import class_probabilities
 
 # Twenty trees on 400 rows: fidelity has tests of its own.
 pytestmark = pytest.mark.filterwarnings("ignore::automl_explain.exceptions.LowFidelityWarning")
@@ -37,7 +37,7 @@ each_kind = pytest.mark.parametrize("kind", KINDS)
 
 
 def surrogates_probabilities(explainer: Any, X: Any) -> np.ndarray:
-    return probabilities(explainer.surrogate_model.predict_output(explainer.encoder.encode(X)))
+    return class_probabilities(explainer.surrogate_model.predict_output(explainer.encoder.encode(X)))
 
 
 def sums(explanation: Explanation) -> np.ndarray:

@@ -22,7 +22,7 @@ from small_models import QUICK, SMALL, Formula, rows, teacher
 from automl_explain import LGBMExplainableModel, MimicExplainer, MimicWrapper, automl_setup_model_explanations
 from automl_explain.exceptions import DataError, LowFidelityWarning
 from automl_explain.explainers._training import Split
-from automl_explain.surrogates import probabilities
+from automl_explain.explanation._units import class_probabilities
 
 
 class Recorder:
@@ -284,7 +284,7 @@ def test_probabilities_of_several_classes_are_met_on_test_rows(data: Any) -> Non
     X_train, X_test, y_train, _ = data()
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(X_train, y_train)
     explainer = MimicExplainer(model, X_train, LGBMExplainableModel, {"n_jobs": 1, "n_estimators": 150})
-    found = probabilities(explainer.surrogate_model.predict_output(X_test))
+    found = class_probabilities(explainer.surrogate_model.predict_output(X_test))
     assert r2_score(model.predict_proba(X_test), found) >= 0.95
 
 

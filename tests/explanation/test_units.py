@@ -19,7 +19,6 @@ from automl_explain.explanation._units import (
     mean_slopes,
     output_probabilities,
 )
-from automl_explain.surrogates import probabilities
 
 EXACT = 1e-12
 
@@ -241,13 +240,6 @@ def test_what_was_given_is_not_changed():
     ToProbability(base)(values, unmapped)
     ToProbability(base)(sparse, None)
     np.testing.assert_array_equal(np.stack([v.toarray() for v in sparse]), kept)
-
-
-def test_class_probabilities_are_those_of_the_surrogates():
-    rng = np.random.default_rng(6)
-    for n_outputs in (1, 4):
-        margins = rng.normal(scale=4, size=(20, n_outputs))
-        np.testing.assert_allclose(class_probabilities(margins), probabilities(margins), rtol=0, atol=1e-15)
 
 
 def test_classes_that_are_all_unlikely_still_have_probabilities():

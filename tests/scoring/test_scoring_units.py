@@ -13,7 +13,7 @@ from small_models import KINDS, dense, make_wrapper, rows, shared_wrapper
 
 from automl_explain import TreeScoringExplainer, load, save
 from automl_explain.exceptions import CorruptFileError, InputError
-from automl_explain.surrogates import probabilities
+from automl_explain.explanation._units import class_probabilities
 
 # Twenty trees on 400 rows: fidelity has tests of its own.
 pytestmark = pytest.mark.filterwarnings("ignore::automl_explain.exceptions.LowFidelityWarning")
@@ -54,7 +54,7 @@ def test_the_unit_is_kept_with_the_explainer(task: str, way: str, tmp_path: Path
         scoring = pickle.loads(pickle.dumps(scoring))
     assert (scoring.output_unit, scoring.link) == ("probability", "identity")
     surrogate = wrapper.explainer.surrogate_model
-    wanted = probabilities(surrogate.predict_output(wrapper.explainer.encoder.encode(X)))
+    wanted = class_probabilities(surrogate.predict_output(wrapper.explainer.encoder.encode(X)))
     np.testing.assert_allclose(
         explained(scoring, X).sum(axis=-1).T + scoring.expected_values, wanted, rtol=0, atol=1e-12
     )

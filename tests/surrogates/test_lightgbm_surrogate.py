@@ -12,8 +12,9 @@ import scipy.sparse as sp
 
 from automl_explain import LGBMExplainableModel
 from automl_explain.exceptions import InputError, SurrogateNotFittedError
+from automl_explain.explanation._units import class_probabilities
 from automl_explain.protocols import SurrogateModel
-from automl_explain.surrogates import _lightgbm, log_odds, probabilities
+from automl_explain.surrogates import _lightgbm, log_odds
 
 SMALL: dict[str, Any] = {"n_estimators": 20, "num_leaves": 7, "n_jobs": 1}
 
@@ -33,7 +34,7 @@ def targets(X: np.ndarray, task: str) -> np.ndarray:
     if task == "regression":
         return filled[:, :1] + filled[:, 1:2] ** 2
     margins = filled[:, : 1 if task == "binary" else 4] * 2 + filled[:, 3:] % 2
-    return np.clip(probabilities(margins)[:, -margins.shape[1] :], 1e-6, 1 - 1e-6)
+    return np.clip(class_probabilities(margins)[:, -margins.shape[1] :], 1e-6, 1 - 1e-6)
 
 
 # By hand
@@ -89,7 +90,7 @@ def test_binary_log_odds_are_learnt_beyond_five() -> None:
     """The reference clips them at 5; here a teacher sure to 1 in 20,000 is learnt as sure as that."""
     X = np.random.default_rng(0).uniform(-10, 10, (3000, 1))
     surrogate = LGBMExplainableModel(n_estimators=200, num_leaves=15, n_jobs=1)
-    surrogate.fit(X, probabilities(X)[:, 1:], task="classification")
+    surrogate.fit(X, class_probabilities(X)[:, 1:], task="classification")
     found = surrogate.predict_output(np.array([[-9.5], [9.5]])).ravel()
     assert found[0] < -7
     assert found[1] > 7
@@ -106,7 +107,7 @@ def test_a_class_that_never_wins_keeps_its_own_values() -> None:
     values = surrogate.shapley_values(X)
     assert values.shape == (3, 400, 4)
     assert np.abs(values[2]).mean(axis=0).argmax() == 2
-    assert not np.isin(2, probabilities(surrogate.predict_output(X)).argmax(axis=1))
+    assert not np.isin(2, class_probabilities(surrogate.predict_output(X)).argmax(axis=1))
 
 
 def test_categories_the_codes_do_not_order_are_split_natively() -> None:

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from automl_explain import FeatureMap, LinearExplainableModel
 from automl_explain.exceptions import InputError
-from automl_explain.surrogates import probabilities
+from automl_explain.explanation._units import class_probabilities
 from automl_explain.surrogates._additive import MAX_DENSE_COLUMNS
 
 EXACT = {"alpha": 1e-10}
@@ -64,7 +64,7 @@ def test_raw_values_add_up_what_a_raw_column_feeds() -> None:
 def test_log_odds_that_are_linear_are_learnt_exactly() -> None:
     X = sides(500)
     margins = X @ [[2.0], [-1.0]] - 0.5
-    surrogate = LinearExplainableModel().fit(X, probabilities(margins)[:, 1:], task="classification")
+    surrogate = LinearExplainableModel().fit(X, class_probabilities(margins)[:, 1:], task="classification")
     np.testing.assert_allclose(surrogate.predict_output(X), margins, atol=1e-3)
 
 
@@ -79,7 +79,7 @@ def test_wide_sparse_rows_are_learnt_without_being_made_dense(task: str) -> None
     X = sp.random(2000, 1200, density=0.01, format="csr", random_state=0)
     X.toarray = X.todense = None  # whoever wants it dense fails
     margins = X @ np.random.default_rng(0).normal(size=(1200, 1)) * 3
-    y = margins if task == "regression" else probabilities(margins)[:, 1:]
+    y = margins if task == "regression" else class_probabilities(margins)[:, 1:]
     surrogate = LinearExplainableModel().fit(X[:1600], y[:1600], task=task, stopping=(X[1600:], y[1600:]))
     assert surrogate.stopping_score_ > 0.99
     assert np.abs(surrogate.coef_).min(axis=0).max() < np.abs(surrogate.coef_).max()

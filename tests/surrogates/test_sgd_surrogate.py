@@ -10,7 +10,8 @@ import scipy.sparse as sp
 
 from automl_explain import LinearExplainableModel, SGDExplainableModel
 from automl_explain.exceptions import InputError
-from automl_explain.surrogates import _design, probabilities
+from automl_explain.explanation._units import class_probabilities
+from automl_explain.surrogates import _design
 
 
 def columns(n_rows: int = 1000) -> np.ndarray:
@@ -31,8 +32,19 @@ def test_it_comes_near_the_solved_surrogate_whatever_the_scales() -> None:
 def test_soft_labels_are_learnt(kind: str) -> None:
     X = np.random.default_rng(0).normal(size=(1500, 3))
     given: Any = sp.csr_matrix(X) if kind == "sparse" else X
-    surrogate = SGDExplainableModel().fit(given, probabilities(X @ [[2.0], [1], [0]])[:, 1:], task="classification")
+    surrogate = SGDExplainableModel().fit(
+        given, class_probabilities(X @ [[2.0], [1], [0]])[:, 1:], task="classification"
+    )
     assert surrogate.stopping_score_ > 0.99
+
+
+def test_a_class_of_one_row_in_a_hundred_is_learnt() -> None:
+    """Learning starts at the log-odds of the mean; from even odds on, R2 is below 0.5."""
+    X = np.random.default_rng(0).normal(size=(3000, 3))
+    targets = class_probabilities(X @ [[1.0], [1], [-0.5]] - 6)[:, 1:]
+    surrogate = SGDExplainableModel().fit(X, targets, task="classification")
+    assert targets.mean() < 0.01
+    assert surrogate.stopping_score_ > 0.8
 
 
 def test_rows_are_made_ready_a_block_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
