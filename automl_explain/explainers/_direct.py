@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ import pandas as pd
 from automl_explain.exceptions import MissingEvalDataError, SelfCheckError
 from automl_explain.explainers._row_explainer import RowExplainer
 from automl_explain.explainers._rows import take
+from automl_explain.explainers._streaming import pieces
 from automl_explain.explainers._teacher import Teacher
-from automl_explain.explanation import Explanation, Fidelity
+from automl_explain.explanation import Explanation, Fidelity, GlobalSummary
 from automl_explain.explanation._units import class_probabilities, first_class, output_probabilities
 from automl_explain.protocols import ValueSource
 
@@ -82,6 +84,23 @@ class DirectExplainer(RowExplainer):
                 "`initialization_examples`."
             )
         return super().explain_rows(rows, **how)
+
+    def explain_global_stream(self, chunks: Iterable[Any], **how: Any) -> GlobalSummary:
+        """As `RowExplainer.explain_global_stream`; the model is asked for every row, to be compared with.
+
+        Raises
+        ------
+        SelfCheckError
+            If the values do not add up to what the model predicts.
+        """
+        return super().explain_global_stream(self._checked(pieces(chunks)), **how)
+
+    def _checked(self, tables: Iterator[Any]) -> Iterator[Any]:
+        for number, rows in enumerate(tables):
+            if np.shape(rows)[:1] != (0,):
+                made = self._engineered(rows, f"chunks[{number}]")[1]
+                self._check(self.encoder.encode(made, f"chunks[{number}]"), self.teacher.soft_output(made))
+            yield rows
 
     def _describe(self, rows: Any, encoded: Any) -> dict[str, Any]:
         """The model's own predictions, which the values must add up to."""

@@ -21,7 +21,7 @@ def stream_summary(
     """Global values of rows in pieces; see `RowExplainer.explain_global_stream`."""
     total = GlobalAccumulator(quantiles=quantiles)
     conversion = None
-    for number, rows in enumerate(_pieces(chunks)):
+    for number, rows in enumerate(pieces(chunks)):
         if np.shape(rows)[:1] == (0,):
             continue
         made = explainer._engineered(rows, f"chunks[{number}]")[1]
@@ -47,7 +47,8 @@ def _proba(explainer: RowExplainer, rows: Any) -> np.ndarray | None:
     return explainer.teacher.soft_output(rows) if wanted else None
 
 
-def _pieces(chunks: Any) -> Iterator[Any]:
+def pieces(chunks: Any) -> Iterator[Any]:
+    """The tables of a stream; refuses what is one table."""
     if hasattr(chunks, "shape") or not isinstance(chunks, Iterable) or isinstance(chunks, (str, bytes, dict)):
         raise InputError(
             f"`chunks` is one {type(chunks).__name__}; expected an iterable of tables. Pass `[table]`, or use "

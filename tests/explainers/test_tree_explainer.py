@@ -8,6 +8,7 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 import shap
 from sklearn.base import is_classifier
 from sklearn.compose import ColumnTransformer
@@ -115,6 +116,19 @@ def test_xgboost_and_catboost_are_read_too() -> None:
         explanation = TreeExplainer(model).explain_local(X[:40])
         np.testing.assert_allclose(explanation.values, exact(model, X[:40]), atol=1e-5)
         assert (explanation.classes, explanation.output_unit) == ([0, 1], "log-odds")
+
+
+def test_a_stream_is_checked_on_every_row_too() -> None:
+    """XGBoost takes absent cells of sparse rows for missing, which its trees are not read as."""
+    xgb = pytest.importorskip("xgboost")
+    X = sp.random(300, 4, density=0.4, random_state=0, format="csr")
+    model = xgb.XGBClassifier(n_estimators=5, n_jobs=1).fit(X, np.asarray(X.sum(axis=1)).ravel() > 0.8)
+    explainer = TreeExplainer(model)
+    with pytest.raises(SelfCheckError, match="where the model predicts"):
+        explainer.explain_global_stream([X[:0], X[:150], X[150:]])
+    cells = X.toarray()
+    found = explainer.explain_global_stream([cells[:150], cells[150:]]).explanation
+    np.testing.assert_allclose(found.global_values, explainer.explain_global(cells).global_values, atol=1e-12)
 
 
 def test_boosters_are_read_by_their_objective() -> None:
