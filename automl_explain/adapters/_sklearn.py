@@ -146,7 +146,9 @@ class PipelineModelAdapter:
         if self._before is None:
             return self._inner.feature_map(X, raw_names)
         first = trace(self._before, X, raw_names)
-        at = np.unique(np.linspace(0, X.shape[0] - 1, _N_SAMPLE).astype(int))
+        # A model with a featurization of its own is traced on rows; a bare one only tells its columns.
+        n_asked = 1 if isinstance(self._inner, EstimatorAdapter) else _N_SAMPLE
+        at = np.unique(np.linspace(0, X.shape[0] - 1, n_asked).astype(int))
         sample = X.iloc[at] if isinstance(X, pd.DataFrame) else X[at]
         then = self._inner.feature_map(self._first(sample), first.engineered_names)
         return first.compose(then)
