@@ -131,7 +131,7 @@ class DirectExplainer(RowExplainer):
 def predictions_of(margins: np.ndarray, link: str, n_columns: int) -> np.ndarray:
     """Soft output that summed outputs of shape (n_rows, n_outputs) stand for, (n_rows, n_columns)."""
     if link == "log":
-        return np.exp(margins)
+        return np.asarray(np.exp(margins))
     if link in ("logit", "softmax"):
         return class_probabilities(margins, link) if n_columns > 1 else output_probabilities(margins, link)
     both = margins.shape[1] == 1 and n_columns == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ from automl_explain.feature_map import FeatureName
 
 _SHOWN = 5
 _FEW = 10  # rows of a bin that a summary does not single out
+_MOST_CELLS = 8  # columns of the rows that a summary shows
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -69,8 +71,11 @@ class SurrogateReport:
         if label is None:
             return self._bins.copy()
         if "class" not in self._bins or label not in (self.classes or []):
-            known = "it tells no classes apart" if "class" not in self._bins else f"expected one of {self.classes!r}"
-            raise InputError(f"`label` {label!r} is no class of this report; {known}.")
+            known = f"expected one of {self.classes!r}."
+            if "class" not in self._bins:
+                second = f": its errors are those of {self.classes[1]!r}" if self.classes else ""
+                known = f"it tells no classes apart{second}. Leave it out."
+            raise InputError(f"`label` {label!r} is no class of this report; {known}")
         chosen = [c == label for c in self._bins["class"]]
         return self._bins[chosen].drop(columns="class").reset_index(drop=True)
 
@@ -89,15 +94,23 @@ class SurrogateReport:
         return "\n\n".join([str(self.fidelity), *(f"{title}\n{t.to_string()}" for title, t in self._tables())])
 
     def _repr_html_(self) -> str:
-        parts = (f"<h4>{title}</h4>{t.to_html()}" for title, t in self._tables())
+        parts = (f"<h4>{html.escape(title)}</h4>{t.to_html()}" for title, t in self._tables())
         return f"<p>{self.fidelity}</p>" + "".join(parts)
 
     def _tables(self) -> list[tuple[str, pd.DataFrame]]:
-        large = self._bins[self._bins["rows"] >= min(_FEW, self._bins["rows"].max())]
+        few = min(_FEW, self._bins["rows"].max())
+        large = self._bins[self._bins["rows"] >= few]
         bins = large.sort_values("mean |error|", ascending=False, kind="stable").head(_SHOWN)
+        rows = f"{few} row{'' if few == 1 else 's'} and more"
+        # Of two classes the second is told.
+        of = f"{self.unit} of {self.classes[1]!r}" if self.classes and len(self.classes) == 2 else self.unit
+        told = 3 + ("(class)" in self._rows)
+        shown = self._rows.iloc[:_SHOWN, : told + _MOST_CELLS]
+        left = self._rows.shape[1] - shown.shape[1]
+        more = f" (and {left} more columns, see worst())" if left else ""
         return [
-            (f"Bins of {_FEW} rows and more with the largest errors, in {self.unit}", bins.reset_index(drop=True)),
-            ("Rows with the largest errors", self._rows.head(_SHOWN)),
+            (f"Bins of {rows} with the largest errors, in {of}", bins.reset_index(drop=True)),
+            (f"Rows with the largest errors{more}", shown),
         ]
 
 

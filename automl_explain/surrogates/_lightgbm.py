@@ -26,6 +26,7 @@ _TARGETED = ((8, 100), (15, 200), (31, 500), (63, 400), (127, 600))  # with a ta
 _MAX_CLIMB = 20_000_000  # cells times outputs beyond which only the first size is tried, with few trees
 _LARGE_TREES = 200
 _DEEPER = 3  # splits that a leaf may lie below those of a balanced tree
+_RACE = 100  # trees after which only the better way to split categories goes on
 _STEP = 25  # trees between two looks at the fidelity
 _CLOSE = 2e-3  # the fewest trees this close to the best are kept
 _PLATEAU = (3, 1e-3)  # looks in which the score must have grown by so much, or no more trees are grown
@@ -69,7 +70,7 @@ class LGBMExplainableModel(TreeSurrogate):
     smallest number of trees within 0.002 of the best is kept. Growing ends when 75 more trees add less than
     0.001, and no leaf lies deeper than three splits below that of a balanced tree: the tables of deep leaves
     are what scoring costs. Tables over 20 million cells times outputs get at most 200 trees of 31 leaves.
-    Categories are split both natively and by their codes; the better way is kept.
+    Categories are split both natively and by their codes; the better way after 100 trees is kept.
 
     Parameters
     ----------
@@ -182,8 +183,7 @@ class LGBMExplainableModel(TreeSurrogate):
         for leaves, trees, needed_below in ladder:
             if best is not None and best.score >= needed_below:
                 break
-            fits = [trial.fit(leaves, trees, way, size=self._fixed) for way in ways]
-            top = max(fits, key=lambda f: f.score)
+            top = trial.fit(leaves, trees, ways, size=self._fixed)
             if best is not None and top.score < best.score + (_WORTH if self.fidelity_target is None else 0.0):
                 break
             best = top
@@ -216,8 +216,23 @@ class _Trial:
     params: dict[str, Any]
     target: float | None
 
-    def fit(self, leaves: int, trees: int, categorical: tuple[int, ...], *, size: bool) -> _Fit:
-        """One ensemble per output, cut to the number of trees that does best on the stopping rows."""
+    def fit(self, leaves: int, trees: int, ways: Sequence[tuple[int, ...]], *, size: bool) -> _Fit:
+        """One ensemble per output, cut to the number of trees that does best on the stopping rows.
+
+        ``ways`` are the columns to split as categories; the best of them after 100 trees goes on alone.
+        """
+        growths = [_Growth(self, self._boosters(leaves, way, size), way, trees if size else _STEP) for way in ways]
+        for growth in growths:
+            growth.to(trees if size or len(ways) == 1 else min(trees, _RACE))
+        best = max(growths, key=lambda g: max(g.scores))
+        best.to(trees)
+        enough = max(best.scores) - _CLOSE if self.target is None else min(max(best.scores), self.target)
+        chosen = next(i for i, found in enumerate(best.scores) if found >= enough)
+        for booster in best.boosters:
+            booster.free_dataset()
+        return _Fit(best.boosters, best.counts[chosen], leaves, best.categorical, best.scores[chosen])
+
+    def _boosters(self, leaves: int, categorical: tuple[int, ...], size: bool) -> list[lgb.Booster]:
         params = {"min_data_in_leaf": 5 if self.X.shape[0] < 2000 else 20, **self.params, "num_leaves": leaves}
         if not size:
             params["max_depth"] = _DEEPER + int(np.ceil(np.log2(leaves)))
@@ -228,33 +243,39 @@ class _Trial:
         for target in self.targets.T:
             data = lgb.Dataset(self.X, target, categorical_feature=list(categorical), params=params)
             boosters.append(lgb.Booster(params, data))
-        counts, scores = self._grow(boosters, trees, trees if size else _STEP)
-        enough = max(scores) - _CLOSE if self.target is None else min(max(scores), self.target)
-        chosen = next(i for i, found in enumerate(scores) if found >= enough)
-        for booster in boosters:
-            booster.free_dataset()
-        return _Fit(boosters, counts[chosen], leaves, categorical, scores[chosen])
+        return boosters
 
-    def _grow(self, boosters: list[lgb.Booster], trees: int, step: int) -> tuple[list[int], list[float]]:
-        """Number of trees and R2 on the stopping rows after every ``step`` trees, until it grows no more."""
-        rows, targets = self.stopping
-        output = np.zeros(targets.shape)
-        counts: list[int] = []
-        scores: list[float] = []
-        looks, gain = _PLATEAU
-        for count in range(step, trees + 1, step):
-            for k, booster in enumerate(boosters):
-                for _ in range(step):
+
+class _Growth:
+    """Ensembles that grow ``step`` trees at a time, with the R2 on the stopping rows after every step."""
+
+    def __init__(self, trial: _Trial, boosters: list[lgb.Booster], categorical: tuple[int, ...], step: int) -> None:
+        self.trial, self.boosters, self.categorical, self.step = trial, boosters, categorical, step
+        self.output = np.zeros(trial.stopping[1].shape)
+        self.counts: list[int] = []
+        self.scores: list[float] = []
+
+    def to(self, trees: int) -> None:
+        """Grow to so many trees, or until the score grows no more."""
+        rows, targets = self.trial.stopping
+        for count in range((self.counts[-1] if self.counts else 0) + self.step, trees + 1, self.step):
+            if self._is_done():
+                return
+            for k, booster in enumerate(self.boosters):
+                for _ in range(self.step):
                     if booster.update():  # no split is left
                         break
-                output[:, k] += booster.predict(rows, raw_score=True, start_iteration=count - step, num_iteration=step)
-            counts.append(count)
-            scores.append(score(targets, output, self.task))
-            if self.target is not None and scores[-1] >= self.target:
-                break
-            if len(scores) > looks and max(scores[-looks:]) < max(scores[:-looks]) + gain:
-                break
-        return counts, scores
+                self.output[:, k] += booster.predict(
+                    rows, raw_score=True, start_iteration=count - self.step, num_iteration=self.step
+                )
+            self.counts.append(count)
+            self.scores.append(score(targets, self.output, self.trial.task))
+
+    def _is_done(self) -> bool:
+        looks, gain = _PLATEAU
+        if self.scores and self.trial.target is not None and self.scores[-1] >= self.trial.target:
+            return True
+        return len(self.scores) > looks and max(self.scores[-looks:]) < max(self.scores[:-looks]) + gain
 
 
 @functools.cache

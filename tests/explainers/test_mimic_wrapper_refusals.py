@@ -167,6 +167,7 @@ def test_a_misspelt_column_is_named_with_the_one_meant() -> None:
 
 
 def test_words_not_declared_categorical_name_the_column() -> None:
+    """Row 72: a column of text that is not declared categorical is an error that names it."""
     X = rows("frame").astype({"x3": object})
     with pytest.raises(DataError, match="Column 'x3' holds '.*', which is not a number.*`categorical_features`"):
         wrap(init_dataset=X)

@@ -160,6 +160,26 @@ def test_a_report_shows_the_worst_bins_and_rows_and_stays_as_it_is() -> None:
     assert (report.frame()["rows"] > 0).all()
 
 
+def test_a_report_of_two_classes_says_whose_probability_it_tells() -> None:
+    report = shared_wrapper("binary", "frame").surrogate_report(rows("frame", 40))
+    second = report.classes[1]
+    assert f"in probability of {second!r}" in repr(report)
+    with pytest.raises(InputError, match=f"its errors are those of {second!r}. Leave it out"):
+        report.frame(second)
+
+
+def test_the_title_of_a_report_on_one_row_promises_no_larger_bins() -> None:
+    assert "Bins of 1 row and more" in repr(shared_wrapper("regression", "frame").surrogate_report(rows("frame", 1)))
+
+
+def test_a_report_on_many_columns_shows_some_of_them() -> None:
+    wrapper, X = shared_wrapper("regression", "frame"), rows("frame", 30, seed=3)
+    raw = pd.DataFrame({f"c{j}": range(30) for j in range(12)}, index=X.index)
+    report = wrapper.surrogate_report(X, raw)
+    assert "Rows with the largest errors (and 4 more columns, see worst())" in repr(report)
+    assert list(report.worst())[3:] == list(raw)
+
+
 # The measure of the reference
 
 

@@ -110,6 +110,29 @@ def test_a_class_that_never_wins_keeps_its_own_values() -> None:
     assert not np.isin(2, class_probabilities(surrogate.predict_output(X)).argmax(axis=1))
 
 
+@pytest.mark.parametrize("size", [{}, {"n_estimators": 130}])
+def test_the_worse_way_to_split_categories_grows_no_more_than_a_hundred_trees(
+    size: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twelve codes in no order: native splits are better. A size of the caller's is grown in full both ways."""
+    grown: dict[int, int] = {}
+    plain = lgb.Booster.update
+
+    def watched(self: lgb.Booster, *args: Any, **kwargs: Any) -> bool:
+        grown[id(self)] = grown.get(id(self), 0) + 1
+        return plain(self, *args, **kwargs)
+
+    monkeypatch.setattr(lgb.Booster, "update", watched)
+    monkeypatch.setattr(_lightgbm, "_LADDER", ((31, 300, 1.0),))
+    monkeypatch.setattr(_lightgbm, "_PLATEAU", (3, -1.0))
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 12, (300, 2)).astype(float)
+    y = rng.permutation(12)[X[:, :1].astype(int)] * 1.0 + X[:, 1:]
+    surrogate = LGBMExplainableModel(n_jobs=1, learning_rate=0.01, **size).fit(X, y, categories={0: tuple(range(12))})
+    assert sorted(grown.values()) == ([130, 130] if size else [100, 300])
+    assert surrogate.size_["n_estimators"] <= 300
+
+
 def test_categories_the_codes_do_not_order_are_split_natively() -> None:
     X = np.random.default_rng(0).integers(0, 12, (600, 1)).astype(float)
     y = (X * 7919 % 5 > 2).astype(float)
