@@ -99,15 +99,20 @@ class KernelScoringExplainer(ScoringExplainer):
 
         background = from_npy(members["kernel_background.npy"]).reshape(-1, described["n_columns"])
         weights, outputs = (from_npy(members[f"kernel_{name}.npy"]) for name in ("weights", "outputs"))
-        if len(weights) != len(background):
-            raise ValueError("its background and its weights are of different lengths")
         decoder = RowDecoder.from_json(described["decoder"])
+        n_samples, seed = described["n_samples"], described["seed"]
+        _check(background, weights, decoder, n_samples, seed)
         is_function = not hasattr(model, "predict")
-        sample = decoder.rows(background[:1])
-        teacher = Teacher.of(model, sample, task=described["task"], classes=parts["classes"], is_function=is_function)
-        call = functools.partial(soft_columns, teacher, decoder)
-        n_samples, seed = described["n_samples"], int(described["seed"])
-        made = KernelSource(call, background, weights, n_samples=n_samples, seed=seed, model=model)
+        sample, task = decoder.rows(background[:1]), str(described["task"])
+        try:
+            teacher = Teacher.of(model, sample, task=task, classes=parts["classes"], is_function=is_function)
+            call = functools.partial(soft_columns, teacher, decoder)
+            made = KernelSource(call, background, weights, n_samples=n_samples, seed=seed, model=model)
+        except Exception as error:  # whatever a model raises that is not fitted, or on other columns
+            raise WrongModelError(
+                f"`model` cannot be the {described['model_type']} that the file was made with: {error} Pass the model "
+                "that the explainer was made for, or make the explainer anew."
+            ) from error
         theirs = made.background_outputs.ravel()
         if theirs.shape != outputs.shape or not np.allclose(theirs, outputs, rtol=1e-5, atol=1e-8):
             raise WrongModelError(
@@ -115,3 +120,20 @@ class KernelScoringExplainer(ScoringExplainer):
                 f"{outputs[:3]}, .... Pass the model that the explainer was made for, or make the explainer anew."
             )
         return made
+
+
+def _check(background: np.ndarray, weights: np.ndarray, decoder: RowDecoder, n_samples: Any, seed: Any) -> None:
+    """Refuse what no `KernelSource` holds."""
+    fits = (
+        background.dtype == weights.dtype == np.float64
+        and weights.shape == (len(background),)
+        and bool((weights >= 0).all())
+        and abs(float(weights.sum()) - 1.0) < 1e-6
+        and len(decoder.labels) == background.shape[1]
+    )
+    if not fits:
+        raise ValueError("its background rows or their weights do not fit")
+    if type(seed) is not int or not 0 <= seed < 2**32:
+        raise ValueError(f"its seed is {seed!r}")
+    if n_samples != "auto" and (type(n_samples) is not int or n_samples < 1):
+        raise ValueError(f"its number of coalitions is {n_samples!r}")

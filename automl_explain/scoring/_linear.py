@@ -77,6 +77,7 @@ class LinearScoringExplainer(ScoringExplainer):
             return LinearSource(weights, intercept, background, sparse=bool(described["sparse"]))
         columns = {name: from_npy(members[f"linear_{name}.npy"]) for name in _DESIGN}
         levels = tuple((int(j), int(n)) for j, n in described["levels"])
+        _check_design(columns, levels, len(background), len(parts["encoder"].names))
         # Only these need the learners of surrogates.
         from automl_explain.surrogates._additive import AdditiveSurrogate
         from automl_explain.surrogates._design import Design
@@ -85,10 +86,6 @@ class LinearScoringExplainer(ScoringExplainer):
         made.design_ = Design(**columns, levels=levels)
         made.coef_, made.intercept_, made.task_ = weights.T, intercept, str(described["task"])
         made._base, made._of_features = background, made.design_.of_features()
-        sizes = {made.design_.n_design, len(background), len(columns["numbers"]) + len(columns["marked"])}
-        sizes = {*sizes, len(columns["parent"])} if not levels else {made.design_.n_design, len(background)}
-        if len(sizes) > 1:
-            raise ValueError("its weights are of another number of columns")
         return cast(ValueSource, made)
 
 
@@ -97,3 +94,24 @@ def _numbers(members: Mapping[str, bytes], name: str) -> np.ndarray:
     if found.dtype != np.float64 or not np.isfinite(found).all():
         raise ValueError(f"its {name} holds {found.dtype} cells or missing ones")
     return found
+
+
+def _check_design(
+    columns: Mapping[str, np.ndarray], levels: tuple[tuple[int, int], ...], n_design: int, n_features: int
+) -> None:
+    """Refuse columns that lie outside of the rows, or in another order than a `Design` has them."""
+    fill, scale, parent, numbers, marked = (columns[name] for name in _DESIGN)
+    coded = [j for j, _ in levels]
+    fits = (
+        all(each.dtype == np.float64 and each.shape == (n_features,) for each in (fill, scale))
+        and bool(np.isfinite(fill).all() and (scale > 0).all())
+        and all(each.dtype.kind == "i" for each in (parent, numbers, marked))
+        and coded == sorted(set(coded))
+        and all(0 <= j < n_features and 0 <= n <= n_design for j, n in levels)
+        and np.array_equal(numbers, np.setdiff1d(np.arange(n_features), coded))
+        and np.array_equal(marked, np.intersect1d(marked, np.arange(n_features)))
+        and np.array_equal(parent, np.concatenate([numbers, marked, *(np.full(n, j) for j, n in levels)]))
+        and len(parent) == n_design
+    )
+    if not fits:
+        raise ValueError("its weights are of other columns")

@@ -23,6 +23,8 @@ from automl_explain.feature_map import FeatureMap, refuse_another_order
 from automl_explain.protocols import ValueSource
 from automl_explain.scoring._archive import from_npy, to_npy
 
+_LINKS = ("identity", "logit", "softmax", "log")
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ScoringParts:
@@ -201,7 +203,23 @@ class ScoringParts:
         if check_raw_method(self.raw_method) == "grouped" and self.feature_map is None:
             raise ValueError("it groups features without a feature map")
         check_output_unit(self.output_unit, self.own_unit)
+        if self.link not in _LINKS or not isinstance(self.method, str):
+            raise ValueError(f"its link is {self.link!r} and its method {self.method!r}")
+        if (self.classes is None) != (self.own_unit in ("target", "log of target")):
+            raise ValueError(f"its classes are {self.classes} and its unit is {self.own_unit}")
+        if not self.encoder.categories.keys() <= set(range(self.encoder.n_features)):
+            raise ValueError("it has categories of columns that are not there")
+        if self.feature_map is not None:
+            _check_shares(self.feature_map)
         return self
+
+
+def _check_shares(feature_map: FeatureMap) -> None:
+    """Refuse weights that would make other sums of raw values than of engineered ones."""
+    weights = feature_map.matrix
+    # Less than 1 is possible: a chain of maps may lose the parents of some columns on the way.
+    if not ((weights.data >= 0).all() and (np.asarray(weights.sum(axis=0)) <= 1 + 1e-6).all()):
+        raise ValueError("the weights of its feature map are no shares")
 
 
 def _fitting(

@@ -80,13 +80,13 @@ class KernelSource:
         return coalitions * len(self.background)
 
     def predict_output(self, X: Any) -> np.ndarray:
-        """The model's own output, shape (n_rows, n_outputs)."""
-        return self.call(X)
+        """The model's own output, shape (n_rows, n_outputs); stored zeros count as absent cells."""
+        return self.call(_without_zeros(X) if sp.issparse(X) else X)
 
     def shapley_values(self, X: Any) -> Any:
         """Contributions: ndarray of shape (n_outputs, n_rows, n_features), csr_matrix for sparse rows."""
         if sp.issparse(X):
-            return self._sparse_values(sp.csr_matrix(X))
+            return self._sparse_values(_without_zeros(X))
         return self._values(X, np.arange(X.shape[1]))
 
     def raw_values(self, X: Any, feature_map: FeatureMap, raw_method: str = "folded") -> tuple[Any, np.ndarray]:
@@ -123,7 +123,8 @@ class KernelSource:
 
             def call(mixed: np.ndarray, at: np.ndarray = at) -> np.ndarray:
                 indices, starts = np.tile(at, len(mixed)), len(at) * np.arange(len(mixed) + 1)
-                return self.call(sp.csr_matrix((mixed.ravel(), indices, starts), shape=(len(mixed), X.shape[1])))
+                rows = sp.csr_matrix((mixed.ravel(), indices, starts), shape=(len(mixed), X.shape[1]))
+                return self.call(_without_zeros(rows))
 
             groups = [np.array([j]) for j in range(len(at))]
             found = _shap_values(self, call, row, self.background[:, at], groups)
@@ -132,6 +133,13 @@ class KernelSource:
                 parts[k].append(made)
         empty = sp.csr_matrix((0, X.shape[1]))
         return tuple(sp.csr_matrix(sp.vstack([empty, *rows])) for rows in parts)
+
+
+def _without_zeros(X: Any) -> sp.csr_matrix:
+    """A copy without stored zeros: models such as XGBoost read them otherwise than absent cells."""
+    rows = sp.csr_matrix(X, copy=True)
+    rows.eliminate_zeros()
+    return rows
 
 
 def _shap_values(

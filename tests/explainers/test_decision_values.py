@@ -112,5 +112,6 @@ def test_a_bare_classifier_of_text_labels_is_explainable(X: pd.DataFrame) -> Non
 
 def test_the_fidelity_of_decision_values_names_its_unit() -> None:
     fidelity = Fidelity.measure([0.0, 1.0, 2.0], [0.0, 1.0, 1.0], agreement=0.75, rows="eval")
-    assert str(fidelity) == "R2 0.500 of decision value on 3 evaluation rows, agreement 75.0 %"
+    shown = f"R2 0.500 ({fidelity.r2_interval[0]:.3f} to {fidelity.r2_interval[1]:.3f}) of decision value"
+    assert str(fidelity) == f"{shown} on 3 evaluation rows, agreement 75.0 %"
     assert Fidelity.from_json(fidelity.to_json()) == fidelity

@@ -14,7 +14,7 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.svm import LinearSVC
 
 from automl_explain import FeatureMap, KernelExplainer
-from automl_explain.exceptions import ExplanationWarning, InputError
+from automl_explain.exceptions import ExplanationWarning, InputError, SelfCheckError
 
 X = np.random.default_rng(0).normal(size=(90, 4))
 
@@ -155,3 +155,20 @@ def test_global_values_are_of_a_sample_where_so_asked() -> None:
 def test_wrong_arguments_are_refused(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=said):
         KernelExplainer(product, X, is_function=True, **wrong)
+
+
+def test_absent_cells_of_sparse_rows_stay_absent_where_coalitions_are_tried() -> None:
+    """A model may read a stored zero as a number and an absent cell as missing, as XGBoost does."""
+
+    def stored(rows: Any) -> np.ndarray:
+        rows = sp.csr_matrix(rows)
+        return np.asarray(rows.sum(axis=1)).ravel() + np.diff(rows.indptr)
+
+    rows = sp.csr_matrix([[1.0, 0, 0], [2.0, 3.0, 0], [3.0, 0, 4.0], [1.0, 0, 0], [0, 0, 6.0]])
+    explanation = KernelExplainer(stored, rows, is_function=True).explain_local(rows)
+    np.testing.assert_allclose(explanation.output[:, 0], stored(rows))
+    # Background [1, 0, 0] and its output 2; without cells 0, with the last alone 9, with the whole row 7.
+    np.testing.assert_allclose(explanation.values[0].toarray()[4], [-2.0, 0, 7.0])
+    rows.data[1] = 0.0  # a stored zero, which the model tells from an absent cell and the values do not
+    with pytest.raises(SelfCheckError, match="kernel: it adds up to"):
+        KernelExplainer(stored, rows, is_function=True).explain_local(rows)

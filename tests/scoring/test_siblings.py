@@ -145,6 +145,23 @@ def test_the_kernel_says_its_cost_and_needs_its_model(tmp_path: Path) -> None:
         load(tmp_path / "model", model=other)
 
 
+def test_models_that_the_kernels_file_cannot_be_of_are_named_as_such(tmp_path: Path) -> None:
+    """Not as damage of the file: other classes, other columns, a regression, none at all."""
+    scoring = KernelScoringExplainer(KernelExplainer(model_of("kernel", "binary"), PLAIN, nclusters=3))
+    save(scoring, tmp_path / "model")
+    others = [
+        model_of("kernel", "three"),
+        model_of("kernel", "regression"),
+        KNeighborsClassifier().fit(PLAIN[["a", "b"]], TARGETS["binary"]),
+        KNeighborsClassifier().fit(PLAIN, np.where(SIGNAL > 0, "da", "nyet")),
+        KNeighborsClassifier(),
+        "model.pkl",
+    ]
+    for other in others:
+        with pytest.raises(InputError, match="(?s)`model`.*Pass the model"):
+            load(tmp_path / "model", model=other)
+
+
 def test_a_model_for_a_file_that_needs_none_is_refused(tmp_path: Path) -> None:
     save(LinearScoringExplainer(LinearExplainer(model_of("linear", "binary"), PLAIN)), tmp_path / "model")
     with pytest.raises(InputError, match="holds a linear explainer, which needs no model"):
@@ -171,3 +188,98 @@ def test_damaged_weights_are_refused(member: str, tmp_path: Path) -> None:
         rewrite(path, {**members, f"linear_{member}.npy": to_npy(damaged)})
         with pytest.raises(CorruptFileError, match="does not hold what it should"):
             load(path)
+
+
+def rewritten(path: Path, changes: dict[str, Any]) -> None:
+    """The file with arrays or fields of its description changed, and sums that say it is whole."""
+    from test_archive import members_of, rewrite
+
+    from automl_explain.scoring._archive import from_npy, to_npy
+
+    members = members_of(path)
+    described = json.loads(members["explainer.json"])
+    for name, change in changes.items():
+        if name.endswith(".npy"):
+            members[name] = to_npy(change(from_npy(members[name]).copy()))
+        else:
+            described[name] = change(described[name])
+    rewrite(path, {**members, "explainer.json": json.dumps(described).encode()})
+
+
+@functools.cache
+def surrogate() -> LinearScoringExplainer:
+    rows = X.assign(a=X["a"].where(X.index % 7 > 0))
+    model = Ridge().fit(PLAIN, SIGNAL)
+
+    class Teacher:
+        def predict(self, asked: pd.DataFrame) -> np.ndarray:
+            return np.asarray(model.predict(asked[["a", "b", "c"]].fillna(0)))
+
+    return LinearScoringExplainer(MimicExplainer(Teacher(), rows, LinearExplainableModel, augment_data=False))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"linear_numbers.npy": lambda a: a + 2},  # columns that are not there
+        {"linear_numbers.npy": lambda a: a * 0},
+        {"linear_marked.npy": lambda a: a - 5},
+        {"linear_marked.npy": lambda a: a[:0]},
+        {"linear_marked.npy": lambda a: a.astype(np.float64)},
+        {"linear_parent.npy": lambda a: a[::-1]},
+        {"linear_parent.npy": lambda a: a + 2**40},
+        {"linear_scale.npy": lambda a: a[:-1]},
+        {"linear_scale.npy": lambda a: a * 0},
+        {"linear_scale.npy": lambda a: a * np.nan},
+        {"linear_fill.npy": lambda a: a * np.nan},
+        {"levels": lambda levels: [[9, 3]]},
+        {"levels": lambda levels: []},
+        {"levels": lambda levels: [[3, 10**12]]},
+    ],
+)
+def test_a_changed_linear_surrogate_is_refused(changes: dict[str, Any], tmp_path: Path) -> None:
+    path = Path(save(surrogate(), tmp_path / "model"))
+    rewritten(path, changes)
+    with pytest.raises(CorruptFileError, match="does not hold what it should"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"kernel_weights.npy": lambda a: a * np.nan},
+        {"kernel_weights.npy": lambda a: a * 2},
+        {"kernel_weights.npy": lambda a: a.astype(np.float32)},
+        {"kernel_weights.npy": lambda a: a - a.max()},
+        {"seed": lambda seed: -1},
+        {"n_samples": lambda n: -1},
+        {"n_samples": lambda n: 1.5},
+        {"n_columns": lambda n: 1},
+    ],
+)
+def test_a_changed_background_is_refused(changes: dict[str, Any], tmp_path: Path) -> None:
+    model = model_of("kernel", "binary")
+    path = Path(save(KernelScoringExplainer(KernelExplainer(model, PLAIN, nclusters=3)), tmp_path / "model"))
+    rewritten(path, changes)
+    with pytest.raises(CorruptFileError, match="does not hold what it should"):
+        load(path, model=model)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"weights_2.npy": lambda a: a * np.nan},
+        {"weights_2.npy": lambda a: a * 2},
+        {"weights_2.npy": lambda a: -a},
+        {"classes": lambda classes: None},
+        {"link": lambda link: "x"},
+        {"method": lambda method: 7},
+        {"encoder": lambda encoder: {**encoder, "categories": [[99, ["a"]]]}},
+    ],
+)
+def test_changed_parts_of_any_scoring_explainer_are_refused(changes: dict[str, Any], tmp_path: Path) -> None:
+    scoring = LinearScoringExplainer(LinearExplainer(model_of("linear", "binary"), PLAIN), feature_maps=[MAP])
+    path = Path(save(scoring, tmp_path / "model"))
+    rewritten(path, changes)
+    with pytest.raises(CorruptFileError, match="does not hold what it should"):
+        load(path)
