@@ -110,17 +110,14 @@ def explain_automl(
         if setup.direct_explainer is not None:
             why += f"; method='auto' would explain the {setup.direct_explainer} model by itself"
         return _explained(setup, _mimic(setup, output_unit), "mimic", why, **both)
-    kind = setup.direct_explainer
-    name = type(inner_model(setup.automl_estimator).model).__name__
-    if kind is None:
+    inner = inner_model(setup.automl_estimator)
+    if inner.kind is None:
         if method == "direct":
             raise UnsupportedModelError(
-                f"{name} is no tree model and no linear model of scikit-learn, so it has no values of its own. Pass "
-                "method='auto' or 'mimic'."
+                f"{inner.why_opaque}, so it cannot be explained without a surrogate. Pass method='auto' or 'mimic'."
             )
-        why = f"{name} is no tree model and no linear model of scikit-learn"
-        return _explained(setup, _mimic(setup, output_unit), "mimic", why, **both)
-    why = f"{name} is {'made of trees' if kind == 'tree' else 'a linear model'}"
+        return _explained(setup, _mimic(setup, output_unit), "mimic", inner.why_opaque, **both)
+    why = f"{type(inner.model).__name__} is {'made of trees' if inner.kind == 'tree' else 'a linear model'}"
     try:
         return _explained(setup, DirectWrapper.from_setup(setup, **_kept(output_unit)), "direct", why, **both)
     except AutoMLExplainError as error:

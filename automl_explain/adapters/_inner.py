@@ -29,8 +29,23 @@ class InnerModel:
     def kind(self) -> str | None:
         """``"tree"`` or ``"linear"`` where its own values can be worked out exactly, else None."""
         if has_trees(self.model):
-            return "tree"
+            return None if self._hashes_categories else "tree"
         return "linear" if is_linear(self.model) else None
+
+    @property
+    def why_opaque(self) -> str:
+        """Why its own values cannot be worked out; empty where they can."""
+        name = type(self.model).__name__
+        if self.kind is not None:
+            return ""
+        if has_trees(self.model):
+            return f"{name} keeps its splits on categories as hashes, which only it can follow"
+        return f"{name} is no tree model and no linear model of scikit-learn"
+
+    @property
+    def _hashes_categories(self) -> bool:
+        """Whether it is a model of CatBoost with categorical columns."""
+        return bool(getattr(self.model, "get_cat_feature_indices", list)())
 
 
 def inner_model(estimator: Any) -> InnerModel:
