@@ -231,10 +231,12 @@ def task_of(model_task: str, is_classifier: bool | None) -> str:
     Raises
     ------
     InputError
-        If they contradict each other, or the task is unknown.
+        If they contradict each other, or one of them is none that is known.
     """
     if model_task not in TASKS:
         raise InputError(f"`model_task` must be one of {', '.join(map(repr, TASKS))}; got {model_task!r}.")
+    if is_classifier is not None and not isinstance(is_classifier, (bool, np.bool_)):
+        raise InputError(f"`is_classifier` must be True, False or None; got {is_classifier!r}.")
     told = {None: "unknown", True: "classification", False: "regression"}[is_classifier]
     if "unknown" not in (told, model_task) and told != model_task:
         raise InputError(f"`is_classifier={is_classifier}` contradicts `model_task={model_task!r}`. Pass one of them.")

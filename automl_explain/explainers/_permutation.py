@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from tqdm import tqdm
 
 from automl_explain._validation import check_count, labels, listed, raw_names, raw_table, warn
-from automl_explain.exceptions import DataError, ExplanationWarning, InputError
+from automl_explain.exceptions import AutoMLExplainError, DataError, ExplanationWarning, InputError
 from automl_explain.explainers._answers import Answers
 from automl_explain.explainers._metrics import Metric
 from automl_explain.explainers._mimic_parts import check_subset
@@ -165,7 +165,7 @@ class PFIExplainer:
         InputError
             If the labels are left out (acceptance row 69), or are not one per row.
         DataError
-            If no label can be used, or the metric is not a number.
+            If no label can be used, or the metric is not a number or cannot be worked out.
         """
         rows = raw_table(evaluation_examples, "evaluation_examples")
         if true_labels is None:
@@ -279,9 +279,17 @@ class _Score:
     def of(self, rows: Any) -> float:
         """Score on engineered rows, in the order of the labels."""
         answers, metric = self.answers, self.metric
-        if metric.reads == "model":
-            return float(metric.call(answers.estimator(coded=metric.known), rows, self.truth, **metric.args))
-        value = metric.value(self.truth, self._predicted(rows))
+        predicted = None if metric.reads == "model" else self._predicted(rows)
+        try:
+            if predicted is None:
+                return float(metric.call(answers.estimator(coded=metric.known), rows, self.truth, **metric.args))
+            value = metric.value(self.truth, predicted)
+        except AutoMLExplainError:
+            raise
+        except ValueError as error:  # such as logarithms of negative targets, or a metric of two classes for three
+            raise DataError(
+                f"The metric {metric.name!r} cannot be worked out on these rows: {error} Pass another metric."
+            ) from error
         return -value if metric.is_error else value
 
     def _predicted(self, rows: Any) -> np.ndarray:

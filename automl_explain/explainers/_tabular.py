@@ -125,7 +125,7 @@ class TabularExplainer:
                 chosen = TreeExplainer if self.kind == "tree" else LinearExplainer
                 self.explainer = chosen(inner_model(model).model, **exact)
         except (SelfCheckError, UnsupportedModelError) as error:
-            if self.kind == "kernel":
+            if self.kind in ("kernel", "deep"):  # a network reads tensors, which the kernel does not make
                 raise
             tried = f"{self.reason}, but: {error}"
             self.kind, self.reason = "kernel", tried

@@ -78,6 +78,8 @@ class TorchNetwork:
             self._module, self._dtype = single, torch.float32
             try:
                 self._columns(X[:1])
+            except UnsupportedModelError:
+                raise
             except Exception as error:
                 raise UnsupportedModelError(
                     f"{type(single).__name__} cannot compute rows of {X.shape[1]} numbers: {error}. Pass a module of "

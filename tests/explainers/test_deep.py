@@ -10,8 +10,8 @@ from scipy.special import expit, softmax
 from sklearn.compose import ColumnTransformer
 from sklearn.preprocessing import OneHotEncoder
 
-from automl_explain import DeepExplainer
-from automl_explain.exceptions import InputError, UnsupportedModelError
+from automl_explain import DeepExplainer, TabularExplainer
+from automl_explain.exceptions import InputError, SelfCheckError, UnsupportedModelError
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
@@ -191,3 +191,32 @@ def test_threads_share_one_explainer():
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda i: explainer.explain_local(X[[i]]).local_importance_values[1], range(24)))
     assert np.array(found) == pytest.approx(np.array(serial), abs=1e-12)
+
+
+class Steps(nn.Module):
+    """Jumps, so that its gradients lead nowhere."""
+
+    def forward(self, rows):
+        return torch.round(rows[:, :1])
+
+
+class Pair(nn.Module):
+    """Gives two tensors."""
+
+    def forward(self, rows):
+        return rows, rows
+
+
+def test_a_network_that_cannot_be_explained_is_refused_by_the_chooser_in_the_same_words():
+    """It used to be handed on to KernelExplainer, which fed it arrays until PyTorch raised."""
+    with pytest.raises(SelfCheckError, match="The gradients of Steps do not lead to its output"):
+        TabularExplainer(Steps(), X).explain_local(X[:5])
+    with pytest.raises(UnsupportedModelError, match="Linear cannot compute rows of 4 numbers"):
+        TabularExplainer(nn.Linear(3, 1), X)
+
+
+def test_refusals_of_networks_say_one_thing():
+    with pytest.raises(UnsupportedModelError, match="^Pair gives tuple; expected one output"):
+        DeepExplainer(Pair(), X)
+    with pytest.raises(InputError, match="`is_classifier` must be True, False or None; got 'yes'"):
+        DeepExplainer(network(1), X, is_classifier="yes")

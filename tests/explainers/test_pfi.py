@@ -347,3 +347,10 @@ def test_what_cannot_be_measured_is_refused():
         PFIExplainer(LOGISTIC, metric="top_k_accuracy", metric_args={"k": 1})
     with pytest.raises(DataError, match="The metric gives nan on these rows"):
         PFIExplainer(LINEAR, metric=lambda t, p: np.nan, is_error_metric=True).explain_global(X, TARGET)
+
+
+def test_metrics_that_these_rows_have_none_of_are_named():
+    with pytest.raises(DataError, match="The metric 'msle' cannot be worked out on these rows: .*Pass another metric"):
+        PFIExplainer(LINEAR, metric="msle").explain_global(X, TARGET)
+    with pytest.raises(DataError, match="The metric 'f1_samples' cannot be worked out on these rows"):
+        PFIExplainer(LOGISTIC, metric="f1_samples").explain_global(X, LABELS)
