@@ -93,6 +93,21 @@ def test_fidelity_is_measured_on_rows_the_surrogate_was_not_trained_on(augment: 
         assert keys(surrogate.trained) | keys(surrogate.sized) | keys(judged) == keys(init)
 
 
+@pytest.mark.parametrize(("most", "n_mixed"), [(10, 10_000), (1, 1000), (0, 0)])
+def test_a_table_wider_than_long_grows_by_rows_whose_cells_stay_in_their_columns(most: int, n_mixed: int) -> None:
+    """Row 70: 10 x 65 rows. The bound of the Azure SDK, 60 rows, is one for copies whose columns are permuted."""
+    init = np.random.default_rng(0).normal(size=(10, 65))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LowFidelityWarning)  # two rows are held out
+        explainer = MimicExplainer(
+            lambda X: X[:, 0] - X[:, 64], init, Recorder, is_function=True, max_num_of_augmentations=most
+        )
+    surrogate = explainer.surrogate_model
+    assert len(surrogate.trained) == 6 + n_mixed  # two rows stop the fit, two are held out
+    for j in range(65):
+        assert set(surrogate.trained[:, j]) <= set(init[:, j])
+
+
 def test_cells_of_held_out_rows_never_enter_mixed_rows() -> None:
     init = np.random.default_rng(0).normal(size=(300, 4))
     surrogate, _ = recorded(init)
