@@ -70,7 +70,9 @@ def new_rows() -> pd.DataFrame:
     ("learner", "kind"),
     [
         *itertools.product(["lgbm", "rf", "xgboost", "histgb"], ["regression", "binary", "three"]),
-        *itertools.product(["lrl1"], ["binary", "three"]),
+        *itertools.product(["lrl1", "lrl2"], ["binary", "three"]),
+        ("extra_tree", "regression"),
+        ("extra_tree", "three"),
     ],
 )
 def test_flaml_models_are_explained_by_themselves(learner: str, kind: str) -> None:
@@ -129,6 +131,24 @@ def test_auto_falls_back_to_a_surrogate_and_says_why() -> None:
     forest = pipeline(RandomForestClassifier(3, random_state=0), "binary")
     asked = explain_automl(forest, new_rows(), new_rows(), method="auto", output_unit="log-odds")
     assert (asked.method, asked.raw.output_unit) == ("mimic", "log-odds")
+
+
+@pytest.mark.usefixtures("small")
+def test_catboost_on_categories_falls_back_to_a_surrogate() -> None:
+    """Its models keep hashes of categories, which no one can turn back."""
+    pytest.importorskip("catboost")
+    automl = AutoML()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # FLAML on pandas 3
+        given = {"estimator_list": ["catboost"], "max_iter": 1, "verbose": 0, "n_jobs": 1}
+        automl.fit(table(), target("binary"), task="classification", **given)
+    result = explain_automl(automl, table(), table()[:20], method="auto")
+    assert (result.method, type(result.explainer)) == ("mimic", MimicWrapper)
+    assert result.reason.startswith("CatBoostClassifier keeps its splits on categories as hashes")
+    with pytest.raises(UnsupportedModelError, match="as hashes, which only it can follow, so it cannot be explained"):
+        explain_automl(automl, table(), table()[:20], method="direct")
+    with pytest.raises(UnsupportedModelError, match="as hashes, which only it can follow.*MimicWrapper"):
+        DirectWrapper.from_setup(result.setup)
 
 
 @pytest.mark.usefixtures("small")

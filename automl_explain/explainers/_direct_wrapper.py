@@ -88,8 +88,8 @@ class DirectWrapper(ExplainerWrapper):
         inner = inner_model(model)
         if inner.kind is None:
             raise UnsupportedModelError(
-                f"{type(model).__name__} is no tree model and no linear model of scikit-learn, so it has no values of "
-                "its own. Explain it with MimicWrapper (`method='mimic'`)."
+                f"{inner.why_opaque}, so it cannot be explained without a surrogate. Explain it with MimicWrapper "
+                "(`method='mimic'`)."
             )
         self.explainer = _make(inner)(
             inner.model,

@@ -15,6 +15,7 @@ from automl_explain.explainers._row_explainer import RowExplainer
 from automl_explain.explainers._tree import TreeExplainer
 from automl_explain.explanation import Explanation, Fidelity
 from automl_explain.feature_map import FeatureMap
+from automl_explain.treeshap import has_trees
 
 _NETWORKS = ("torch", "keras", "tf_keras", "tensorflow")
 
@@ -199,6 +200,8 @@ def _choice(model: Any) -> tuple[str, str, str]:
             "",
         )
     why = f"{name} is no tree model, no linear model of scikit-learn and no network"
+    if has_trees(inner.model):
+        why = inner.why_opaque
     return "kernel", f"{why}, so it is explained by its predictions", why
 
 

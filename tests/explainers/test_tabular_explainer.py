@@ -8,6 +8,8 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
+from scipy.special import expit
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
@@ -67,6 +69,33 @@ def test_trees_that_do_not_add_up_are_explained_by_predictions() -> None:
     made = TabularExplainer(model, X)
     assert made.kind == "kernel"
     assert made.reason.startswith("LGBMClassifier is made of trees, but: tree: it adds up to")
+
+
+@pytest.mark.parametrize("fitted_on", ["sparse", "dense"])
+def test_xgboost_on_sparse_rows(fitted_on: str) -> None:
+    """Absent cells are missing to it: read as trees where that makes no difference, else by predictions."""
+    xgb = pytest.importorskip("xgboost")
+    rows = sp.random(120, 8, density=0.3, random_state=0, format="csr")
+    y = np.asarray(rows[:, [0, 1]].sum(axis=1)).ravel() > 0.2
+    model = xgb.XGBClassifier(n_estimators=3, max_depth=2, n_jobs=1)
+    model.fit(rows if fitted_on == "sparse" else rows.toarray(), y)
+    made = TabularExplainer(model, rows)
+    assert made.kind == ("tree" if fitted_on == "sparse" else "kernel")
+    output = made.explain_local(rows[:20]).output[:, 0]
+    predicted = output if made.output_unit == "probability" else expit(output)
+    np.testing.assert_allclose(predicted, model.predict_proba(rows[:20])[:, 1], atol=1e-6)
+
+
+def test_catboost_with_categories_is_said_to_be_made_of_trees_that_cannot_be_read() -> None:
+    catboost = pytest.importorskip("catboost")
+    rows = X.assign(k=np.where(X["a"] > 0, "u", "v"))
+    model = catboost.CatBoostRegressor(iterations=2, verbose=0, allow_writing_files=False, cat_features=["k"])
+    made = TabularExplainer(model.fit(rows, Y), rows)
+    assert (made.kind, made.reason) == (
+        "kernel",
+        "CatBoostRegressor keeps its splits on categories as hashes, which only it can follow, so it is explained by "
+        "its predictions",
+    )
 
 
 class TwoTargets:
