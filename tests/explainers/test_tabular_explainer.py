@@ -88,7 +88,7 @@ def test_xgboost_on_sparse_rows(fitted_on: str) -> None:
 
 def test_catboost_with_categories_is_said_to_be_made_of_trees_that_cannot_be_read() -> None:
     catboost = pytest.importorskip("catboost")
-    rows = X.assign(k=np.where(X["a"] > 0, "u", "v"))
+    rows = X.assign(k=pd.Categorical(np.where(X["a"] > 0, "u", "v")))
     model = catboost.CatBoostRegressor(iterations=2, verbose=0, allow_writing_files=False, cat_features=["k"])
     made = TabularExplainer(model.fit(rows, Y), rows)
     assert (made.kind, made.reason) == (
