@@ -210,7 +210,7 @@ class EngineeredEncoder:
             raise InputError(f"`{argument}` has several columns of one name; expected {listed(self.labels)}.")
         close = difflib.get_close_matches(str(missing[0]), [str(c) for c in given], n=1)
         raise InputError(
-            f"`{argument}` has {len(given)} columns; the surrogate was trained on {self.n_features} engineered "
+            f"`{argument}` has {len(given)} columns; the explainer was made for {self.n_features} engineered "
             f"features (missing: {listed(missing)}{f', did you mean {close[0]!r}?' if close else ''}). "
             "Pass `setup.X_test_transform`, or transform the rows with the same pipeline."
         )
@@ -218,7 +218,7 @@ class EngineeredEncoder:
     def _check_width(self, width: int, argument: str) -> None:
         if width != self.n_features:
             raise InputError(
-                f"`{argument}` has {width} columns; the surrogate was trained on {self.n_features} engineered "
+                f"`{argument}` has {width} columns; the explainer was made for {self.n_features} engineered "
                 "features. Pass `setup.X_test_transform`, or transform the rows with the same pipeline."
             )
 

@@ -117,7 +117,7 @@ def test_another_number_of_names_is_refused() -> None:
 
 @pytest.mark.parametrize("rows", [np.ones((2, 4)), sp.csr_matrix(np.ones((2, 4))), np.ones((2, 6))])
 def test_another_width_is_refused_with_both_counts(rows: Any) -> None:
-    with pytest.raises(InputError, match=r"`rows` has [46] columns; .* trained on 5 engineered features"):
+    with pytest.raises(InputError, match=r"`rows` has [46] columns; .* made for 5 engineered features"):
         EngineeredEncoder.of(FRAME).encode(rows, "rows")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from automl_explain._validation import check_count
 from automl_explain.adapters import inner_model
-from automl_explain.exceptions import InputError, SelfCheckError, UnsupportedModelError
+from automl_explain.exceptions import AutoMLExplainError, InputError, SelfCheckError, UnsupportedModelError
 from automl_explain.explainers._kernel import KernelExplainer
 from automl_explain.explainers._linear import LinearExplainer
 from automl_explain.explainers._row_explainer import RowExplainer
@@ -208,7 +208,12 @@ def _choice(model: Any) -> tuple[str, str, str]:
 def _kernel(model: Any, given: dict[str, Any], *, tried: str) -> KernelExplainer:
     try:
         return KernelExplainer(model, is_function=not hasattr(model, "predict"), **given)
-    except UnsupportedModelError as error:
-        raise UnsupportedModelError(
-            f"{tried or 'Explained by its predictions'}; and by its predictions: {error}"
-        ) from error
+    except AutoMLExplainError as error:
+        if not isinstance(error, UnsupportedModelError):
+            raise
+        cause: Exception = error
+    except Exception as error:  # whatever a model raises that is not fitted, or reads no tables
+        cause = error
+    raise UnsupportedModelError(
+        f"{tried or 'Explained by its predictions'}; and by its predictions: {cause}"
+    ) from cause

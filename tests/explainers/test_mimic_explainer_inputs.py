@@ -220,7 +220,7 @@ def test_a_list_of_rows_is_refused() -> None:
 @pytest.mark.parametrize("kind", ["array", "sparse"])
 def test_rows_of_another_width_are_refused(kind: str) -> None:
     with pytest.raises(
-        InputError, match="has 3 columns; the surrogate was trained on 4 engineered features. Pass `setup"
+        InputError, match="has 3 columns; the explainer was made for 4 engineered features. Pass `setup"
     ):
         explainer_of("regression", kind).explain_local(rows(kind, 20)[:, :3])
 

@@ -110,6 +110,20 @@ def test_what_was_tried_is_told() -> None:
         TabularExplainer(TwoTargets(), X)
 
 
+def test_what_a_model_itself_raises_is_told_in_the_same_way() -> None:
+    with pytest.raises(UnsupportedModelError, match="no linear model.*by its predictions: This Ridge.* is not fitted"):
+        TabularExplainer(Ridge(), X)
+    with pytest.raises(
+        UnsupportedModelError, match="by its predictions: KNeighborsClassifier.*missing 1 required positional argument"
+    ):
+        TabularExplainer(KNeighborsClassifier, X)
+
+
+def test_rows_of_another_width_are_refused_without_a_word_of_surrogates() -> None:
+    with pytest.raises(InputError, match="has 2 columns; the explainer was made for 3 engineered features"):
+        TabularExplainer(Ridge().fit(X, Y), X).explain_local(X[["a", "b"]].to_numpy())
+
+
 def test_a_gpu_is_refused() -> None:
     with pytest.raises(InputError, match="`use_gpu` is True; expected False"):
         TabularExplainer(Ridge().fit(X, Y), X, use_gpu=True)

@@ -479,7 +479,7 @@ def test_get_raw_is_yes_or_no(wrong: Any) -> None:
 
 
 def test_rows_of_another_width_are_refused() -> None:
-    with pytest.raises(InputError, match="`X` has 3 columns; the surrogate was trained on 4 engineered features"):
+    with pytest.raises(InputError, match="`X` has 3 columns; the explainer was made for 4 engineered features"):
         scoring_of("binary", "array").explain(rows("array", 20)[:, :3])
 
 
