@@ -73,10 +73,14 @@ class Design:
         """Design of shape (n_rows, n_design): csr_matrix for sparse rows, else ndarray."""
         return self._sparse(X) if sp.issparse(X) else self._dense(np.asarray(X, dtype=np.float64))
 
-    def blocks(self, X: Any) -> Iterator[tuple[slice, Any]]:
-        """Designs of at most 8,192 rows, one after the other."""
+    def blocks(self, X: Any, order: np.ndarray | None = None) -> Iterator[tuple[Any, Any]]:
+        """Designs of at most 8,192 rows, one after the other or in an order, and where these rows are.
+
+        The table as a whole in another order would be a second table.
+        """
         for start in range(0, X.shape[0], BLOCK_ROWS):
-            part = slice(start, start + BLOCK_ROWS)
+            part: Any = slice(start, start + BLOCK_ROWS)
+            part = part if order is None else order[part]
             yield part, self.rows(X[part])
 
     def _dense(self, X: np.ndarray) -> np.ndarray:
@@ -126,11 +130,11 @@ def _moments(X: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         stored = np.bincount(columns, ~lost, X.shape[1])
         variance = (np.bincount(columns, off, X.shape[1]) + (there - stored) * mean**2) / there
     else:
-        lost = np.isnan(X)
-        n_lost = lost.sum(axis=0)
+        blocks = [X[start : start + BLOCK_ROWS] for start in range(0, n_rows, BLOCK_ROWS)]
+        n_lost = np.sum([np.isnan(rows).sum(axis=0) for rows in blocks], axis=0)
         there = np.maximum(n_rows - n_lost, 1)
-        mean = np.where(lost, 0.0, X).sum(axis=0) / there
-        variance = np.where(lost, 0.0, (X - mean) ** 2).sum(axis=0) / there
+        mean = np.sum([np.nansum(rows, axis=0) for rows in blocks], axis=0) / there
+        variance = np.sum([np.nansum((rows - mean) ** 2, axis=0) for rows in blocks], axis=0) / there
     spread = np.sqrt(variance)
     flat = spread <= 1e-12 * np.maximum(np.abs(mean), 1e-300)
     return mean, np.where(flat, 1.0, spread), n_lost > 0

@@ -103,10 +103,10 @@ class SGDExplainableModel(AdditiveSurrogate):
         best, waited = (-np.inf, np.empty(0), np.empty(0)), 0
         for n_passes in range(1, self.max_passes + 1):
             order = rng.permutation(X.shape[0])
-            for part, rows in self.design_.blocks(X[order]):
+            for part, rows in self.design_.blocks(X, order):
                 block = rows if sp.issparse(rows) else rows - centre
                 for k, learner in enumerate(self._learners):
-                    _take_block(learner, block, (targets[order[part], k] - middle[k]) / spread[k], start[k])
+                    _take_block(learner, block, (targets[part, k] - middle[k]) / spread[k], start[k])
             coef = np.column_stack([np.ravel(each.coef_) for each in self._learners]) * spread
             intercept = np.array([float(np.ravel(each.intercept_)[0]) for each in self._learners]) * spread + middle
             intercept = intercept - centre @ coef

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,18 @@ def test_rows_are_made_ready_a_block_at_a_time(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(_design.Design, "_dense", watched)
     SGDExplainableModel(max_passes=2).fit(columns(), columns()[:, :1])
     assert max(seen) == 100
+
+
+def test_memory_does_not_grow_to_a_second_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table of 3.2 MB, with targets and an order of the rows of 0.16 MB each."""
+    monkeypatch.setattr(_design, "BLOCK_ROWS", 1000)
+    X = np.random.default_rng(0).normal(size=(20_000, 20))
+    stopping = (X[:100], X[:100, :1])
+    tracemalloc.start()
+    SGDExplainableModel(max_passes=1).fit(X, X[:, :1], stopping=stopping)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < X.nbytes / 2
 
 
 def test_it_stops_when_nothing_is_gained() -> None:
