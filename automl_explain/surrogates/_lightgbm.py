@@ -183,8 +183,10 @@ class LGBMExplainableModel(TreeSurrogate):
         for leaves, trees, needed_below in ladder:
             if best is not None and best.score >= needed_below:
                 break
-            top = trial.fit(leaves, trees, ways, size=self._fixed)
-            if best is not None and top.score < best.score + (_WORTH if self.fidelity_target is None else 0.0):
+            worth = _WORTH if self.fidelity_target is None else 0.0
+            least = -np.inf if best is None else best.score + worth
+            top = trial.fit(leaves, trees, ways, least, size=self._fixed)
+            if top.score < least:
                 break
             best = top
             ways = [top.categorical]
@@ -216,16 +218,17 @@ class _Trial:
     params: dict[str, Any]
     target: float | None
 
-    def fit(self, leaves: int, trees: int, ways: Sequence[tuple[int, ...]], *, size: bool) -> _Fit:
+    def fit(self, leaves: int, trees: int, ways: Sequence[tuple[int, ...]], least: float, *, size: bool) -> _Fit:
         """One ensemble per output, cut to the number of trees that does best on the stopping rows.
 
-        ``ways`` are the columns to split as categories; the best of them after 100 trees goes on alone.
+        ``ways`` are the columns to split as categories; the best of them after 100 trees goes on alone. What
+        will not reach a score of ``least`` is not grown to its end.
         """
         growths = [_Growth(self, self._boosters(leaves, way, size), way, trees if size else _STEP) for way in ways]
         for growth in growths:
             growth.to(trees if size or len(ways) == 1 else min(trees, _RACE))
         best = max(growths, key=lambda g: max(g.scores))
-        best.to(trees)
+        best.to(trees, least)
         enough = max(best.scores) - _CLOSE if self.target is None else min(max(best.scores), self.target)
         chosen = next(i for i, found in enumerate(best.scores) if found >= enough)
         for booster in best.boosters:
@@ -255,11 +258,11 @@ class _Growth:
         self.counts: list[int] = []
         self.scores: list[float] = []
 
-    def to(self, trees: int) -> None:
-        """Grow to so many trees, or until the score grows no more."""
+    def to(self, trees: int, least: float = -np.inf) -> None:
+        """Grow to so many trees, or until the score grows no more, or will not come to ``least``."""
         rows, targets = self.trial.stopping
         for count in range((self.counts[-1] if self.counts else 0) + self.step, trees + 1, self.step):
-            if self._is_done():
+            if self._is_done() or self._expected(trees) < least:
                 return
             for k, booster in enumerate(self.boosters):
                 for _ in range(self.step):
@@ -270,6 +273,14 @@ class _Growth:
                 )
             self.counts.append(count)
             self.scores.append(score(targets, self.output, self.trial.task))
+
+    def _expected(self, trees: int) -> float:
+        """Score at so many trees: later steps add half of what the last three did, on average."""
+        looks = _PLATEAU[0]
+        if len(self.scores) <= looks:
+            return np.inf
+        a_step = max(0.0, self.scores[-1] - self.scores[-1 - looks]) / looks
+        return self.scores[-1] + a_step * (trees - self.counts[-1]) / self.step / 2
 
     def _is_done(self) -> bool:
         looks, gain = _PLATEAU

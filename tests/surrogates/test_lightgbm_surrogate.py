@@ -133,6 +133,21 @@ def test_the_worse_way_to_split_categories_grows_no_more_than_a_hundred_trees(
     assert surrogate.size_["n_estimators"] <= 300
 
 
+def test_a_larger_size_that_will_not_be_worth_it_is_not_grown_to_its_end() -> None:
+    """Scores that grow by 0.001 in 25 trees: the 12 steps left would add 0.012, and half of it is expected."""
+    y = np.zeros((1, 1))
+    trial = _lightgbm._Trial(y, y, "regression", (y, y), {}, None)
+    growth = _lightgbm._Growth(trial, [], (), 25)
+    growth.counts, growth.scores = [25, 50, 75], [0.90, 0.91, 0.92]
+    assert growth._expected(400) == np.inf  # too early to tell
+    growth.counts, growth.scores = [25, 50, 75, 100], [0.947, 0.948, 0.949, 0.95]
+    assert growth._expected(400) == pytest.approx(0.956)
+    growth.to(400, least=0.957)
+    assert growth.counts[-1] == 100
+    growth.to(125, least=0.9)
+    assert growth.counts[-1] == 125
+
+
 def test_categories_the_codes_do_not_order_are_split_natively() -> None:
     X = np.random.default_rng(0).integers(0, 12, (600, 1)).astype(float)
     y = (X * 7919 % 5 > 2).astype(float)
