@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from automl_explain._validation import check_count, warn
+from automl_explain._validation import as_table, check_count, warn
 from automl_explain.exceptions import ExplanationWarning, InputError
 from automl_explain.explainers._direct import DirectExplainer
 from automl_explain.explainers._linear import sparse_median
@@ -147,7 +147,10 @@ class KernelExplainer(DirectExplainer):
         output_unit: str | None = None,
     ) -> Explanation:
         """As `RowExplainer.explain_global`, on a sample of the rows where there are more than ``max_eval_rows``."""
-        n_rows = 0 if evaluation_examples is None else evaluation_examples.shape[0]
+        n_rows = 0
+        if self._max_eval_rows is not None and evaluation_examples is not None:
+            evaluation_examples = as_table(evaluation_examples, "eval_dataset", width=self._raw_width)
+            n_rows = evaluation_examples.shape[0]
         if self._max_eval_rows is not None and n_rows > self._max_eval_rows:
             chosen = np.random.default_rng(self._seed).permutation(n_rows)[: self._max_eval_rows]
             evaluation_examples = take(evaluation_examples, np.sort(chosen))

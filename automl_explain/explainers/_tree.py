@@ -133,6 +133,8 @@ class TreeExplainer(DirectExplainer):
             random_state=random_state,
             show_progress=show_progress,
         )
+        if rows is None:  # one row is enough to see another link
+            self._check(self.encoder.encode(sample), teacher.soft_output(sample))
 
     def _check_width(self, ensemble: TreeEnsemble) -> None:
         if self.encoder.n_features != ensemble.n_features:
@@ -159,7 +161,7 @@ class TreeExplainer(DirectExplainer):
         self._subset = check_subset(explain_subset, ensemble.n_features)
 
     def _made_up_row(self) -> Any:
-        """A row for a first call, whose answer shows its shape alone."""
+        """A row for a first call: zeros, and the first of the categories."""
         encoder = self.encoder
         types = tuple("category" if j in encoder.categories else "float64" for j in range(encoder.n_features))
         container = "frame" if isinstance(encoder.labels[0], str) else "array"

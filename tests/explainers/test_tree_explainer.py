@@ -249,3 +249,19 @@ def test_models_and_rows_that_do_not_fit_are_refused() -> None:
         TreeExplainer(model, initialization_examples=X[["a", "b"]])
     with pytest.raises(InputError, match="have 2 columns, the model was fitted on 3"):
         TreeExplainer(model, features=["a", "b"])
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        lgb.LGBMClassifier(objective="multiclassova", **LGB),
+        lgb.LGBMRegressor(objective="cross_entropy", **LGB),
+        GradientBoostingClassifier(loss="exponential", n_estimators=3),
+    ],
+)
+def test_another_link_is_seen_without_init_rows(model: Any) -> None:
+    """A scoring explainer made of it would never ask the model, and give other probabilities."""
+    y = {"multiclassova": target("three"), "cross_entropy": target("binary") == target("binary")[0]}
+    model.fit(table(), y.get(getattr(model, "objective", ""), target("binary")))
+    with pytest.raises(SelfCheckError, match="it adds up to"):
+        TreeExplainer(model)
