@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from automl_explain._validation import check_count
 from automl_explain.exceptions import MissingEvalDataError, SelfCheckError
 from automl_explain.explainers._row_explainer import RowExplainer
 from automl_explain.explainers._rows import take
@@ -45,6 +46,7 @@ class DirectExplainer(RowExplainer):
         show_progress: bool | None = None,
     ) -> None:
         """Keep the parts and check them on some of the init rows, if there are any."""
+        check_count(random_state, "random_state", least=0)
         self._source_unit, self._source_link = unit, link
         self._answer_in(shap_values_output, unit)
         if rows is None:

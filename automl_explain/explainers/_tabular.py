@@ -103,6 +103,9 @@ class TabularExplainer:
                 f"`use_gpu` is {use_gpu!r}; expected False. Leave it out: explainers here run on the processor."
             )
         check_count(nclusters, "nclusters")
+        check_count(random_state, "random_state", least=0)
+        if max_eval_rows is not None:
+            check_count(max_eval_rows, "max_eval_rows")
         given = {
             "initialization_examples": initialization_examples,
             "explain_subset": explain_subset,

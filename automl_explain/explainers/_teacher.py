@@ -248,7 +248,14 @@ def _plain(value: Any) -> Any:
 
 
 def _floats(call: Callable[[Any], Any], rows: Any) -> np.ndarray:
-    return np.asarray(call(rows), dtype=np.float64)
+    output = call(rows)
+    try:
+        return np.asarray(output, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise UnsupportedModelError(
+            f"The model gives {np.asarray(output).ravel()[:1].tolist()[0]!r} for a row, where a number was expected. "
+            "Pass `model_task='classification'` for a classifier, or a function that gives numbers."
+        ) from error
 
 
 def _one_number(call: Callable[[Any], Any], rows: Any) -> np.ndarray:

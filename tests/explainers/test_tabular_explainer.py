@@ -124,6 +124,18 @@ def test_rows_of_another_width_are_refused_without_a_word_of_surrogates() -> Non
         TabularExplainer(Ridge().fit(X, Y), X).explain_local(X[["a", "b"]].to_numpy())
 
 
+def test_labels_where_numbers_are_expected_are_named() -> None:
+    model = GradientBoostingClassifier(n_estimators=2).fit(X, LABELS)
+    with pytest.raises(UnsupportedModelError, match="gives '(yes|no)' for a row, where a number was expected"):
+        TabularExplainer(model, X, model_task="regression")
+
+
+@pytest.mark.parametrize("wrong", [{"random_state": -1}, {"random_state": "x"}, {"max_eval_rows": 0}])
+def test_wrong_numbers_are_refused_whatever_is_chosen(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=f"`{next(iter(wrong))}` must be a whole number of at least"):
+        TabularExplainer(Ridge().fit(X, Y), X, **wrong)
+
+
 def test_a_gpu_is_refused() -> None:
     with pytest.raises(InputError, match="`use_gpu` is True; expected False"):
         TabularExplainer(Ridge().fit(X, Y), X, use_gpu=True)
