@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 
 from automl_explain._cli_run import Outcome
 from automl_explain.datasets import MixedTable
@@ -141,7 +142,7 @@ def _example(outcome: Outcome) -> list[str]:
             (f"the other {len(order) - _TOP_CONTRIBUTIONS} columns", values[row, order[_TOP_CONTRIBUTIONS:]].sum())
         )
     heading = f"One row as an example: test row {label}, {_prediction(outcome, row)}"
-    lines = [("average", start), *parts, (_sum_name(outcome, total), total)]
+    lines = [(start_name(raw.output_unit), start), *parts, (_sum_name(outcome, total), total)]
     longest = max(len(name) for name, _ in lines)
     number = "{:+,.3f}" if max(abs(v) for _, v in lines) < 100 else "{:+,.1f}"
     shown = [number.format(v) for _, v in lines]
@@ -150,6 +151,11 @@ def _example(outcome: Outcome) -> list[str]:
         *textwrap.wrap(heading, _width()),
         *(f"{n:<{longest}}  {v:>{widest}}" for (n, _), v in zip(lines, shown, strict=True)),
     ]
+
+
+def start_name(output_unit: str) -> str:
+    """What the expected value is: in probability not the average, but where the average log-odds come to."""
+    return "at average log-odds" if output_unit == "probability" else "average"
 
 
 def _closing(outcome: Outcome) -> list[str]:
@@ -199,7 +205,7 @@ def _sum_name(outcome: Outcome, total: float) -> str:
         return f"sum = surrogate's {outcome.table.y.name}"
     if len(outcome.setup.classes) > 2 or outcome.raw.output_unit != "log-odds":
         return f"sum = surrogate's {outcome.raw.output_unit}"
-    return f"sum = surrogate's log-odds, a probability of {1 / (1 + np.exp(-total)):.1%}"
+    return f"sum = surrogate's log-odds, a probability of {expit(total):.1%}"
 
 
 def _amount(value: float) -> str:

@@ -19,6 +19,7 @@ from small_models import dense
 import automl_explain
 from automl_explain import _cli_run
 from automl_explain._cli_data import ReadOptions, Table, read_table, split
+from automl_explain._cli_report import start_name
 from automl_explain.cli import main
 from automl_explain.datasets import make_mixed_table
 from automl_explain.exceptions import AlreadyExistsError, DataError, InputError, NotFoundError, StorageError
@@ -470,6 +471,11 @@ def test_the_example_row_adds_up(demo: Demo) -> None:
     shown = [float(line.split()[-1].replace(",", "")) for line in lines[start : stop + 1]]
     # Eight numbers rounded to three digits.
     assert sum(shown[:-1]) == pytest.approx(shown[-1], abs=0.005)
+
+
+@pytest.mark.parametrize(("unit", "name"), [("log-odds", "average"), ("probability", "at average log-odds")])
+def test_what_an_example_row_starts_from_is_no_average_probability(unit: str, name: str) -> None:
+    assert start_name(unit) == name
 
 
 @pytest.mark.parametrize("task", ["regression", pytest.param("multiclass", marks=pytest.mark.slow)])
