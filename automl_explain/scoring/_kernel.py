@@ -102,6 +102,8 @@ class KernelScoringExplainer(ScoringExplainer):
         decoder = RowDecoder.from_json(described["decoder"])
         n_samples, seed = described["n_samples"], described["seed"]
         _check(background, weights, decoder, n_samples, seed)
+        if decoder.categories.keys() != parts["encoder"].categories.keys():
+            raise ValueError("its rows are read and made with categories of other columns")
         is_function = not hasattr(model, "predict")
         sample, task = decoder.rows(background[:1]), str(described["task"])
         try:

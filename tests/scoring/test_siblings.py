@@ -255,6 +255,7 @@ def test_a_changed_linear_surrogate_is_refused(changes: dict[str, Any], tmp_path
         {"n_samples": lambda n: -1},
         {"n_samples": lambda n: 1.5},
         {"n_columns": lambda n: 1},
+        {"encoder": lambda encoder: {**encoder, "categories": [[0, ["a"]]]}},
     ],
 )
 def test_a_changed_background_is_refused(changes: dict[str, Any], tmp_path: Path) -> None:
