@@ -225,9 +225,11 @@ class _Trial:
         will not reach a score of ``least`` is not grown to its end.
         """
         growths = [_Growth(self, self._boosters(leaves, way, size), way, trees if size else _STEP) for way in ways]
-        for growth in growths:
-            growth.to(trees if size or len(ways) == 1 else min(trees, _RACE))
-        best = max(growths, key=lambda g: max(g.scores))
+        best = growths[0]
+        if len(growths) > 1:
+            for growth in growths:
+                growth.to(trees if size else min(trees, _RACE))
+            best = max(growths, key=lambda g: max(g.scores))
         best.to(trees, least)
         enough = max(best.scores) - _CLOSE if self.target is None else min(max(best.scores), self.target)
         chosen = next(i for i, found in enumerate(best.scores) if found >= enough)

@@ -148,6 +148,18 @@ def test_a_larger_size_that_will_not_be_worth_it_is_not_grown_to_its_end() -> No
     assert growth.counts[-1] == 125
 
 
+def test_trees_of_a_size_that_adds_too_little_are_not_all_grown(monkeypatch: pytest.MonkeyPatch) -> None:
+    grown: list[int] = []
+    plain = lgb.Booster.update
+    monkeypatch.setattr(lgb.Booster, "update", lambda self: grown.append(1) or plain(self))
+    monkeypatch.setattr(_lightgbm, "_LADDER", ((31, 200, 2.0), (63, 400, 2.0)))
+    monkeypatch.setattr(_lightgbm, "_PLATEAU", (3, -1.0))
+    X = np.random.default_rng(0).normal(size=(300, 2))
+    surrogate = LGBMExplainableModel(n_jobs=1).fit(X, X[:, :1] * X[:, 1:])
+    assert surrogate.size_["num_leaves"] == 31
+    assert 200 + 100 <= len(grown) <= 200 + 300  # of 400
+
+
 def test_categories_the_codes_do_not_order_are_split_natively() -> None:
     X = np.random.default_rng(0).integers(0, 12, (600, 1)).astype(float)
     y = (X * 7919 % 5 > 2).astype(float)
