@@ -335,8 +335,8 @@ class RowExplainer:
         Returns
         -------
         GlobalSummary
-            Importances and means equal to those of all rows at once. The model itself is not asked, so that
-            the explanation has neither predictions nor ``eval_fidelity``.
+            Importances and means equal to those of all rows at once. The explanation has
+            neither predictions nor ``eval_fidelity``; a model with a surrogate is not even asked.
 
         Raises
         ------

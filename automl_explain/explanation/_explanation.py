@@ -50,7 +50,8 @@ class Explanation(ImportanceAccessors):
         ``"score"``: what the model's score loses without the feature (`PFIExplainer`), one for all classes.
     link : {"identity", "logit", "softmax", "log"}, default "identity"
         How outputs become predictions. ``identity``: they are predictions, or decision values, which
-        speak for the second of two classes where they are positive, else for the class of the largest.
+        speak for the second of two classes where they are positive, else for the class of the largest;
+        in probability the output of two classes is that of the second, and the first has the rest.
         ``logit``: an output is the log-odds of a class, and its sigmoid a probability; with more than
         two classes there is one per class, and the probabilities are divided by their sum.
         ``softmax``: exponentials divided by their sum. ``log``: the exponential of the output is the

@@ -9,10 +9,17 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from automl_explain.exceptions import InputError
-from automl_explain.explanation._intervals import Interval, r2_interval, r2_of_columns, share_interval
+from automl_explain.explanation._intervals import (
+    CLOSE_PROBABILITY,
+    Interval,
+    r2_interval,
+    r2_of_columns,
+    share_interval,
+)
 
 Rows = Literal["held-out", "eval"]
 _ROW_WORDS = {"held-out": "held-out", "eval": "evaluation"}
+_LEAST_SHOWN = -10
 _INTERVALS = ("r2_interval", "r2_probability_interval", "agreement_interval")
 
 
@@ -107,7 +114,8 @@ class Fidelity:
         Notes
         -----
         R2 is that of `sklearn.metrics.r2_score`: a constant column gives 1 if it is reproduced, to
-        within rounding, and 0 if it is not.
+        within rounding, and 0 if it is not. A class whose probability is constant is reproduced to within 0.01,
+        for log-odds never reach a probability of 0.
         """
         if rows not in _ROW_WORDS:
             raise InputError(f"`rows` must be 'held-out' or 'eval'; got {rows!r}.")
@@ -120,8 +128,8 @@ class Fidelity:
             p, q = _pair(teacher_proba, surrogate_proba, "proba")
             if len(p) != len(wanted):
                 raise InputError(f"The outputs have {len(wanted)} rows, the probabilities {len(p)}; they must agree.")
-            per_class = None if len(p) == 1 else tuple(r2_of_columns(p, q).tolist())
-            proba_interval = r2_interval(p, q)
+            per_class = None if len(p) == 1 else tuple(r2_of_columns(p, q, CLOSE_PROBABILITY).tolist())
+            proba_interval = r2_interval(p, q, close=CLOSE_PROBABILITY)
             agreement = float(np.mean(p.argmax(axis=1) == q.argmax(axis=1)))
         return cls(
             r2=None if len(wanted) == 1 else float(r2_of_columns(wanted, got).mean()),
@@ -179,7 +187,7 @@ class Fidelity:
         where = f"on {self.n_rows:,} {_ROW_WORDS[self.rows]} row{'' if self.n_rows == 1 else 's'}"
         of = "target" if regression else "decision value" if decides else "probability"
         interval = self.r2_interval if regression or decides else self.r2_probability_interval
-        sure = "" if interval is None else f" ({interval[0]:.3f} to {interval[1]:.3f})"
+        sure = "" if interval is None else f" ({_shown(interval[0])} to {_shown(interval[1])})"
         text = f"R2 of {of} unknown {where}" if score is None else f"R2 {score:.3f}{sure} of {of} {where}"
         return text if self.agreement is None else f"{text}, agreement {100 * self.agreement:.1f} %"
 
@@ -195,6 +203,8 @@ def _pair(teacher: Any, surrogate: Any, what: str) -> tuple[np.ndarray, np.ndarr
             f"`teacher_{what}` has shape {np.shape(teacher)} and `surrogate_{what}` {np.shape(surrogate)}; "
             "both must have the same shape, with at least one row. Pass the outputs for the same rows."
         )
+    if np.isnan(first).any() or np.isnan(second).any():
+        raise InputError(f"`teacher_{what}` or `surrogate_{what}` holds NaN; expected numbers. Leave such rows out.")
     return first, second
 
 
@@ -204,6 +214,11 @@ def _to_json(number: float | None) -> float | str | None:
 
 def _from_json(number: Any) -> float | None:
     return None if number is None else float(number)
+
+
+def _shown(r2: float) -> str:
+    """An end of an interval; of a handful of rows it may be any number below 0."""
+    return f"{r2:.3f}" if r2 > _LEAST_SHOWN else f"below {_LEAST_SHOWN}"
 
 
 def _pair_to_json(pair: Interval | None) -> list[float | str | None] | None:

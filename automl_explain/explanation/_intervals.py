@@ -37,13 +37,15 @@ def r2_of_columns(wanted: np.ndarray, got: np.ndarray, close: float = 0.0) -> np
     return result
 
 
-def r2_interval(wanted: np.ndarray, got: np.ndarray, random_state: int = 0) -> Interval | None:
+def r2_interval(wanted: np.ndarray, got: np.ndarray, random_state: int = 0, *, close: float = 0.0) -> Interval | None:
     """Interval of 95 % of the mean R2 over the columns, by percentile bootstrap over the rows.
 
     Parameters
     ----------
     wanted, got : ndarray of shape (n_rows, n_columns)
     random_state : int, default 0
+    close : float, default 0
+        As in `r2_of_columns`.
 
     Returns
     -------
@@ -71,7 +73,7 @@ def r2_interval(wanted: np.ndarray, got: np.ndarray, random_state: int = 0) -> I
         # Of a resample that holds one value of the output: as for a constant column.
         constant = spread <= n * (SUM_ROUNDING * size) ** 2
         constant |= np.ptp(wanted, axis=0) <= SUM_ROUNDING * size
-        met = residual <= n * (LABEL_ROUNDING * size) ** 2
+        met = residual <= n * np.maximum(close, LABEL_ROUNDING * size) ** 2
         each = np.where(constant, met.astype(np.float64), 1.0 - residual / np.where(constant, 1.0, spread))
         low, high = np.quantile(each.mean(axis=1), _QUANTILES)
     return float(low), float(high)

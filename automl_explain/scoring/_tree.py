@@ -95,8 +95,8 @@ class TreeScoringExplainer(ScoringExplainer):
         if not isinstance(trees, TreeModel):
             raise UnsupportedModelError(
                 f"TreeScoringExplainer needs an explainer with a tree surrogate (LGBMExplainableModel), or of a tree "
-                f"model; got {type(explainer).__name__}. Others have LinearScoringExplainer or "
-                "KernelScoringExplainer."
+                f"model; got {type(explainer).__name__}. Others have LinearScoringExplainer, "
+                "DeepScoringExplainer or KernelScoringExplainer."
             )
         return TreeSource(trees)
 

@@ -178,3 +178,27 @@ def test_wrong_arguments_are_refused():
         Fidelity.measure([], [], rows="eval")
     with pytest.raises(InputError, match="Only one of"):
         Fidelity.measure([1.0], [1.0], teacher_proba=[[1.0]], rows="eval")
+
+
+def test_a_class_that_is_never_given_is_reproduced_by_probabilities_near_zero() -> None:
+    """A forest says 0 for a rare class in every held-out row; log-odds of the surrogate never reach it."""
+    second = np.linspace(0, 1, 20)
+    teacher = np.column_stack([np.zeros(20), second, 1 - second])
+    near = np.column_stack([np.full(20, 0.004), second, 0.996 - second])
+    fidelity = Fidelity.measure(teacher, teacher, teacher_proba=teacher, surrogate_proba=near, rows="held-out")
+    assert fidelity.r2_probability_per_class[0] == 1.0
+    assert fidelity.r2_probability > 0.999
+    assert fidelity.r2_probability_interval[0] > 0.99
+
+
+def test_outputs_that_are_no_numbers_are_refused() -> None:
+    with pytest.raises(InputError, match="holds NaN; expected numbers"):
+        Fidelity.measure([1.0, np.nan], [1.0, 2.0], rows="eval")
+
+
+def test_an_end_far_below_zero_is_not_spelt_out() -> None:
+    """Of three rows some resamples hold nearly one value, and their R2 is any number."""
+    fidelity = Fidelity.measure([1.0, 1.01, 2.0], [1.0, 1.5, 2.0], rows="eval")
+    assert fidelity.r2_interval is not None
+    assert fidelity.r2_interval[0] < -10
+    assert "(below -10 to " in str(fidelity)
