@@ -37,7 +37,8 @@ class MimicExplainer(RowExplainer):
     augment_data : bool, default True
         Whether the teacher may label mixed rows where rows are few or fidelity is short.
     max_num_of_augmentations : int, default 10
-        Mixed rows at most, per init row.
+        Mixed rows at most, per init row; eight times as many again for three and more classes that the
+        surrogate follows with less than R2 0.95.
     explain_subset : sequence of int, optional
         Positions of the features to show; the others are summed up as unmapped.
     features : sequence of str, optional

@@ -21,6 +21,7 @@ from automl_explain.surrogates import LGBMExplainableModel, target_score
 MIN_ROWS = 10
 _MAX_HELD_OUT = 5000
 _FEWEST_MIXED, _MOST_MIXED = 20_000, 100_000  # rows the teacher labels besides the init rows
+_MORE_MIXED = 8  # times as many again, for several classes that are followed too loosely
 _MAX_CELLS = 10_000_000  # of mixed rows: 80 MB as float64
 _FEWEST_FRESH = 100
 _COMPARED_ROWS = 256
@@ -87,6 +88,10 @@ class _Lesson:
     task: str
     categories: Mapping[int, Sequence[Any]]
 
+    def with_more(self, X: Any, targets: np.ndarray) -> _Lesson:
+        """The same with more rows to learn from."""
+        return dataclasses.replace(self, X=stack(self.X, X), targets=np.concatenate([self.targets, targets]))
+
     def teach(self, surrogate: Any) -> float:
         """Fit; gives the R2 on the stopping rows."""
         surrogate.fit(self.X, self.targets, task=self.task, stopping=self.stopping, categories=self.categories)
@@ -125,7 +130,8 @@ def train(
     augment : bool
         Whether the teacher may label mixed rows.
     max_augmentations : int
-        Mixed rows at most, per init row (counted as 1,000 init rows where there are fewer).
+        Mixed rows at most, per init row (counted as 1,000 init rows where there are fewer); several classes that
+        are followed too loosely get more.
     random_state : int
     model : object, optional
         The model behind the teacher, for its own labels.
@@ -179,6 +185,11 @@ def train(
     if n_mixed and rows.shape[1] <= _WIDE:
         beside = _beside_init_rows(lesson, teacher, rows, encoder, split, groups, random_state)
     surrogate, trials = _best(beside or lesson, surrogate, alternatives)
+    if n_mixed and beside is None and _follows_loosely(surrogate, teacher, trials):
+        n_more = min(_MORE_MIXED * n_mixed, _MAX_CELLS // rows.shape[1])
+        more = mix(take(rows, split.train), groups, n_more, rng)
+        lesson = lesson.with_more(encoder.encode(more), teacher.targets(_label(teacher, more)))
+        trials[surrogate.method] = lesson.teach(surrogate)
     held, held_output = take(rows, split.held_out), output[split.held_out]
     unseen = _unseen(fresh, rows, encoder, rng)
     if unseen is not None:
@@ -186,6 +197,12 @@ def train(
     fidelity = measure(surrogate, teacher, encoder.encode(held), held_output, rows="held-out")
     _warn_if_low(fidelity, remembers=beside is not None and unseen is None)
     return Trained(surrogate, teacher, fidelity, trials, beside is not None)
+
+
+def _follows_loosely(surrogate: Any, teacher: Teacher, trials: Mapping[str, float]) -> bool:
+    """Whether a surrogate of several classes that may still grow falls short of the bound: each has its own borders."""
+    several = teacher.n_outputs > 1 and not teacher.decides
+    return several and getattr(surrogate, "sizes_itself", False) and trials[surrogate.method] < FIDELITY_BOUND
 
 
 def _best(lesson: _Lesson, first: Any, alternatives: Sequence[Any]) -> tuple[Any, dict[str, float]]:

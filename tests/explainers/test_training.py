@@ -310,3 +310,39 @@ def test_binary_fidelity_is_that_of_probabilities() -> None:
     assert fidelity.r2_probability >= 0.95
     assert fidelity.r2_probability_per_class == pytest.approx((fidelity.r2_probability,) * 2)
     assert 0.9 <= (fidelity.agreement or 0) <= 1
+
+
+class Loose(Recorder):
+    """Follows nothing well, and could grow."""
+
+    sizes_itself = True
+    stopping_score_ = 0.9
+
+
+class Close(Loose):
+    """Follows well enough."""
+
+    stopping_score_ = 0.96
+
+
+class Fixed(Loose):
+    """Was told its size."""
+
+    sizes_itself = False
+
+
+@pytest.mark.parametrize(
+    ("surrogate", "n_classes", "times"), [(Loose, 3, 9), (Close, 3, 1), (Fixed, 3, 1), (Loose, 2, 1)]
+)
+@pytest.mark.filterwarnings("ignore::automl_explain.exceptions.LowFidelityWarning")
+def test_several_classes_that_are_followed_loosely_get_more_rows(surrogate: Any, n_classes: int, times: int) -> None:
+    """Only where more rows can help, and never beside what the caller asked for."""
+    X, y = make_classification(400, 4, n_informative=4, n_redundant=0, n_classes=n_classes, random_state=0)
+    model = LogisticRegression().fit(X, y)
+    explainer = MimicExplainer(model, X, surrogate, max_num_of_augmentations=1)
+    n_train = len(Split.of(400, np.random.default_rng(0)).train)
+    trained = explainer.surrogate_model.trained
+    assert len(trained) == n_train + 1000 * times
+    assert explainer.surrogate_model.targets.shape == (len(trained), 1 if n_classes == 2 else n_classes)
+    for j in range(4):  # on the data still
+        assert set(trained[:, j]) <= set(X[:, j])
