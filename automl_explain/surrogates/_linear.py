@@ -21,6 +21,7 @@ from automl_explain.exceptions import InputError
 from automl_explain.surrogates._additive import AdditiveSurrogate
 from automl_explain.surrogates._base import score
 
+_BLOCK_ROWS = 4096
 _ALPHAS = (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-7)  # penalties, of mean losses of standardised columns
 _WORSE = 0.01  # a score so far below the best one ends the search among weaker penalties
 _L1_SHARES = (0.3, 0.1, 0.03, 0.01)  # of the least L1 penalty that leaves no weight
@@ -167,13 +168,24 @@ class _Problem:
             yield from self._steps(alphas)
 
     def _normal_equations(self, alphas: tuple[float, ...]) -> Iterator[tuple[float, np.ndarray]]:
-        n_rows, middle = self.rows.shape[0], self.targets.mean(axis=0)
-        gram = self.rows.T @ self.rows
-        gram = (gram.toarray() if sp.issparse(gram) else gram) / n_rows - np.outer(self.mean, self.mean)
-        right = np.asarray(self.rows.T @ (self.targets - middle)) / n_rows
+        middle = self.targets.mean(axis=0)
+        gram, right = self._moments(self.targets - middle)
         for alpha in alphas:
-            found = scipy.linalg.solve(gram + alpha * np.eye(len(gram)), right, assume_a="pos")
-            yield alpha, np.vstack([found, middle])
+            yield alpha, np.vstack([_ridge(gram, right, alpha), middle])
+
+    def _moments(self, off: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean products of the centred columns with each other and with centred targets."""
+        n_rows, n_design = self.rows.shape
+        if sp.issparse(self.rows):
+            gram = (self.rows.T @ self.rows).toarray() / n_rows - np.outer(self.mean, self.mean)
+            return gram, np.asarray(self.rows.T @ off) / n_rows
+        gram, right = np.zeros((n_design, n_design)), np.zeros((n_design, off.shape[1]))
+        for start in range(0, n_rows, _BLOCK_ROWS):
+            # Taken off before they are multiplied: of a date the mean is all, and the difference would be rounding.
+            block = self.rows[start : start + _BLOCK_ROWS] - self.mean
+            gram += block.T @ block
+            right += block.T @ off[start : start + _BLOCK_ROWS]
+        return gram / n_rows, right / n_rows
 
     def _steps(self, alphas: tuple[float, ...]) -> Iterator[tuple[float, np.ndarray]]:
         n_rows, middle = self.rows.shape[0], self.targets.mean(axis=0)
@@ -240,3 +252,13 @@ class _Problem:
             warnings.simplefilter("ignore", ConvergenceWarning)
             learner.fit(self.rows, target, sample_weight=weight)
         return np.append(learner.coef_, learner.intercept_ + self.mean @ learner.coef_), alpha
+
+
+def _ridge(gram: np.ndarray, right: np.ndarray, alpha: float) -> np.ndarray:
+    """Solution of ``(gram + alpha) x = right``, also where rounding leaves collinear columns no root."""
+    try:
+        return np.asarray(scipy.linalg.cho_solve(scipy.linalg.cho_factor(gram + alpha * np.eye(len(gram))), right))
+    except np.linalg.LinAlgError:
+        spread, directions = scipy.linalg.eigh(gram)
+        kept = np.maximum(spread, np.finfo(float).eps * max(float(spread[-1]), 0.0)) + alpha
+        return np.asarray(directions @ ((directions.T @ right) / kept[:, None]))

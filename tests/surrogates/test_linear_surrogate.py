@@ -12,6 +12,7 @@ from automl_explain import FeatureMap, LinearExplainableModel
 from automl_explain.exceptions import InputError
 from automl_explain.explanation._units import class_probabilities
 from automl_explain.surrogates._additive import MAX_DENSE_COLUMNS
+from automl_explain.surrogates._linear import _ridge
 
 EXACT = {"alpha": 1e-10}
 
@@ -168,3 +169,19 @@ def test_rows_of_another_width_are_refused() -> None:
     surrogate = LinearExplainableModel().fit(sides(), sides()[:, :1])
     with pytest.raises(InputError, match=r"shape \(1, 3\); expected \(n_rows, 2\)"):
         surrogate.shapley_values(np.zeros((1, 3)))
+
+
+def test_collinear_columns_far_from_zero_are_learnt() -> None:
+    """Products of such columns that are not centred first are all rounding: the fit once broke off."""
+    rng = np.random.default_rng(0)
+    seconds, u = rng.integers(0, 900, 400).astype(np.float64), rng.normal(size=400)
+    X = np.column_stack([1e6 + seconds, 1e6 + 2 * seconds, u, 2 * u, 1e6 + u])
+    surrogate = LinearExplainableModel().fit(X, (seconds / 100 + u)[:, None])
+    assert surrogate.stopping_score_ > 0.9999
+
+
+def test_a_matrix_that_rounding_left_no_root_is_solved_by_its_directions() -> None:
+    """A gram matrix with an eigenvalue just below zero: the answer of the directions that are left."""
+    gram = np.array([[1.0, 1.0 + 1e-6], [1.0 + 1e-6, 1.0]])
+    found = _ridge(gram, np.array([[2.0], [2.0]]), 1e-7)
+    np.testing.assert_allclose(found, [[1.0], [1.0]], rtol=1e-5)
