@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from automl_explain import datasets, exceptions, testing
-    from automl_explain._lineage_report import lineage_report
     from automl_explain.adapters import BlackBox
+    from automl_explain.analysis import collinear_groups, compare_cohorts, grouped_importance
     from automl_explain.candidates import candidate, compare_candidates, list_candidates
     from automl_explain.deprecated import explain_model, retrieve_model_explanation
     from automl_explain.explain import explain_automl
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         AutoMLExplainerSetup,
         automl_check_model_if_explainable,
         automl_setup_model_explanations,
+        lineage_report,
     )
     from automl_explain.explainers import (
         DeepExplainer,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
         TabularExplainer,
         TreeExplainer,
     )
-    from automl_explain.explanation import Explanation, Fidelity, collinear_groups, compare_cohorts, grouped_importance
+    from automl_explain.explanation import Explanation, Fidelity
     from automl_explain.feature_map import FeatureMap
     from automl_explain.scoring import (
         DeepScoringExplainer,
@@ -88,14 +89,14 @@ _PUBLIC = {
     "automl_check_model_if_explainable": "explainer_setup",
     "automl_setup_model_explanations": "explainer_setup",
     "candidate": "candidates",
-    "collinear_groups": "explanation",
+    "collinear_groups": "analysis",
     "compare_candidates": "candidates",
-    "compare_cohorts": "explanation",
+    "compare_cohorts": "analysis",
     "explain_automl": "explain",
     "explain_model": "deprecated",
     "fit_and_explain": "training",
-    "grouped_importance": "explanation",
-    "lineage_report": "_lineage_report",
+    "grouped_importance": "analysis",
+    "lineage_report": "explainer_setup",
     "list_candidates": "candidates",
     "load": "scoring",
     "retrieve_model_explanation": "deprecated",

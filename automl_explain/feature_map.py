@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import scipy.sparse as sp
 
-from automl_explain._schema import TableSchema
+from automl_explain._tables._schema import TableSchema
 from automl_explain._validation import listed
 from automl_explain.exceptions import InputError
 

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from automl_explain._schema import TableSchema
+from automl_explain._tables._schema import TableSchema
 from automl_explain.exceptions import InputError
 from automl_explain.feature_map import MAX_DENSE_RAW_COLUMNS, FeatureMap, unique_names
 

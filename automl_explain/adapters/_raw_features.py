@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from automl_explain._schema import ColumnSchema
+from automl_explain._tables._schema import ColumnSchema
 from automl_explain.exceptions import DataError
 from automl_explain.feature_map import FeatureMap
 

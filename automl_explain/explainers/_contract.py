@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from automl_explain._tables._rows import take
 from automl_explain._validation import as_table, listed
 from automl_explain.exceptions import AutoMLExplainError, ContractError
-from automl_explain.explainers._direct import why_outputs_differ
-from automl_explain.explainers._rows import take
+from automl_explain.explainers.direct._base import why_outputs_differ
 from automl_explain.explanation import Explanation
 
 _ROWS = 12  # some explainers ask the model thousands of times for each

@@ -11,15 +11,15 @@ import pandas as pd
 import scipy.sparse as sp
 from tqdm import tqdm
 
+from automl_explain._tables._decoding import RowDecoder
+from automl_explain._tables._rows import take
 from automl_explain._validation import check_count
-from automl_explain.explainers._row_explainer import RowExplainer
-from automl_explain.explainers._rows import take
+from automl_explain.explainers._base import RowExplainer
 from automl_explain.explainers._teacher import Teacher
 from automl_explain.explainers._views import View
 from automl_explain.explanation import Explanation
 from automl_explain.explanation._folding import raw_rows as raw_rows_of
 from automl_explain.feature_map import FeatureMap
-from automl_explain.sources import RowDecoder
 from automl_explain.sources._lime import LimeSource
 
 _DEFAULT_ROWS = 100  # of global values without rows

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from automl_explain.analysis import GlobalAccumulator, GlobalSummary
 from automl_explain.exceptions import InputError
-from automl_explain.explanation import Explanation, GlobalAccumulator, GlobalSummary
+from automl_explain.explanation import Explanation
 
 if TYPE_CHECKING:
-    from automl_explain.explainers._row_explainer import RowExplainer
+    from automl_explain.explainers._base import RowExplainer
     from automl_explain.explainers._views import View
 
 

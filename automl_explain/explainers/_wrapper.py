@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from automl_explain._tables._rows import check_same_rows
 from automl_explain._validation import check_count, check_raw_method, warn
+from automl_explain.analysis import GlobalSummary
 from automl_explain.exceptions import (
     ConflictingTransformationsError,
     ExplanationWarning,
@@ -15,9 +17,8 @@ from automl_explain.exceptions import (
     MissingExplanationTypesError,
     MissingRawTransformationsError,
 )
-from automl_explain.explainers._row_explainer import RowExplainer
-from automl_explain.explainers._rows import check_same_rows
-from automl_explain.explanation import Explanation, GlobalSummary
+from automl_explain.explainers._base import RowExplainer
+from automl_explain.explanation import Explanation
 from automl_explain.feature_map import FeatureMap
 
 EXPLANATION_TYPES = ("local", "global")

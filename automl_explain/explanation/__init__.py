@@ -4,28 +4,33 @@
 checks, importance accessors, tables, display, files.
 """
 
-from automl_explain.explanation._accumulator import GlobalAccumulator
-from automl_explain.explanation._cohorts import CohortComparison, compare_cohorts
-from automl_explain.explanation._collinear import collinear_groups, grouped_importance
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
 from automl_explain.explanation._display import bar_table
 from automl_explain.explanation._explanation import Explanation, load_explanation, save_explanation
 from automl_explain.explanation._fidelity import Fidelity
-from automl_explain.explanation._sketch import QuantileSketch
-from automl_explain.explanation._summary import GlobalSummary
 from automl_explain.explanation._values import MirroredValues
 
-__all__ = [
-    "CohortComparison",
-    "Explanation",
-    "Fidelity",
-    "GlobalAccumulator",
-    "GlobalSummary",
-    "MirroredValues",
-    "QuantileSketch",
-    "bar_table",
-    "collinear_groups",
-    "compare_cohorts",
-    "grouped_importance",
-    "load_explanation",
-    "save_explanation",
-]
+__all__ = ["Explanation", "Fidelity", "MirroredValues", "bar_table", "load_explanation", "save_explanation"]
+
+# They stood here before `automl_explain.analysis` was a part of its own.
+_MOVED = frozenset(
+    {
+        "CohortComparison",
+        "GlobalAccumulator",
+        "GlobalSummary",
+        "QuantileSketch",
+        "collinear_groups",
+        "compare_cohorts",
+        "grouped_importance",
+    }
+)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MOVED:
+        return getattr(importlib.import_module("automl_explain.analysis"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from automl_explain._tables._positions import one_position
 from automl_explain.explanation._accessors import ImportanceAccessors
-from automl_explain.explanation._rows import one_position
 
 
 def overall_data(explanation: ImportanceAccessors) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 import scipy.sparse as sp
 
+from automl_explain._tables._positions import one_position
 from automl_explain.explanation._accessors import ImportanceAccessors
-from automl_explain.explanation._rows import one_position
 from automl_explain.feature_map import FeatureName
 
 _SHOWN = 10

@@ -10,13 +10,13 @@ from typing import Any, Self
 import pandas as pd
 import scipy.sparse as sp
 
+from automl_explain._tables._positions import positions, take_table
 from automl_explain.exceptions import InputError, MissingLocalValuesError
 from automl_explain.explanation._accessors import ImportanceAccessors
 from automl_explain.explanation._data import overall_data, row_data, rows_data, selector
 from automl_explain.explanation._display import Visual, explanation_html, explanation_text, row_visual
 from automl_explain.explanation._export import global_frame, local_frame, to_shap
 from automl_explain.explanation._folding import fold, raw_rows, warn_unmapped
-from automl_explain.explanation._rows import positions, take_table
 from automl_explain.explanation._storage import load_fields, save_fields
 from automl_explain.explanation._values import take_rows
 from automl_explain.feature_map import FeatureMap, FeatureName

@@ -20,6 +20,8 @@ from typing import Any, TypeVar
 import numpy as np
 import scipy.sparse as sp
 
+from automl_explain._tables._cells import decode_cell
+from automl_explain._tables._members import TableWriter, read_index, read_table
 from automl_explain.exceptions import (
     AlreadyExistsError,
     AutoMLExplainError,
@@ -27,10 +29,8 @@ from automl_explain.exceptions import (
     NotFoundError,
     StorageError,
 )
-from automl_explain.explanation._cells import decode_cell
 from automl_explain.explanation._fidelity import Fidelity
 from automl_explain.explanation._fields import ExplanationFields
-from automl_explain.explanation._table_io import TableWriter, read_index, read_table
 
 FORMAT = "automl_explain.explanation"
 SCHEMA_VERSION = 1

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from automl_explain._schema import TableSchema
+from automl_explain._tables._schema import TableSchema
 from automl_explain.exceptions import UnknownTransformerError
 from automl_explain.feature_map import FeatureMap
 

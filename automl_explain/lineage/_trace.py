@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from automl_explain._schema import TableSchema
+from automl_explain._tables._schema import TableSchema
 from automl_explain._validation import check_weights, warn
 from automl_explain.exceptions import InputError, UnknownTransformerError, UnmappedFeaturesWarning
 from automl_explain.feature_map import FeatureMap

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from automl_explain._files._archive import FILE_NAME, read, write
 from automl_explain.exceptions import AlreadyExistsError, CorruptFileError, InputError
-from automl_explain.scoring._archive import FILE_NAME, read, write
 from automl_explain.scoring._base import ScoringExplainer
 from automl_explain.scoring._deep import DeepScoringExplainer
 from automl_explain.scoring._kernel import KernelScoringExplainer

@@ -7,8 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from automl_explain._raw_values import method_name
-from automl_explain._schema import TableSchema
+from automl_explain._tables._schema import TableSchema
 from automl_explain._validation import as_table, check_raw_method
 from automl_explain.exceptions import (
     ConflictingTransformationsError,
@@ -22,6 +21,7 @@ from automl_explain.explanation._units import first_class, output_probabilities
 from automl_explain.feature_map import FeatureMap
 from automl_explain.protocols import ValueSource
 from automl_explain.scoring._parts import ScoringParts
+from automl_explain.sources._raw_values import method_name
 
 
 class WrongModelError(InputError):

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from automl_explain._files._archive import from_npy, to_npy
 from automl_explain.exceptions import MissingExtraError, UnsupportedModelError
 from automl_explain.protocols import ValueSource
-from automl_explain.scoring._archive import from_npy, to_npy
 from automl_explain.scoring._base import ScoringExplainer, WrongModelError
 from automl_explain.sources._deep import DeepSource
 from automl_explain.sources._networks import network_of

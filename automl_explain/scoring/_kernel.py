@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from automl_explain._files._archive import from_npy, to_npy
+from automl_explain._tables._decoding import RowDecoder
 from automl_explain.exceptions import UnsupportedModelError
 from automl_explain.protocols import ValueSource
-from automl_explain.scoring._archive import from_npy, to_npy
 from automl_explain.scoring._base import ScoringExplainer, WrongModelError
-from automl_explain.sources import KernelSource, RowDecoder
+from automl_explain.sources import KernelSource
 
 
 class KernelScoringExplainer(ScoringExplainer):
@@ -94,8 +95,8 @@ class KernelScoringExplainer(ScoringExplainer):
                 "load(directory, model=model)."
             )
         # Explainers import their learners, which trees and weights in production do without.
-        from automl_explain.explainers._kernel import soft_columns
         from automl_explain.explainers._teacher import Teacher
+        from automl_explain.explainers.direct._kernel import soft_columns
 
         background = from_npy(members["kernel_background.npy"]).reshape(-1, described["n_columns"])
         weights, outputs = (from_npy(members[f"kernel_{name}.npy"]) for name in ("weights", "outputs"))

@@ -7,9 +7,9 @@ from typing import Any, cast
 
 import numpy as np
 
+from automl_explain._files._archive import from_npy, to_npy
 from automl_explain.exceptions import UnsupportedModelError
 from automl_explain.protocols import ValueSource
-from automl_explain.scoring._archive import from_npy, to_npy
 from automl_explain.scoring._base import ScoringExplainer
 from automl_explain.sources import LinearSource
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from automl_explain._encoding import EngineeredEncoder
+from automl_explain._files._archive import from_npy, to_npy
+from automl_explain._tables._encoding import EngineeredEncoder
 from automl_explain._validation import check_raw_method, listed, warn
 from automl_explain.exceptions import (
     InputError,
@@ -21,7 +22,6 @@ from automl_explain.explanation import Fidelity
 from automl_explain.explanation._units import ToProbability, check_output_unit
 from automl_explain.feature_map import FeatureMap, refuse_another_order
 from automl_explain.protocols import ValueSource
-from automl_explain.scoring._archive import from_npy, to_npy
 
 _LINKS = ("identity", "logit", "softmax", "log")
 

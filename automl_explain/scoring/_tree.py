@@ -9,13 +9,13 @@ from typing import Any, Self
 import numpy as np
 import scipy.sparse as sp
 
-from automl_explain._raw_values import RawValues
+from automl_explain._files._archive import from_npy, to_npy
 from automl_explain.exceptions import UnsupportedModelError
 from automl_explain.protocols import ValueSource
-from automl_explain.scoring._archive import from_npy, to_npy
 from automl_explain.scoring._base import ScoringExplainer
 from automl_explain.scoring._linear import LinearScoringExplainer
 from automl_explain.sources import TreeSource
+from automl_explain.sources._raw_values import RawValues
 from automl_explain.treeshap import TreeEnsemble, TreeModel, warm_up
 
 

@@ -5,9 +5,8 @@ Each meets `automl_explain.protocols.ValueSource`; explainers make them, and sco
 
 from __future__ import annotations
 
-from automl_explain.sources._decoding import RowDecoder
 from automl_explain.sources._kernel import KernelSource
 from automl_explain.sources._linear import LinearSource
 from automl_explain.sources._tree import TreeSource
 
-__all__ = ["KernelSource", "LinearSource", "RowDecoder", "TreeSource"]
+__all__ = ["KernelSource", "LinearSource", "TreeSource"]

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from automl_explain._raw_values import RawValues
 from automl_explain._validation import check_raw_method
 from automl_explain.feature_map import FeatureMap
+from automl_explain.sources._raw_values import RawValues
 from automl_explain.treeshap import TreeModel
 
 

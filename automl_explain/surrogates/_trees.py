@@ -9,9 +9,9 @@ import lightgbm as lgb
 import numpy as np
 import scipy.sparse as sp
 
-from automl_explain._raw_values import RawValues
 from automl_explain._validation import check_raw_method
 from automl_explain.feature_map import FeatureMap
+from automl_explain.sources._raw_values import RawValues
 from automl_explain.surrogates._base import Surrogate
 from automl_explain.treeshap import TreeModel
 

@@ -10,7 +10,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from automl_explain import Explanation, Fidelity, LGBMExplainableModel, MimicExplainer
-from automl_explain.explainers._row_explainer import _FEW_ROWS
+from automl_explain.explainers._base import _FEW_ROWS
 from automl_explain.explanation._values import mean_absolute
 
 pytestmark = pytest.mark.filterwarnings("ignore::automl_explain.exceptions.LowFidelityWarning")

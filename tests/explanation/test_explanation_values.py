@@ -11,8 +11,9 @@ from explanation_strategies import make
 from hypothesis import given
 from hypothesis import strategies as st
 
+from automl_explain.analysis import GlobalAccumulator
 from automl_explain.exceptions import InputError
-from automl_explain.explanation import Explanation, GlobalAccumulator, MirroredValues
+from automl_explain.explanation import Explanation, MirroredValues
 
 
 def pair(n: int = 4, d: int = 3) -> tuple[MirroredValues, np.ndarray]:

@@ -18,9 +18,9 @@ import pytest
 from small_models import make_wrapper, rows, shared_wrapper
 
 from automl_explain import TreeScoringExplainer, load, save
+from automl_explain._files import _archive
+from automl_explain._files._archive import FILE_NAME, FORMAT_VERSION, from_npy, to_npy
 from automl_explain.exceptions import AlreadyExistsError, CorruptFileError, InputError, NotFoundError
-from automl_explain.scoring import _archive
-from automl_explain.scoring._archive import FILE_NAME, FORMAT_VERSION, from_npy, to_npy
 
 # Twenty trees on 400 rows: fidelity has tests of its own.
 pytestmark = pytest.mark.filterwarnings("ignore::automl_explain.exceptions.LowFidelityWarning")

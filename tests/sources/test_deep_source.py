@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 from automl_explain import DeepExplainer, FeatureMap
 from automl_explain.exceptions import DataError, InputError, MissingExtraError, SelfCheckError, UnsupportedModelError
-from automl_explain.explainers._deep import Reading, task_of
+from automl_explain.explainers.direct._deep import Reading, task_of
 from automl_explain.sources import _networks
 from automl_explain.sources._deep import DeepSource
 

@@ -1,0 +1,1 @@
+"""The archive that everything saved is written to and read from."""

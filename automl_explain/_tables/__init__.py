@@ -1,0 +1,1 @@
+"""Tables of others made ours: schema, encoding, decoding, and rows of any container."""

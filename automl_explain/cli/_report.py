@@ -1,0 +1,231 @@
+"""The command line's report: what was found, in words and bars, on standard output."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+
+from automl_explain.cli._run import Outcome
+from automl_explain.datasets import MixedTable
+from automl_explain.explanation import bar_table
+
+_MARGIN = 11
+_BARS_WIDTH = 78
+_TOP_COLUMNS = 20
+_TOP_CONTRIBUTIONS = 6
+_SHOWN_CLASSES = 5
+
+
+def report(outcome: Outcome) -> None:
+    """Print what a run found."""
+    _emit(_data_lines(outcome), _model_lines(outcome), _ranking(outcome), _example(outcome), _closing(outcome))
+
+
+def report_demo(outcome: Outcome, made: MixedTable) -> None:
+    """Print what a run found on a table whose true effects are known, beside them."""
+    _emit(
+        _data_lines(outcome),
+        _model_lines(outcome),
+        _ranking(outcome),
+        _beside_truth(outcome, made),
+        _example(outcome),
+        _closing(outcome),
+    )
+
+
+def _emit(*blocks: Iterable[str]) -> None:
+    print("\n\n".join("\n".join(block) for block in blocks))
+
+
+def _data_lines(outcome: Outcome) -> list[str]:
+    table, y = outcome.table, outcome.table.y
+    n_rows, n_columns = table.X.shape
+    about = (
+        _classes(y)
+        if table.task == "classification"
+        else f"{_amount(y.min())} to {_amount(y.max())}, mean {_amount(y.mean())}"
+    )
+    lines = _labelled("data", f"{n_rows:,} rows, {n_columns} columns besides the target {str(y.name)!r} ({about})")
+    for note in table.notes:
+        lines += _labelled("", note)
+    return lines + _labelled("", f"{outcome.n_train:,} rows to learn from, {len(outcome.y_test):,} to test on")
+
+
+def _classes(y: pd.Series) -> str:
+    shares = y.value_counts(normalize=True)
+    shown = ", ".join(f"{label} {share:.0%}" for label, share in shares.iloc[:_SHOWN_CLASSES].items())
+    return shown + (f" and {len(shares) - _SHOWN_CLASSES} more classes" if len(shares) > _SHOWN_CLASSES else "")
+
+
+def _model_lines(outcome: Outcome) -> list[str]:
+    lines = _labelled("model", f"{outcome.model}; on the test rows: {_score_text(outcome.scores)}")
+    lines += _labelled("fidelity", _fidelity_text(outcome))
+    for warning in outcome.warnings:
+        lines += _labelled("note", warning)
+    if outcome.candidates is not None:
+        told = repr(outcome.candidates).splitlines()
+        lines += ["", *told, "loss: smaller is better; --candidate NAME explains another one than the chosen"]
+    return lines
+
+
+def _score_text(scores: dict[str, float]) -> str:
+    if "R2" in scores:
+        error, of_mean = scores["mean absolute error"], scores["mean absolute error of the mean"]
+        return f"R2 {scores['R2']:.3f}, mean absolute error {_amount(error)} (always the mean: {_amount(of_mean)})"
+    auc = f", AUC {scores['AUC']:.3f}" if "AUC" in scores else ""
+    guess = scores["accuracy of the commonest class"]
+    return f"accuracy {scores['accuracy']:.1%} (always the commonest class: {guess:.1%}){auc}"
+
+
+def _fidelity_text(outcome: Outcome) -> str:
+    fidelity = outcome.raw.fidelity
+    rows = f"{fidelity.n_rows:,} rows held out from its training"
+    if fidelity.r2_probability is None:
+        return f"the surrogate follows the model's predictions with R2 {fidelity.r2:.3f}, on {rows}"
+    return (
+        f"the surrogate follows the model's probabilities with R2 {fidelity.r2_probability:.3f} and names the "
+        f"same class in {fidelity.agreement:.1%}, on {rows}"
+    )
+
+
+def _ranking(outcome: Outcome) -> list[str]:
+    found = outcome.raw.get_feature_importance_dict()
+    unit = _unit(outcome)
+    top = dict(list(found.items())[:_TOP_COLUMNS])
+    rest = len(found) - len(top)
+    n_rows = len(outcome.setup.X_test_raw)
+    heading = (
+        f"What drives {_predicted_thing(outcome)}: mean absolute contribution of each column, {n_rows:,} test rows"
+    )
+    table = bar_table([str(n) for n in top], list(top.values()), unit=unit, width=min(_width(), _BARS_WIDTH))
+    return [*textwrap.wrap(heading, _width()), *table.splitlines(), *([f"and {rest} weaker columns"] if rest else [])]
+
+
+def _beside_truth(outcome: Outcome, made: MixedTable) -> list[str]:
+    from scipy.stats import spearmanr
+
+    found = outcome.raw.get_feature_importance_dict()
+    names = sorted(made.true_effects, key=lambda n: -made.true_effects[n])
+    true = [made.true_effects[n] for n in names]
+    seen = [float(found[n]) for n in names]
+    agreement = float(spearmanr(true, seen).statistic)
+    digits = 1 if max(true) >= 20 else 3
+    longest = max(map(len, names))
+    heading = f"Known truth beside what was found ({made.unit})"
+    if made.task == "multiclass":
+        heading += "; true: the score of a class, found: its log-odds against the others, so compare the order"
+    lines = [*textwrap.wrap(heading, _width()), f"{'column':<{longest}}  {'true':>8}  {'found':>8}"]
+    lines += [f"{n:<{longest}}  {t:>8.{digits}f}  {s:>8.{digits}f}" for n, t, s in zip(names, true, seen, strict=True)]
+    return [*lines, f"rank correlation {agreement:.2f} (1.00: the same order)"]
+
+
+def _example(outcome: Outcome) -> list[str]:
+    """The row with the most to say: the one furthest above the average of the output shown."""
+    raw = outcome.raw
+    output = _shown_output(outcome)
+    values = np.asarray(raw.values)[output]
+    row = int(values.sum(axis=1).argmax())
+    start = float(np.asarray(raw.base)[output])
+    total = start + float(values[row].sum())
+    order = np.argsort(-np.abs(values[row]), kind="stable")
+    cells = outcome.setup.X_test_raw.iloc[row]
+    label = outcome.setup.X_test_raw.index[row]
+    parts = [(f"{raw.features[j]} = {_cell(cells.iloc[j])}", values[row, j]) for j in order[:_TOP_CONTRIBUTIONS]]
+    if len(order) > _TOP_CONTRIBUTIONS:
+        parts.append(
+            (f"the other {len(order) - _TOP_CONTRIBUTIONS} columns", values[row, order[_TOP_CONTRIBUTIONS:]].sum())
+        )
+    heading = f"One row as an example: test row {label}, {_prediction(outcome, row)}"
+    lines = [(start_name(raw.output_unit), start), *parts, (_sum_name(outcome, total), total)]
+    longest = max(len(name) for name, _ in lines)
+    number = "{:+,.3f}" if max(abs(v) for _, v in lines) < 100 else "{:+,.1f}"
+    shown = [number.format(v) for _, v in lines]
+    widest = max(map(len, shown))
+    return [
+        *textwrap.wrap(heading, _width()),
+        *(f"{n:<{longest}}  {v:>{widest}}" for (n, _), v in zip(lines, shown, strict=True)),
+    ]
+
+
+def start_name(output_unit: str) -> str:
+    """What the expected value is: in probability not the average, but where the average log-odds come to."""
+    return "at average log-odds" if output_unit == "probability" else "average"
+
+
+def _closing(outcome: Outcome) -> list[str]:
+    seconds = {k: v for k, v in outcome.seconds.items() if v >= 0.05}
+    each = ", ".join(f"{name} {s:.1f}" for name, s in seconds.items())
+    lines = _labelled("seconds", f"{sum(outcome.seconds.values()):.1f}: {each}")
+    folder = outcome.files[0][0].parent
+    lines += _labelled("files", f"in {folder}/")
+    names = [str(path.relative_to(folder)) for path, _ in outcome.files]
+    longest = max(map(len, names))
+    lines += [f"{'':<{_MARGIN}}{n:<{longest}}  {what}" for n, (_, what) in zip(names, outcome.files, strict=True)]
+    return lines
+
+
+def _predicted_thing(outcome: Outcome) -> str:
+    target, classes = outcome.table.y.name, outcome.setup.classes
+    return f"{target} = {classes[1]}" if classes is not None and len(classes) == 2 else str(target)
+
+
+def _unit(outcome: Outcome) -> str:
+    unit = str(outcome.raw.output_unit)
+    return f"units of {outcome.table.y.name}" if unit == "target" else unit
+
+
+def _shown_output(outcome: Outcome) -> int:
+    """For many classes: the one that the explained rows are predicted as most often."""
+    classes = outcome.setup.classes
+    if classes is None or len(classes) == 2:
+        return 0
+    predicted = [str(p) for p in outcome.raw.eval_y_predicted]
+    return max(range(len(classes)), key=lambda k: predicted.count(str(classes[k])))
+
+
+def _prediction(outcome: Outcome, row: int) -> str:
+    target, classes = outcome.table.y.name, outcome.setup.classes
+    if classes is None:
+        return f"{target} predicted as {_amount(outcome.raw.eval_y_predicted[row])}"
+    if outcome.raw.eval_y_predicted_proba is None:
+        return f"{target} predicted as {outcome.raw.eval_y_predicted[row]}"
+    k = 1 if len(classes) == 2 else _shown_output(outcome)
+    probability = float(np.asarray(outcome.raw.eval_y_predicted_proba)[row, k])
+    return f"{target} = {classes[k]} predicted with probability {probability:.1%}"
+
+
+def _sum_name(outcome: Outcome, total: float) -> str:
+    if outcome.setup.classes is None:
+        return f"sum = surrogate's {outcome.table.y.name}"
+    if len(outcome.setup.classes) > 2 or outcome.raw.output_unit != "log-odds":
+        return f"sum = surrogate's {outcome.raw.output_unit}"
+    return f"sum = surrogate's log-odds, a probability of {expit(total):.1%}"
+
+
+def _amount(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _cell(value: Any) -> str:
+    if pd.isna(value):
+        return "missing"
+    if isinstance(value, pd.Timestamp):
+        return str(value.date()) if value == value.normalize() else str(value)
+    if isinstance(value, (float, np.floating)):
+        return f"{value:,.6g}"
+    text = str(value)
+    return text if len(text) <= 30 else text[:29] + "…"
+
+
+def _labelled(label: str, text: str) -> list[str]:
+    return textwrap.wrap(text, _width(), initial_indent=f"{label:<{_MARGIN}}", subsequent_indent=" " * _MARGIN)
+
+
+def _width() -> int:
+    return min(100, max(60, shutil.get_terminal_size((100, 24)).columns))

@@ -1,0 +1,335 @@
+"""The command line's work: fit FLAML, explain it, write the files."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import logging
+import os
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from automl_explain.cli._data import Table, split
+from automl_explain.exceptions import AlreadyExistsError, DataError, ExplanationWarning, StorageError
+from automl_explain.explanation._units import check_output_unit
+
+# What a run writes; with --overwrite these alone are replaced.
+RAW, ENGINEERED, SCORING, MODEL = "raw", "engineered", "scoring", "model.joblib"
+MAX_EXPLAINED_ROWS = 5000
+
+
+@dataclasses.dataclass(frozen=True)
+class RunOptions:
+    """How to run."""
+
+    out: Path
+    time_budget: float = 60.0
+    test_size: float = 0.25
+    seed: int = 0
+    overwrite: bool = False
+    save_model: bool = False
+    raw_method: str = "folded"
+    output_unit: str | None = None
+    candidate: str | None = None
+    list_candidates: bool = False
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a run found.
+
+    Parameters
+    ----------
+    table : Table
+        What was read.
+    setup : AutoMLExplainerSetup
+        The fitted model taken apart.
+    engineered, raw : Explanation
+        Of the test rows, up to 5,000 of them.
+    X_test, y_test : DataFrame, Series
+        All test rows.
+    n_train : int
+        Rows to learn from.
+    model : str
+        What is explained, and what FLAML chose.
+    scores : dict of str to float
+        The model on the test rows.
+    seconds : dict of str to float
+        By phase.
+    warnings : tuple of str
+        What this package warned of.
+    files : tuple of (Path, str)
+        What was written, and what it is.
+    candidates : Candidates or None
+        What FLAML tried, where it was asked for.
+    """
+
+    table: Table
+    setup: Any
+    engineered: Any
+    raw: Any
+    X_test: Any
+    y_test: Any
+    n_train: int
+    model: str
+    scores: dict[str, float]
+    seconds: dict[str, float]
+    warnings: tuple[str, ...]
+    files: tuple[tuple[Path, str], ...]
+    candidates: Any = None
+
+
+class Phases:
+    """Times the phases of a run and says on a terminal which one is on."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextlib.contextmanager
+    def __call__(self, name: str, doing: str) -> Iterator[None]:
+        shown = sys.stderr.isatty()
+        if shown:
+            print(f"{doing} ...", end="\r", file=sys.stderr, flush=True)
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = time.perf_counter() - start
+            if shown:
+                print("\x1b[2K", end="\r", file=sys.stderr, flush=True)
+
+
+def run(table: Table, options: RunOptions, phases: Phases) -> Outcome:
+    """Fit, explain and write.
+
+    Raises
+    ------
+    AlreadyExistsError, StorageError
+        If the folder may not or cannot be written to; found out before the model is fitted.
+    InputError
+        If an amount is to be explained in a unit of classes.
+    DataError
+        If the rows are too few, or FLAML finds no model for them.
+    InputError
+        If the candidate is no learner of FLAML; found out before the model is fitted, too.
+    """
+    if options.output_unit is not None:
+        own = "log-odds" if table.task == "classification" else "target"
+        check_output_unit(options.output_unit, own, "--output-unit")
+    prepare_folder(options)
+    with phases("libraries", "Loading libraries"), _quiet():
+        from automl_explain.adapters._flaml_candidates import check_learner
+        from automl_explain.explainer_setup import automl_setup_model_explanations
+        from automl_explain.explainers import MimicWrapper
+
+        _import_flaml()
+        if options.candidate is not None:
+            check_learner(options.candidate, table.task)
+    X_train, X_test, y_train, y_test = split(table, test_size=options.test_size, seed=options.seed)
+    with phases("model", f"Fitting models with FLAML for {options.time_budget:g} s"):
+        automl = _fit(X_train, y_train, table.task, options)
+        model = _chosen(automl, X_train, y_train, table.task, options)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", ExplanationWarning)
+        with phases("setup", "Taking the model apart"):
+            scores = _scores(model, X_test, y_test, y_train, table.task)
+            setup = automl_setup_model_explanations(
+                model,
+                table.task,
+                X=X_train,
+                X_test=X_test,
+                y=y_train,
+                y_test=y_test,
+                max_eval_rows=MAX_EXPLAINED_ROWS,
+                random_state=options.seed,
+            )
+        with phases("surrogate", "Training the surrogate"):
+            wrapper = MimicWrapper.from_setup(setup)
+        with phases("explanations", "Explaining the test rows"):
+            rows = setup.X_test_transform
+            kinds = ["local", "global"]
+            engineered = wrapper.explain(kinds, eval_dataset=rows, output_unit=options.output_unit)
+            raw = wrapper.explain(
+                kinds,
+                eval_dataset=rows,
+                get_raw=True,
+                raw_feature_names=setup.raw_feature_names,
+                raw_eval_dataset=setup.X_test_raw,
+                raw_method=options.raw_method,
+                output_unit=options.output_unit,
+            )
+        with phases("files", "Writing files"):
+            files = _write(options, model, setup, wrapper, engineered, raw)
+    said = dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, ExplanationWarning))
+    return Outcome(
+        table=table,
+        setup=setup,
+        engineered=engineered,
+        raw=raw,
+        X_test=X_test,
+        y_test=y_test,
+        n_train=len(X_train),
+        model=_model_name(automl, model),
+        scores=scores,
+        seconds=dict(phases.seconds),
+        warnings=tuple(said),
+        files=files,
+        candidates=_tried(automl) if options.list_candidates else None,
+    )
+
+
+def prepare_folder(options: RunOptions) -> None:
+    """Make the output folder, or say why it cannot be used."""
+    out = options.out
+    if out.exists() and not out.is_dir():
+        raise AlreadyExistsError(f"{str(out)!r} is a file; name a folder with --out.")
+    if out.is_dir() and any(out.iterdir()) and not options.overwrite:
+        raise AlreadyExistsError(
+            f"The folder {str(out)!r} exists and is not empty; pass --overwrite, or another folder with --out."
+        )
+    for name in (RAW, ENGINEERED):
+        folder = out / name
+        if folder.is_dir() and any(folder.iterdir()) and not (folder / "explanation.json").is_file():
+            raise AlreadyExistsError(
+                f"The folder {str(folder)!r} holds files that are no explanation; choose another folder with --out."
+            )
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"The folder {str(out)!r} cannot be made: {error.strerror}. Name another with --out."
+        ) from error
+    if not os.access(out, os.W_OK | os.X_OK):
+        raise StorageError(f"The folder {str(out)!r} cannot be written to; name another with --out.")
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep other libraries' warnings, prints and log lines to themselves, within this block only."""
+    loggers = [logging.getLogger(n) for n in ("flaml", "flaml.automl.logger", "flaml.tune.logger")]
+    levels = [logger.level for logger in loggers]
+    with (
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
+        warnings.simplefilter("ignore")
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+
+
+def _import_flaml() -> Any:
+    from flaml import AutoML
+
+    return AutoML
+
+
+def _fit(X: Any, y: Any, task: str, options: RunOptions, **settings: Any) -> Any:
+    AutoML = _import_flaml()
+    # FLAML's own choice for two classes, the AUC, is blind to how sure a model is; probabilities are explained here.
+    metric = "log_loss" if task == "classification" else "auto"
+    settings |= {"metric": metric, "time_budget": options.time_budget, "seed": options.seed}
+    with _quiet():
+        automl = AutoML()
+        try:
+            automl.fit(X, y, task=task, verbose=0, log_file_name="", **settings)
+        except Exception as error:
+            raise DataError(f"FLAML could not fit a model: {type(error).__name__}: {_first_line(error)}") from error
+    if automl.best_estimator is None or automl.model is None:
+        raise DataError(f"FLAML found no model within {options.time_budget:g} s; give it more with --time-budget.")
+    return automl
+
+
+def _chosen(automl: Any, X: Any, y: Any, task: str, options: RunOptions) -> Any:
+    """The model to explain: FLAML's choice, or the candidate that the user named."""
+    if options.candidate is None:
+        return automl
+    from automl_explain.candidates import candidate
+
+    if options.candidate not in _tried(automl).names:
+        # FLAML did not come to it within the budget; the same time goes to it alone.
+        automl = _fit(X, y, task, options, estimator_list=[options.candidate])
+    with _quiet():
+        return candidate(automl, options.candidate, X, y)
+
+
+def _tried(automl: Any) -> Any:
+    from automl_explain.candidates import list_candidates
+
+    return list_candidates(automl)
+
+
+def _model_name(automl: Any, model: Any) -> str:
+    tried = sum(bool(np.isfinite(loss)) for loss in automl.best_loss_per_estimator.values() if loss is not None)
+    choice = f"FLAML chose {automl.best_estimator} (best of {tried} kind{'' if tried == 1 else 's'} of learner)"
+    if model is automl:
+        return choice
+    origin = model.note if model.name in _tried(automl).names else "found by a search of its own"
+    return f"{choice}; explained is {model.name}, {origin}"
+
+
+def _scores(automl: Any, X: Any, y: Any, y_train: Any, task: str) -> dict[str, float]:
+    """How good the model itself is on the test rows, beside the best guess without any column."""
+    from sklearn.metrics import accuracy_score, mean_absolute_error, r2_score, roc_auc_score
+
+    with _quiet():
+        predicted = automl.predict(X)
+        if task == "regression":
+            guess = np.full(len(y), float(np.mean(y_train)))
+            return {
+                "R2": float(r2_score(y, predicted)),
+                "mean absolute error": float(mean_absolute_error(y, predicted)),
+                "mean absolute error of the mean": float(mean_absolute_error(y, guess)),
+            }
+        scores = {
+            "accuracy": float(accuracy_score(y, predicted)),
+            "accuracy of the commonest class": float((y == y_train.value_counts().idxmax()).mean()),
+        }
+        if y_train.nunique() == 2:
+            scores["AUC"] = float(roc_auc_score(y == automl.classes_[1], automl.predict_proba(X)[:, 1]))
+        return scores
+
+
+def _write(
+    options: RunOptions, automl: Any, setup: Any, wrapper: Any, engineered: Any, raw: Any
+) -> tuple[tuple[Path, str], ...]:
+    from automl_explain.scoring import TreeScoringExplainer, save
+
+    out = options.out
+    raw.save(out / RAW, exist_ok=True)
+    engineered.save(out / ENGINEERED, exist_ok=True)
+    scoring = TreeScoringExplainer(
+        wrapper.explainer,
+        feature_maps=[setup.feature_map],
+        raw_method=options.raw_method,
+        output_unit=options.output_unit,
+    )
+    saved = Path(save(scoring, directory=out / SCORING, exist_ok=True))
+    files = [
+        (out / RAW, "explanation in your columns, for Explanation.load"),
+        (out / ENGINEERED, "explanation in the columns the model sees"),
+        (saved, "explains new rows, for automl_explain.load"),
+    ]
+    if options.save_model:
+        import joblib
+
+        joblib.dump(automl, out / MODEL)
+        files.append((out / MODEL, "the model, a pickle: load only your own"))
+    return tuple(files)
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), "")

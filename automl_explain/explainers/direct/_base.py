@@ -1,0 +1,161 @@
+"""DirectExplainer: what explainers of the model itself have in common; there is no surrogate to trust."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from automl_explain._tables._rows import take
+from automl_explain._validation import check_count
+from automl_explain.analysis import GlobalSummary
+from automl_explain.exceptions import MissingEvalDataError, SelfCheckError
+from automl_explain.explainers._base import RowExplainer
+from automl_explain.explainers._streaming import pieces
+from automl_explain.explainers._teacher import Teacher
+from automl_explain.explanation import Explanation, Fidelity
+from automl_explain.explanation._units import class_probabilities, first_class, output_probabilities
+from automl_explain.protocols import ValueSource
+
+_CLOSE = 1e-5  # of the largest output; libraries that add in float32 differ by about 1e-6
+_CHECKED_ROWS = 256
+
+
+class DirectExplainer(RowExplainer):
+    """Explains a model with values of its own output.
+
+    On every row explained the output behind the values is compared with what the model predicts; where
+    they differ there is an error, never a wrong number.
+    """
+
+    _source_unit: str
+    _source_link: str
+
+    def _direct(
+        self,
+        rows: Any,
+        model: Any,
+        teacher: Teacher,
+        source: ValueSource,
+        *,
+        unit: str,
+        link: str,
+        shap_values_output: str = "default",
+        random_state: int = 0,
+        show_progress: bool | None = None,
+    ) -> None:
+        """Keep the parts and check them on some of the init rows, if there are any."""
+        check_count(random_state, "random_state", least=0)
+        self._source_unit, self._source_link = unit, link
+        self._answer_in(shap_values_output, unit)
+        if rows is None:
+            self.model, self.teacher, self.source, self.fidelity = model, teacher, source, None
+            self.classes, self.show_progress = teacher.classes, show_progress
+            self._init_sample = self._init_proba = None
+            return
+        some = take(rows, slice(0, _CHECKED_ROWS))
+        output = teacher.soft_output(some)
+        settled = teacher.settled(model, some, output)
+        self._keep(rows, model, settled, source, random_state=random_state, show_progress=show_progress)
+        self._check(self.encoder.encode(some), output)
+
+    @property
+    def source_unit(self) -> str:
+        """``"log-odds"``, ``"probability"``, ``"decision value"``, ``"target"`` or ``"log of target"``."""
+        return self._source_unit
+
+    @property
+    def source_link(self) -> str:
+        """How a summed output becomes a prediction: ``"identity"``, ``"logit"``, ``"softmax"`` or ``"log"``."""
+        return self._source_link
+
+    def explain_rows(self, rows: Any, **how: Any) -> Explanation:
+        """As `RowExplainer.explain_rows`.
+
+        Raises
+        ------
+        MissingEvalDataError
+            If there are neither rows nor init rows.
+        SelfCheckError
+            If the values do not add up to what the model predicts.
+        """
+        if rows is None and self._init_sample is None:
+            raise MissingEvalDataError(
+                "There are no rows to explain: pass `evaluation_examples`, or make the explainer with "
+                "`initialization_examples`."
+            )
+        return super().explain_rows(rows, **how)
+
+    def explain_global_stream(self, chunks: Iterable[Any], **how: Any) -> GlobalSummary:
+        """As `RowExplainer.explain_global_stream`; the model is asked for every row, to be compared with.
+
+        Raises
+        ------
+        SelfCheckError
+            If the values do not add up to what the model predicts.
+        """
+        return super().explain_global_stream(self._checked(pieces(chunks)), **how)
+
+    def _checked(self, tables: Iterator[Any]) -> Iterator[Any]:
+        for number, rows in enumerate(tables):
+            if np.shape(rows)[:1] != (0,):
+                made = self._engineered(rows, f"chunks[{number}]")[1]
+                self._check(self.encoder.encode(made, f"chunks[{number}]"), self.teacher.soft_output(made))
+            yield rows
+
+    def _describe(self, rows: Any, encoded: Any) -> dict[str, Any]:
+        """The model's own predictions, which the values must add up to."""
+        output = self.teacher.soft_output(rows)
+        self._check(encoded, output)
+        gives_probabilities = self.teacher.classes is not None and not self.teacher.decides
+        return {
+            "eval_y_predicted": self.teacher.predictions(rows, output),
+            "eval_y_predicted_proba": output if gives_probabilities else None,
+            "eval_fidelity": None,
+            "row_labels": list(rows.index) if isinstance(rows, pd.DataFrame) else None,
+        }
+
+    def _measure(self, encoded: Any, output: np.ndarray) -> Fidelity | None:
+        return None
+
+    def _check(self, encoded: Any, output: np.ndarray) -> None:
+        """Compare the model's prediction with the one that the values add up to."""
+        found = self.source.predict_output(encoded)
+        wrong = why_outputs_differ(found, output, self.source_link)
+        if wrong:
+            raise SelfCheckError(
+                f"{self.method}: {wrong}. The values would not be those of {self.teacher.model_type}. Explain it with "
+                "MimicExplainer or KernelExplainer, which ask the model only for predictions."
+            )
+
+
+def predictions_of(margins: np.ndarray, link: str, n_columns: int) -> np.ndarray:
+    """Soft output that summed outputs of shape (n_rows, n_outputs) stand for, (n_rows, n_columns)."""
+    if link == "log":
+        return np.asarray(np.exp(margins))
+    if link in ("logit", "softmax"):
+        return class_probabilities(margins, link) if n_columns > 1 else output_probabilities(margins, link)
+    both = margins.shape[1] == 1 and n_columns == 2
+    return np.hstack([first_class(margins, "probability"), margins]) if both else margins
+
+
+def why_outputs_differ(found: np.ndarray, output: np.ndarray, link: str) -> str:
+    """Why summed outputs are not what the model predicts; empty where they are."""
+    wanted = output.reshape(len(output), -1)
+    shown = predictions_of(found, link, wanted.shape[1])
+    if shown.shape != wanted.shape:
+        return f"it has {found.shape[1]} outputs, the model predicts {wanted.shape[1]} columns"
+    if not len(wanted):
+        return ""
+    largest = float(np.abs(wanted).max())
+    apart = np.abs(shown - wanted).max(axis=1)
+    if (apart <= _CLOSE * largest + 1e-12).all():
+        return ""
+    at = int(apart.argmax())
+    return f"it adds up to {_shown(shown[at])} in row {at}, where the model predicts {_shown(wanted[at])}"
+
+
+def _shown(numbers: np.ndarray) -> str:
+    return ", ".join(f"{n:.6g}" for n in numbers[:5])

@@ -1,0 +1,268 @@
+"""TreeExplainer: exact values of a model that is trees, without a surrogate."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from automl_explain._tables._decoding import RowDecoder
+from automl_explain._tables._encoding import EngineeredEncoder
+from automl_explain._tables._rows import take
+from automl_explain._validation import listed
+from automl_explain.exceptions import InitDatasetMissingError, InputError
+from automl_explain.explainers._inputs import check_subset
+from automl_explain.explainers._teacher import Teacher
+from automl_explain.explainers.direct._base import DirectExplainer
+from automl_explain.sources import TreeSource
+from automl_explain.treeshap import TreeEnsemble, TreeModel, averages_probabilities, read_trees
+
+# Their trees split on the codes of pandas categories; those of others on the numbers in the cells.
+_CODED = ("lightgbm", "xgboost", "catboost")
+
+
+class TreeExplainer(DirectExplainer):
+    """Explains LightGBM, XGBoost, CatBoost and scikit-learn trees by themselves.
+
+    Values are exact path-dependent Shapley values of the model's margin (Lundberg et al. 2020,
+    doi:10.1038/s42256-019-0138-9): log-odds for boosting, probabilities for trees and forests of
+    scikit-learn, the target for regression. They need no background rows.
+
+    Parameters
+    ----------
+    model : object
+        A fitted model that `treeshap.read_trees` can read.
+    explain_subset : sequence of int, optional
+        Positions of the features to show; the others are summed up as unmapped.
+    features : sequence of str, optional
+        Names; those the model knows where left out.
+    classes : sequence, optional
+        Labels in the order of the model's probability columns.
+    transformations : ColumnTransformer or list of (columns, transformer), optional
+        Fitted featurization; rows are raw then, and so are explanations. Needs init rows.
+    allow_all_transformations : bool, default False
+        Accepted for compatibility.
+    shap_values_output : {"default", "probability", "teacher_probability"}, default "default"
+        Unit of explanations where none is asked for; ``default`` is the model's own.
+    initialization_examples : DataFrame, ndarray or scipy sparse of shape (n_rows, n_features), optional
+        Rows that tell names and categories, and that global values without rows are of.
+    model_task : {"unknown", "classification", "regression"}, default "unknown"
+    predictor : object, optional
+        Model around ``model``, such as a FLAML AutoML's estimator; it is asked for predictions and labels.
+    missing_code : float, optional
+        Code that the model knows missing categories by.
+    random_state : int, default 0
+    show_progress : bool, optional
+
+    Attributes
+    ----------
+    classes : list or None
+        Labels in the order of the outputs.
+    output_unit : {"log-odds", "probability", "target", "log of target"}
+        The last for Poisson, gamma and Tweedie objectives, whose sums are logarithms.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If the model is no tree model, or one whose trees cannot be read (categories of CatBoost).
+    SelfCheckError
+        If sums and expected values are not what the model predicts: an objective with a link of its own
+        (one-versus-all), or absent cells of sparse rows that are missing to the model.
+    InitDatasetMissingError
+        If categories or ``transformations`` can be known from rows only.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.ensemble import GradientBoostingClassifier
+    >>> from automl_explain import TreeExplainer
+    >>> X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    >>> model = GradientBoostingClassifier(n_estimators=5).fit(X, y)
+    >>> TreeExplainer(model, classes=[0, 1]).explain_local(X[:3]).local_importance_values.shape
+    (2, 3, 30)
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        explain_subset: Sequence[int] | None = None,
+        features: Sequence[str | int] | None = None,
+        classes: Sequence[Any] | None = None,
+        transformations: Any = None,
+        allow_all_transformations: bool = False,
+        shap_values_output: str = "default",
+        *,
+        initialization_examples: Any = None,
+        model_task: str = "unknown",
+        predictor: Any = None,
+        missing_code: float | None = None,
+        random_state: int = 0,
+        show_progress: bool | None = None,
+    ) -> None:
+        ensemble = read_trees(model)
+        rows = None
+        if initialization_examples is not None:
+            rows = self._read_rows(
+                initialization_examples,
+                features=features,
+                transformations=transformations,
+                explain_subset=explain_subset,
+            )
+            self._check_width(ensemble)
+            coded = any(kind.__module__.split(".")[0] in _CODED for kind in type(model).__mro__)
+            categories = self.encoder.categories if coded or missing_code is not None else {}
+            categories = {**categories, **(_kept_categories(model) or {})}
+            self.encoder = dataclasses.replace(self.encoder, categories=categories, missing_code=missing_code)
+        else:
+            self._do_without_rows(model, ensemble, features, transformations, explain_subset)
+        sample = self._made_up_row() if rows is None else take(rows, slice(0, 1))
+        asked = model if predictor is None else predictor
+        teacher = _teacher(asked, sample, model_task, classes)
+        unit, link = _unit(model, teacher)
+        self._direct(
+            rows,
+            asked,
+            teacher,
+            TreeSource(TreeModel.of(ensemble), model),
+            unit=unit,
+            link=link,
+            shap_values_output=shap_values_output,
+            random_state=random_state,
+            show_progress=show_progress,
+        )
+        if rows is None:  # one row is enough to see another link
+            self._check(self.encoder.encode(sample), teacher.soft_output(sample))
+
+    def _check_width(self, ensemble: TreeEnsemble) -> None:
+        if self.encoder.n_features != ensemble.n_features:
+            raise InputError(
+                f"The rows have {self.encoder.n_features} columns, the model was fitted on {ensemble.n_features}. Pass "
+                "rows as the model reads them; raw rows with `transformations`."
+            )
+
+    def _do_without_rows(
+        self, model: Any, ensemble: TreeEnsemble, features: Any, transformations: Any, explain_subset: Any
+    ) -> None:
+        """Names and categories as far as the model tells them."""
+        if transformations is not None:
+            raise InitDatasetMissingError(
+                "`transformations` need rows that tell their columns: pass `initialization_examples`, raw rows."
+            )
+        labels = _own_names(model, ensemble.n_features)
+        names = labels if features is None else tuple(features)
+        self.encoder = EngineeredEncoder(
+            names, labels if isinstance(labels[0], str) else names, _own_categories(model, ensemble)
+        )
+        self._featurizer, self._map, self._raw_width, self._dtypes = None, None, ensemble.n_features, {}
+        self._check_width(ensemble)
+        self._subset = check_subset(explain_subset, ensemble.n_features)
+
+    def _made_up_row(self) -> Any:
+        """A row for a first call: zeros, and the first of the categories."""
+        encoder = self.encoder
+        types = tuple("category" if j in encoder.categories else "float64" for j in range(encoder.n_features))
+        container = "frame" if isinstance(encoder.labels[0], str) else "array"
+        decoder = RowDecoder(container, encoder.labels, types, encoder.categories)
+        return decoder.rows(np.zeros((1, encoder.n_features)))
+
+
+def _teacher(model: Any, sample: Any, task: str, classes: Sequence[Any] | None) -> Teacher:
+    """The model as a teacher; boosters without labels of their own answer by `predict`."""
+    kind = f"{type(model).__module__}.{type(model).__qualname__}"
+    if type(model).__name__ != "Booster":
+        return Teacher.of(model, sample, task=task, classes=classes, is_function=False)
+    if task == "unknown" and classes is not None:
+        task = "classification"
+    elif task == "unknown":
+        task = "classification" if _booster_objective(model).startswith(("binary", "multi")) else "regression"
+    call = functools.partial(_ask_booster, model)
+    teacher = Teacher.of(call, sample, task=task, classes=classes, is_function=True)
+    return dataclasses.replace(teacher, model_type=kind)
+
+
+def _ask_booster(booster: Any, rows: Any) -> np.ndarray:
+    if hasattr(booster, "inplace_predict"):  # XGBoost's
+        import xgboost as xgb
+
+        rows = xgb.DMatrix(np.asarray(rows) if booster.feature_names is None else rows, enable_categorical=True)
+        return np.asarray(booster.predict(rows, validate_features=False))
+    return np.asarray(booster.predict(rows))
+
+
+def _booster_objective(booster: Any) -> str:
+    if hasattr(booster, "save_config"):
+        found = re.search(r'"objective":\s*\{\s*"name":\s*"([^"]*)"', booster.save_config())
+    else:
+        found = re.search(r"^objective=(\S+)", booster.model_to_string(num_iteration=1), flags=re.MULTILINE)
+    return found.group(1) if found else ""
+
+
+def _unit(model: Any, teacher: Teacher) -> tuple[str, str]:
+    """Output unit and link of the sums of the trees."""
+    if teacher.classes is None:
+        return ("log of target", "log") if _learns_logarithms(model) else ("target", "identity")
+    if averages_probabilities(model):
+        return "probability", "identity"
+    return "log-odds", "logit" if teacher.n_outputs == 1 else "softmax"
+
+
+def _learns_logarithms(model: Any) -> bool:
+    """Whether predictions are exponentials of the sums: Poisson, gamma and Tweedie objectives."""
+    if hasattr(model, "get_all_params"):  # CatBoost
+        objective = str(model.get_all_params().get("loss_function", ""))
+    elif hasattr(model, "get_booster") or hasattr(model, "booster_"):
+        objective = _booster_objective(model.get_booster() if hasattr(model, "get_booster") else model.booster_)
+    elif type(model).__name__ == "Booster":
+        objective = _booster_objective(model)
+    else:
+        objective = str(getattr(model, "loss", ""))
+    return re.search("poisson|gamma|tweedie", objective, flags=re.IGNORECASE) is not None
+
+
+def _own_names(model: Any, n_features: int) -> tuple[str | int, ...]:
+    """Column labels the model was fitted with; 0, 1, ... where it knows none."""
+    for attribute in ("feature_names_in_", "feature_names_", "feature_name_", "feature_names", "feature_name"):
+        try:
+            found = getattr(model, attribute, None)
+        except Exception:  # XGBoost's interface raises for models fitted on arrays
+            continue
+        found = found() if callable(found) else found
+        if found is None or len(found) != n_features:
+            continue
+        names = tuple(str(name) for name in found)
+        made_up = {tuple(f"{start}{j}" for j in range(n_features)) for start in ("", "Column_", "f")}
+        if names not in made_up:
+            return names
+    return tuple(range(n_features))
+
+
+def _own_categories(model: Any, ensemble: TreeEnsemble) -> dict[int, tuple[Any, ...]]:
+    """Categories of pandas columns, which LightGBM keeps; other libraries know codes only."""
+    kept = _kept_categories(model)
+    if kept is not None:
+        return kept
+    booster = getattr(model, "booster_", model)
+    plain = type(booster).__module__.startswith("lightgbm") and not booster.pandas_categorical
+    if plain or not (ensemble.category >= 0).any():
+        return {}
+    split = sorted({int(j) for j in ensemble.feature[ensemble.category >= 0]})
+    names = _own_names(model, ensemble.n_features)
+    raise InitDatasetMissingError(
+        f"The model splits on categories ({listed([names[j] for j in split])}) and does not tell which; pass "
+        "`initialization_examples`, rows with the categories it was fitted on."
+    )
+
+
+def _kept_categories(model: Any) -> dict[int, tuple[Any, ...]] | None:
+    """Categories that LightGBM keeps of pandas columns, by position; None where it does not say of which."""
+    booster = getattr(model, "booster_", model)
+    kept = getattr(booster, "pandas_categorical", None)
+    if not kept:
+        return None
+    found = re.search(r"^\[categorical_feature: ([\d,]+)\]", booster.model_to_string(), flags=re.MULTILINE)
+    columns = [int(j) for j in found.group(1).split(",")] if found else []
+    return {j: tuple(c) for j, c in zip(columns, kept, strict=True)} if len(columns) == len(kept) else None

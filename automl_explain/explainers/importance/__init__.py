@@ -1,0 +1,1 @@
+"""Importance of features to how well a model scores."""

@@ -1,0 +1,91 @@
+"""Rows of every container: taking, stacking, chunks and mixing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+from hypothesis import given
+from hypothesis import strategies as st
+from small_models import KINDS, dense, rows
+
+from automl_explain._tables._rows import chunks, mix, stack, take
+
+
+def cells(X: Any) -> np.ndarray:
+    return X.to_numpy(dtype=object) if isinstance(X, pd.DataFrame) else dense(X)
+
+
+def same(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return (a == b) | (pd.isna(a) & pd.isna(b))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_taking_and_stacking_keep_cells_and_types(kind: str) -> None:
+    X = rows(kind, 20)
+    both = stack(take(X, np.array([3, 1])), take(X, slice(5, 7)))
+    assert type(both) is type(X)
+    assert same(cells(both), cells(X)[[3, 1, 5, 6]]).all()
+    if isinstance(X, pd.DataFrame):
+        assert both.dtypes.equals(X.dtypes)
+
+
+@given(st.integers(1, 60), st.integers(1, 20))
+def test_chunks_cover_every_row_once(n_rows: int, rows_each: int) -> None:
+    parts = list(chunks(n_rows, rows_each))
+    assert [i for part in parts for i in range(n_rows)[part]] == list(range(n_rows))
+    assert max(part.stop - part.start for part in parts) <= rows_each
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("groups", [[0, 1, 2, 3], [0, 0, 1, 1], [0, 0, 0, 0]])
+def test_every_group_of_a_mixed_row_is_that_of_one_row(kind: str, groups: list[int]) -> None:
+    X = rows(kind, 30)
+    made = mix(X, np.array(groups), 200, np.random.default_rng(0))
+    assert made.shape == (200, 4)
+    assert type(made) is type(X)
+    found, known = cells(made), cells(X)
+    for g in set(groups):
+        at = [j for j in range(4) if groups[j] == g]
+        meets = same(found[:, None][:, :, at], known[None][:, :, at]).all(axis=2)
+        assert meets.any(axis=1).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_mixing_is_seeded_and_changes_no_rows(kind: str) -> None:
+    X = rows(kind, 30)
+    before = cells(X).copy()
+    first, second = (cells(mix(X, np.arange(4), 50, np.random.default_rng(7))) for _ in range(2))
+    assert same(first, second).all()
+    assert same(cells(X), before).all()
+
+
+@pytest.mark.parametrize("form", [np.asarray, pd.DataFrame, sp.csr_matrix])
+def test_mixed_rows_differ_from_those_they_come_from(form: Any) -> None:
+    X = np.arange(1.0, 401.0).reshape(100, 4)
+    made = cells(mix(form(X), np.arange(4), 500, np.random.default_rng(0)))
+    origins = ((made - 1) // 4).astype(int)
+    assert (np.ptp(origins, axis=1) > 0).mean() > 0.3
+    assert max(len(set(row)) for row in origins) == 2
+
+
+def test_one_hot_columns_of_a_group_stay_one_hot() -> None:
+    X = sp.csr_matrix(np.eye(5)[np.random.default_rng(0).integers(0, 5, 40)])
+    made = mix(X, np.zeros(5, dtype=int), 300, np.random.default_rng(1))
+    np.testing.assert_array_equal(made.toarray().sum(axis=1), 1)
+
+
+def test_frames_keep_types_categories_and_dates() -> None:
+    X = pd.DataFrame(
+        {
+            "when": pd.date_range("2024-01-01", periods=10, tz="Europe/Oslo"),
+            "kind": pd.Categorical(list("ababababab"), ["b", "a", "never"]),
+            "n": pd.array([1, None] * 5, dtype="Int64"),
+        }
+    )
+    made = mix(X, np.arange(3), 20, np.random.default_rng(0))
+    assert made.dtypes.equals(X.dtypes)
+    assert list(made.columns) == list(X.columns)
