@@ -18,9 +18,10 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from automl_explain._tables._rows import take
 from automl_explain._validation import listed, raw_names, raw_table
 from automl_explain.adapters import adapter_for, as_array
-from automl_explain.adapters._self_check import checked_rows, difference, take
+from automl_explain.adapters._self_check import checked_rows, difference
 from automl_explain.exceptions import ContractError, UnsupportedModelError
 from automl_explain.explainers._contract import check_explainer as check_explainer
 from automl_explain.feature_map import FeatureMap

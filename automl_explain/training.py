@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, is_classifier, is_regressor
 
+from automl_explain._tables._rows import take
 from automl_explain._validation import (
     check_raw_method,
     check_task,
@@ -21,7 +22,6 @@ from automl_explain._validation import (
     same_columns,
     warn,
 )
-from automl_explain.adapters._self_check import take
 from automl_explain.candidates import CandidateComparison, compare_candidates
 from automl_explain.exceptions import DataError, ExplanationWarning, InputError
 from automl_explain.explain import AutoMLExplanations, explain_automl

@@ -96,10 +96,3 @@ def one_position(row: Any, n_rows: int) -> int:
     if not -n_rows <= row < n_rows:
         raise RowIndexError(f"Row {row} does not exist; the explanation has {n_rows} rows, 0 to {n_rows - 1}.")
     return int(row) % n_rows
-
-
-def take_table(table: Any, rows: slice | np.ndarray) -> Any:
-    """Rows of a DataFrame, an ndarray, a csr_matrix or None."""
-    if table is None:
-        return None
-    return table.iloc[rows] if isinstance(table, pd.DataFrame) else table[rows]

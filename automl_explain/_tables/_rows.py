@@ -1,7 +1,11 @@
-"""Rows of a DataFrame, an ndarray or a csr_matrix: taking, mixing and stacking them alike."""
+"""Rows of a DataFrame, an ndarray, a sparse matrix or a polars table: taking, stacking and mixing them alike.
+
+The one place where rows are taken at positions, stacked, cut into chunks or made dense.
+"""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,15 +17,33 @@ from automl_explain.exceptions import InputError
 
 
 def take(rows: Any, positions: Any) -> Any:
-    """Rows at these positions, in this order."""
-    return rows.iloc[positions] if isinstance(rows, pd.DataFrame) else rows[positions]
+    """Rows at these positions (a slice, whole numbers or a mask), in this order; None where there are no rows."""
+    if rows is None:
+        return None
+    if sp.issparse(rows) and not hasattr(rows, "indptr"):
+        rows = rows.tocsr()
+    return rows.iloc[positions] if hasattr(rows, "iloc") else rows[positions]
 
 
-def stack(first: Any, second: Any) -> Any:
-    """Rows of both, first ones first, with the types of ``first``."""
-    if isinstance(first, pd.DataFrame):
-        return pd.concat([first, second], ignore_index=True)
-    return sp.vstack([first, second], format="csr") if sp.issparse(first) else np.concatenate([first, second])
+def stack(*tables: Any) -> Any:
+    """Rows of tables with the same columns below each other; a single table is given back as it is."""
+    first = tables[0]
+    if len(tables) == 1:
+        return first
+    if isinstance(first, (pd.DataFrame, pd.Series)):
+        return pd.concat(tables, ignore_index=True)
+    if sp.issparse(first):
+        return sp.vstack(tables, format="csr")
+    if hasattr(first, "get_columns"):  # polars
+        return functools.reduce(lambda above, below: above.vstack(below), tables)
+    return np.concatenate(tables)
+
+
+def dense(rows: Any, dtype: Any = None) -> np.ndarray:
+    """Rows as an ndarray; a tuple or list of matrices, one per output, as one array of three dimensions."""
+    if isinstance(rows, (tuple, list)):
+        return np.stack([dense(each, dtype) for each in rows])
+    return np.asarray(rows.toarray() if sp.issparse(rows) else rows, dtype=dtype)
 
 
 def chunks(n_rows: int, rows_each: int) -> Iterator[slice]:

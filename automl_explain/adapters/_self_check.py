@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
-import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
+from automl_explain._tables._rows import take
 from automl_explain.adapters._black_box import BlackBoxAdapter
 from automl_explain.adapters._outputs import as_array
 from automl_explain.exceptions import AutoMLExplainError, DataError, UnsupportedModelError
@@ -180,11 +180,6 @@ def checked_rows(X: Any) -> np.ndarray:
     """Positions of up to 256 rows, spread evenly."""
     n_rows = X.shape[0]
     return np.unique(np.linspace(0, n_rows - 1, min(n_rows, _CHECKED_ROWS)).astype(int))
-
-
-def take(rows: Any, positions: np.ndarray) -> Any:
-    """Rows at these positions, in this order."""
-    return rows.iloc[positions] if isinstance(rows, pd.DataFrame) else rows[positions]
 
 
 def _refuse_several_targets(adapter: PipelineAdapter, output: np.ndarray, first: Any) -> None:

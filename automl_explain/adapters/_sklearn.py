@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from sklearn.base import BaseEstimator, is_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier, MultiOutputRegressor, RegressorChain
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from automl_explain._tables._rows import take
 from automl_explain.adapters._black_box import BlackBox, BlackBoxAdapter, soft_output
 from automl_explain.exceptions import UnsupportedModelError
 from automl_explain.feature_map import FeatureMap
@@ -149,7 +149,7 @@ class PipelineModelAdapter:
         # A model with a featurization of its own is traced on rows; a bare one only tells its columns.
         n_asked = 1 if isinstance(self._inner, EstimatorAdapter) else _N_SAMPLE
         at = np.unique(np.linspace(0, X.shape[0] - 1, n_asked).astype(int))
-        sample = X.iloc[at] if isinstance(X, pd.DataFrame) else X[at]
+        sample = take(X, at)
         then = self._inner.feature_map(self._first(sample), first.engineered_names)
         return first.compose(then)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from automl_explain._tables._rows import chunks, dense
 from automl_explain.analysis._sketch import QuantileSketch
 from automl_explain.exceptions import InputError
 from automl_explain.explanation._values import Values, absolute_sums, as_values, shape_of
@@ -166,9 +167,8 @@ class GlobalAccumulator:
         if self._sketch is None:
             self._sketch = QuantileSketch(len(batch) * n_features)
         step = max(1, _BLOCK // max(1, n_features * len(batch)))
-        for start in range(0, n_rows, step):
-            rows = slice(start, start + step)
-            parts = [v[rows].toarray() if sp.issparse(v) else v[rows] for v in batch]
+        for rows in chunks(n_rows, step):
+            parts = [dense(v[rows]) for v in batch]
             self._sketch.add(np.concatenate([p.T for p in parts]))
 
 

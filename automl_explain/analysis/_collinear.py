@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
+from automl_explain._tables._rows import dense, take
 from automl_explain._validation import as_table, listed
 from automl_explain.exceptions import InputError
 from automl_explain.feature_map import FeatureName
@@ -71,7 +72,7 @@ def collinear_groups(
     if n_columns < 2:
         return []
     at = np.unique(np.linspace(0, max(n_rows - 1, 0), min(n_rows, _MOST_ROWS)).astype(np.int64))
-    picked = table.iloc[at] if framed else pd.DataFrame(table[at].toarray() if sp.issparse(table) else table[at])
+    picked = take(table, at) if framed else pd.DataFrame(dense(take(table, at)))
     distance = 1.0 - _association(picked)
     np.fill_diagonal(distance, 0.0)
     clusters = fcluster(linkage(squareform(distance, checks=False), "complete"), 1.0 - threshold + 1e-9, "distance")

@@ -10,8 +10,8 @@ import pandas as pd
 import scipy.sparse as sp
 from sklearn.model_selection import train_test_split
 
+from automl_explain._tables._rows import take
 from automl_explain._validation import labels, present_targets
-from automl_explain.adapters._self_check import take
 from automl_explain.exceptions import InputError
 from automl_explain.feature_map import FeatureMap
 from automl_explain.protocols import PipelineAdapter

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from automl_explain._registry import load
+from automl_explain._tables._rows import take
 from automl_explain._tables._schema import TableSchema
 from automl_explain._validation import (
     check_count,
@@ -29,7 +30,6 @@ from automl_explain.adapters._raw_features import RawFeatures
 from automl_explain.adapters._self_check import (
     WholeModel,
     asked,
-    take,
     why_order_is_wrong,
     why_parts_differ,
     why_rows_depend,

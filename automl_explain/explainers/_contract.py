@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from automl_explain._tables._rows import take
+from automl_explain._tables._rows import dense, take
 from automl_explain._validation import as_table, listed
 from automl_explain.exceptions import AutoMLExplainError, ContractError
 from automl_explain.explainers.direct._base import why_outputs_differ
@@ -73,7 +73,7 @@ def _broken(explainer: Any, X: Any, tolerance: float, adds_up: bool) -> Iterator
     if len(found) != n_rows:
         yield f"`explain_local` explains {len(found)} rows of {n_rows}."
         return
-    values, close = _dense(found.values), tolerance * max(1.0, float(np.abs(found.output).max()))
+    values, close = dense(found.values), tolerance * max(1.0, float(np.abs(found.output).max()))
     yield from _wrong_names(explainer, found, values)
     yield from _wrong_rows(explainer, rows, values, found, close)
     if adds_up:
@@ -92,7 +92,7 @@ def _wrong_names(explainer: Any, found: Explanation, values: np.ndarray) -> Iter
     if not np.isfinite(values).all():
         yield "Some values are missing or infinite."
     if found.classes is not None and len(found.classes) == 2:
-        both = _dense(found.local_importance_values)
+        both = dense(found.local_importance_values)
         if both.shape[0] != 2 or not np.array_equal(both[0], -both[1]):
             yield f"Values of two classes have shape {both.shape}; expected (2, n_rows, n_features), mirrored."
 
@@ -104,7 +104,7 @@ def _wrong_rows(explainer: Any, rows: Any, values: np.ndarray, found: Explanatio
         if len(again) != len(at):
             yield f"`explain_local` of {told} explains {len(again)} rows of {len(at)}."
             continue
-        apart = float(np.abs(_dense(again.values) - values[:, at]).max())
+        apart = float(np.abs(dense(again.values) - values[:, at]).max())
         if apart > close:
             yield f"`explain_local` of {told} gives values up to {apart:.3g} from those among all rows."
         theirs, own = np.asarray(again.eval_y_predicted), np.asarray(found.eval_y_predicted)[at]
@@ -144,12 +144,6 @@ def _not_refused(explainer: Any, rows: Any) -> Iterator[str]:
         yield f"Rows of twice the width raise {type(error).__name__} ({error}); expected an AutoMLExplainError."
         return
     yield "Rows of twice the width are explained; expected an error that says so."
-
-
-def _dense(values: Any) -> np.ndarray:
-    if isinstance(values, (tuple, list)):
-        return np.stack([v.toarray() if sp.issparse(v) else np.asarray(v) for v in values])
-    return np.asarray(values)
 
 
 def _close(one: np.ndarray, other: np.ndarray) -> bool:

@@ -10,7 +10,8 @@ from typing import Any, Self
 import pandas as pd
 import scipy.sparse as sp
 
-from automl_explain._tables._positions import positions, take_table
+from automl_explain._tables._positions import positions
+from automl_explain._tables._rows import take
 from automl_explain.exceptions import InputError, MissingLocalValuesError
 from automl_explain.explanation._accessors import ImportanceAccessors
 from automl_explain.explanation._data import overall_data, row_data, rows_data, selector
@@ -123,9 +124,9 @@ class Explanation(ImportanceAccessors):
         at = positions(rows, len(self), self.row_labels)
         changes = {
             "values": take_rows(self._local, at),
-            "eval_data": take_table(self.eval_data, at),
-            "eval_y_predicted": take_table(self.eval_y_predicted, at),
-            "eval_y_predicted_proba": take_table(self.eval_y_predicted_proba, at),
+            "eval_data": take(self.eval_data, at),
+            "eval_y_predicted": take(self.eval_y_predicted, at),
+            "eval_y_predicted_proba": take(self.eval_y_predicted_proba, at),
             "row_labels": None if self.row_labels is None else self.row_labels[at],
             "unmapped": None if self.unmapped is None else self.unmapped[:, at],
             "local_fit": None if self.local_fit is None else self.local_fit[:, at],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -96,20 +95,3 @@ def _another(value: Any, kind: Any) -> Any:
     if isinstance(value, date):
         return value + timedelta(days=403)
     raise ValueError(f"no other value of type {type(value).__name__}")
-
-
-def stacked(tables: Sequence[Any]) -> Any:
-    """Tables of the same columns below each other."""
-    first = tables[0]
-    if len(tables) == 1:
-        return first
-    if hasattr(first, "iloc"):
-        return pd.concat(tables, ignore_index=True)
-    if sp.issparse(first):
-        return sp.vstack(tables, format="csr")
-    if hasattr(first, "get_columns"):
-        result = first
-        for table in tables[1:]:
-            result = result.vstack(table)
-        return result
-    return np.vstack(tables)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from automl_explain._tables._rows import dense
 from automl_explain.lineage._tables import is_table
 
 # Of the largest value of a column: sums in another order leave about 1e-16 of it, single precision about 1e-7.
@@ -72,7 +73,7 @@ class Output:
         the input makes whole rows of a matrix product missing, also where its factor is 0.
         """
         if sp.issparse(self.values) != sp.issparse(other.values):
-            return Output(_dense(self.values)).against(Output(_dense(other.values)), but_gaps=but_gaps)
+            return Output(dense(self.values)).against(Output(dense(other.values)), but_gaps=but_gaps)
         if sp.issparse(self.values):
             return self._sparse_against(other)
         before, after = self.values, other.values
@@ -134,10 +135,6 @@ def _columns(out: Any) -> list[Any]:
         return [out.iloc[:, j] for j in range(out.shape[1])]
     array = out.to_numpy() if hasattr(out, "to_numpy") else np.asarray(out)
     return [array[:, j] for j in range(array.shape[1])]
-
-
-def _dense(values: Any) -> np.ndarray:
-    return np.asarray(values.toarray() if sp.issparse(values) else values)
 
 
 def _equal(left: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from automl_explain._tables._rows import take
 from automl_explain.lineage._compare import Output
-from automl_explain.lineage._tables import n_rows, sample_rows, take_rows
-from automl_explain.lineage._tuples import is_pairs, read_pairs, stack
+from automl_explain.lineage._tables import n_rows, sample_rows
+from automl_explain.lineage._tuples import is_pairs, read_pairs, side_by_side
 
 # Rows spread evenly, and as many again in which an engineered column is active that is not in those.
 N_EVEN = 1000
@@ -34,7 +35,7 @@ def probing_rows(transformer: Any, X: Any) -> Any:
         rare = _rows_of_rare_columns(transformer, X, even)
     except Exception:  # rows that it refuses are found, and worded, by the walk
         rare = np.zeros(0, dtype=int)
-    return take_rows(X, np.union1d(even, rare))
+    return take(X, np.union1d(even, rare))
 
 
 def _rows_at_the_ends(X: Any) -> np.ndarray:
@@ -66,13 +67,13 @@ def _ends(cells: pd.Series) -> list[int]:
 
 
 def _rows_of_rare_columns(transformer: Any, X: Any, even: np.ndarray) -> np.ndarray:
-    first = _output(transformer, take_rows(X, even))
+    first = _output(transformer, take(X, even))
     usual, still = _standing(first.values)
     found: list[int] = []
     searched = np.linspace(0, n_rows(X) - 1, min(n_rows(X), MOST_SEARCHED)).astype(int)
     for start in range(0, len(searched), BLOCK):
         at = searched[start : start + BLOCK]
-        values = _output(transformer, take_rows(X, at)).values
+        values = _output(transformer, take(X, at)).values
         rows, columns = _differing(values, usual, still)
         new, where = np.unique(columns, return_index=True)
         found += at[rows[where]].tolist()
@@ -85,7 +86,7 @@ def _rows_of_rare_columns(transformer: Any, X: Any, even: np.ndarray) -> np.ndar
 
 def _output(transformer: Any, rows: Any) -> Output:
     if is_pairs(transformer):
-        return Output(stack([block.transform(rows) for block in read_pairs(transformer)]))
+        return Output(side_by_side([block.transform(rows) for block in read_pairs(transformer)]))
     return Output(transformer.transform(rows))
 
 

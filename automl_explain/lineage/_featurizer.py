@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from automl_explain.exceptions import AutoMLExplainError, DataError, InputError
 from automl_explain.feature_map import FeatureMap
 from automl_explain.lineage._trace import trace
-from automl_explain.lineage._tuples import FORM, is_pairs, read_pairs, require_fitted, stack
+from automl_explain.lineage._tuples import FORM, is_pairs, read_pairs, require_fitted, side_by_side
 
 
 class TransformationsFeaturizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -89,7 +89,7 @@ class TransformationsFeaturizer(TransformerMixin, BaseEstimator):  # type: ignor
         """
         try:
             if is_pairs(self.transformations):
-                return stack([block.transform(X) for block in read_pairs(self.transformations)])
+                return side_by_side([block.transform(X) for block in read_pairs(self.transformations)])
             return self.transformations.transform(X)
         except AutoMLExplainError:
             raise

@@ -26,13 +26,14 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from automl_explain.lineage._changes import emptied, replaced, stacked, stands
+from automl_explain._tables._rows import stack, take
+from automl_explain.lineage._changes import emptied, replaced, stands
 from automl_explain.lineage._claims import claims_one_to_one, holds
 from automl_explain.lineage._compare import Output
 from automl_explain.lineage._links import Columns, Links, shared
 from automl_explain.lineage._mixes import MIN_ROWS
 from automl_explain.lineage._place import Place, ProbedStep, kind_of
-from automl_explain.lineage._tables import n_columns, n_rows, take_rows, with_shuffled
+from automl_explain.lineage._tables import n_columns, n_rows, with_shuffled
 
 N_SHUFFLES = 2
 # Cells of the tables that are transformed in one call: 32 MB of float64.
@@ -93,7 +94,7 @@ class Step:
         n = n_rows(self.X)
         found = {RANDOM: self.before.against(self.run(self.X))[0]}
         half = np.arange(n)[::-2]
-        found[COUPLED] = self.before.rows(half).against(self.run(take_rows(self.X, half)))[0]
+        found[COUPLED] = self.before.rows(half).against(self.run(take(self.X, half)))[0]
         if hasattr(self.X, "iloc") and n > 1:
             moved_on = self.X.set_axis(self.X.index[np.roll(np.arange(n), 1)], axis=0)
             try:
@@ -141,7 +142,7 @@ class Step:
 
     def _change_together(self, block: Sequence[int], make: Callable[[np.ndarray], Any], keep: bool, gaps: bool) -> None:
         n = n_rows(self.X)
-        after = self.run(stacked([make(self.groups[g]) for g in block]))
+        after = self.run(stack(*(make(self.groups[g]) for g in block)))
         if after.shape[1] != self.n_out:
             raise ValueError(f"{after.shape[1]} columns came out instead of {self.n_out}")
         for k, g in enumerate(block):

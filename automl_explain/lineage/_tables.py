@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from automl_explain._tables._rows import take
 from automl_explain.exceptions import DataError, InputError
 
 # Enough rows to estimate a standard deviation within 7 %; 128 rows x 20,000 float64 columns take 20 MB.
@@ -49,17 +50,10 @@ def take_columns(table: Any, positions: Sequence[int], *, scalar: bool = False) 
     return table[:, at[0]] if scalar else table[:, at]
 
 
-def take_rows(table: Any, positions: np.ndarray) -> Any:
-    """Rows by position."""
-    if sp.issparse(table):
-        table = table.tocsr()
-    return table.iloc[positions] if hasattr(table, "iloc") else table[positions]
-
-
 def sample_rows(table: Any, n: int = N_SAMPLE) -> Any:
     """Copy of at most ``n`` rows spread evenly over the table; ``copy=False`` transformers write into it."""
     total = n_rows(table)
-    return take_rows(table, np.arange(total) if total <= n else np.linspace(0, total - 1, n).astype(int))
+    return take(table, np.arange(total) if total <= n else np.linspace(0, total - 1, n).astype(int))
 
 
 def with_shuffled(table: Any, positions: Sequence[int] | np.ndarray, order: np.ndarray) -> Any:

@@ -126,7 +126,7 @@ def _is_fitted(transformer: Any) -> bool:
     return True
 
 
-def stack(blocks: Sequence[Any]) -> Any:
+def side_by_side(blocks: Sequence[Any]) -> Any:
     """Blocks side by side: csr_matrix if any is sparse, else ndarray."""
     if not any(sp.issparse(b) for b in blocks):
         return np.hstack(blocks)

@@ -16,7 +16,7 @@ from automl_explain.lineage._place import NoRuleError, Place
 from automl_explain.lineage._probing import measured, probed
 from automl_explain.lineage._rules import changed_itself, rule_for
 from automl_explain.lineage._tables import is_table, labels_of, n_columns, n_rows, positions_of, take_columns
-from automl_explain.lineage._tuples import is_pairs, read_pairs, stack
+from automl_explain.lineage._tuples import is_pairs, read_pairs, side_by_side
 
 Walked: TypeAlias = tuple[Any, Columns]
 
@@ -123,7 +123,7 @@ def _pairs(pairs: Any, X: Any, columns: Columns, place: Place) -> Walked:
             value, made = walk(transformer, value, made, here)
         blocks.append(block.transform(X))
         parts.append(made.renamed(with_source(made.names, mine.names)))
-    return stack(blocks), Columns.side_by_side(parts, columns.weights.shape[0])
+    return side_by_side(blocks), Columns.side_by_side(parts, columns.weights.shape[0])
 
 
 def _mapper(mapper: Any, X: Any, columns: Columns, place: Place) -> Walked:

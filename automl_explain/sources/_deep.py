@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
+from automl_explain._tables._rows import dense
 from automl_explain._validation import check_raw_method
 from automl_explain.exceptions import DataError, SelfCheckError
 from automl_explain.explanation._folding import fold
@@ -70,7 +70,7 @@ class DeepSource:
 
     def predict_output(self, X: Any) -> np.ndarray:
         """The network's output, shape (n_rows, n_outputs)."""
-        columns = self.network.outputs(_dense(X))
+        columns = self.network.outputs(dense(X, np.float64))
         if not np.isfinite(columns).all():
             raise DataError(
                 "The network gives NaN or infinite outputs on these rows. Look for missing cells, and impute and scale "
@@ -80,7 +80,7 @@ class DeepSource:
 
     def shapley_values(self, X: Any) -> np.ndarray:
         """Contributions of shape (n_outputs, n_rows, n_features)."""
-        cells = _dense(X)
+        cells = dense(X, np.float64)
         total = self.predict_output(cells) - self.expected_values
         values = np.zeros((total.shape[1], *cells.shape))
         left = np.arange(len(cells))
@@ -153,7 +153,3 @@ def _nodes(pieces: int) -> tuple[np.ndarray, np.ndarray]:
     at, weights = np.polynomial.legendre.leggauss(_POINTS)
     points = (np.arange(pieces)[:, None] + (at + 1) / 2) / pieces
     return points.ravel(), np.tile(weights / 2, pieces) / pieces
-
-
-def _dense(X: Any) -> np.ndarray:
-    return np.asarray(X.toarray() if sp.issparse(X) else X, dtype=np.float64)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from automl_explain._tables._rows import dense
 from automl_explain.exceptions import ContractError, SurrogateNotFittedError
 from automl_explain.explanation._units import class_probabilities
 from automl_explain.feature_map import FeatureMap
@@ -130,23 +131,23 @@ class _Case:
             return
         if isinstance(values, tuple) and not sp.issparse(self.X):
             yield "`shapley_values` of dense rows are sparse."
-        values = _dense(values)
+        values = dense(values)
         if values.shape != (output.shape[1], *self.X.shape):
             yield f"`shapley_values` has shape {values.shape}; expected {(output.shape[1], *self.X.shape)}."
             return
         if self._apart(values.sum(-1).T + expected, output):
             yield "values and expected values do not add up to `predict_output`."
-        if self._apart(_dense(made.shapley_values(self.X[:1])), values[:, :1]):
+        if self._apart(dense(made.shapley_values(self.X[:1])), values[:, :1]):
             yield "a single row has other values than the same row among others."
-        if sp.issparse(self.X) and self._apart(_dense(made.shapley_values(self.dense)), values):
+        if sp.issparse(self.X) and self._apart(dense(made.shapley_values(self.dense)), values):
             yield "sparse rows have other values than the same rows as an array."
 
     def _wrong_raw_values(self, made: Any, output: np.ndarray) -> Iterator[str]:
         feature_map = FeatureMap.from_matrix(_WEIGHTS)
-        engineered = _dense(made.shapley_values(self.X))
+        engineered = dense(made.shapley_values(self.X))
         for raw_method in ("folded", "grouped"):
             values, unmapped = made.raw_values(self.X, feature_map, raw_method)
-            values = _dense(values)
+            values = dense(values)
             if values.shape != (output.shape[1], _N_ROWS, 2) or np.shape(unmapped) != (output.shape[1], _N_ROWS):
                 yield f"{raw_method} raw values have shapes {values.shape} and {np.shape(unmapped)}."
             elif self._apart(values.sum(-1).T + unmapped.T + made.expected_values, output):
@@ -166,16 +167,12 @@ class _Case:
             yield "`predict` is not the position of the likeliest class."
 
     def _wrong_copies(self, surrogate: Any, arguments: dict[str, Any], made: Any) -> Iterator[str]:
-        values = _dense(made.shapley_values(self.X))
+        values = dense(made.shapley_values(self.X))
         again = surrogate(**arguments).fit(self.X, self.targets, **self.options)
         copied = pickle.loads(pickle.dumps(made))  # noqa: S301 - made just here
         for told, other in (("a copy through pickle", copied), ("a second fit", again)):
-            if not np.array_equal(_dense(other.shapley_values(self.X)), values):
+            if not np.array_equal(dense(other.shapley_values(self.X)), values):
                 yield f"{told} gives other bits."
 
     def _apart(self, one: Any, other: Any) -> bool:
         return not np.allclose(one, other, rtol=0.0, atol=self.room)
-
-
-def _dense(values: Any) -> np.ndarray:
-    return np.stack([v.toarray() for v in values]) if isinstance(values, tuple) else np.asarray(values)

@@ -10,9 +10,9 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
-from small_models import KINDS, dense, rows
+from small_models import KINDS, rows
 
-from automl_explain._tables._rows import chunks, mix, stack, take
+from automl_explain._tables._rows import chunks, dense, mix, stack, take
 
 
 def cells(X: Any) -> np.ndarray:
@@ -31,6 +31,33 @@ def test_taking_and_stacking_keep_cells_and_types(kind: str) -> None:
     assert same(cells(both), cells(X)[[3, 1, 5, 6]]).all()
     if isinstance(X, pd.DataFrame):
         assert both.dtypes.equals(X.dtypes)
+
+
+def test_no_rows_stay_none() -> None:
+    assert take(None, slice(0, 3)) is None
+
+
+@pytest.mark.parametrize("form", [sp.csr_matrix, sp.coo_matrix, sp.csc_array, sp.dok_matrix])
+def test_rows_of_every_sparse_format_are_taken_by_position(form: Any) -> None:
+    X = form(np.arange(12.0).reshape(4, 3))
+    assert dense(take(X, np.array([3, 0]))).tolist() == [[9, 10, 11], [0, 1, 2]]
+    assert dense(take(X, slice(1, 2))).tolist() == [[3, 4, 5]]
+
+
+def test_a_series_is_taken_by_position_not_by_label() -> None:
+    assert take(pd.Series([1, 2, 3], index=[2, 1, 0]), np.array([0, 2])).tolist() == [1, 3]
+
+
+def test_polars_tables_are_taken_and_stacked() -> None:
+    polars = pytest.importorskip("polars")
+    X = polars.DataFrame({"a": [1, 2, 3], "b": ["x", "y", "z"]})
+    assert stack(take(X, [2, 0]), take(X, [1])).rows() == [(3, "z"), (1, "x"), (2, "y")]
+
+
+def test_matrices_of_several_outputs_become_one_dense_array() -> None:
+    values = (sp.csr_matrix(np.eye(2)), sp.csr_matrix(np.ones((2, 2))))
+    assert dense(values).tolist() == [[[1, 0], [0, 1]], [[1, 1], [1, 1]]]
+    assert dense(np.eye(2, dtype=int), np.float64).dtype == np.float64
 
 
 @given(st.integers(1, 60), st.integers(1, 20))

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import expit, softmax
 
 from automl_explain._tables._encoding import EngineeredEncoder
-from automl_explain._tables._rows import take
+from automl_explain._tables._rows import dense, take
 from automl_explain._validation import check_count
 from automl_explain.exceptions import InputError, UnsupportedModelError
 from automl_explain.explainers._teacher import TASKS, Teacher
@@ -132,7 +132,9 @@ class DeepExplainer(DirectExplainer):
         )
         encoded = self.encoder.encode(rows)
         task = task_of(model_task, is_classifier)
-        reading = Reading.of(network, _dense(take(encoded, slice(0, _SHOWN_ROWS))), task, classes, network_output)
+        reading = Reading.of(
+            network, dense(take(encoded, slice(0, _SHOWN_ROWS)), np.float64), task, classes, network_output
+        )
         background, weights = summary(encoded, nclusters, int(seed), bool(self.encoder.categories))
         source = DeepSource(
             network,
@@ -245,14 +247,10 @@ def task_of(model_task: str, is_classifier: bool | None) -> str:
 
 def _soft_output(network: Network, encoder: EngineeredEncoder, unit: str, rows: Any) -> np.ndarray:
     """Probabilities (n_rows, n_classes) or target values (n_rows,)."""
-    columns = network.outputs(_dense(encoder.encode(rows)))
+    columns = network.outputs(dense(encoder.encode(rows), np.float64))
     if unit == "target":
         return columns[:, 0]
     if columns.shape[1] > 1:
         return columns if unit == "probability" else np.asarray(softmax(columns, axis=1))
     second = columns if unit == "probability" else expit(columns)
     return np.hstack([1.0 - second, second])
-
-
-def _dense(X: Any) -> np.ndarray:
-    return np.asarray(X.toarray() if hasattr(X, "toarray") else X, dtype=np.float64)

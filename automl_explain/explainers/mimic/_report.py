@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 
-from automl_explain._tables._rows import check_same_rows, take
+from automl_explain._tables._rows import check_same_rows, dense, take
 from automl_explain._validation import check_count, raw_table
 from automl_explain.analysis._bins import Bins, column_of
 from automl_explain.exceptions import InputError
@@ -203,7 +202,7 @@ def worst_rows(
     every = np.arange(len(error))
     at = np.argsort(-np.abs(error[every, output]), kind="stable")[:n_worst]
     part = take(table, at)
-    cells = part.copy() if isinstance(part, pd.DataFrame) else pd.DataFrame(_dense(part), index=at)
+    cells = part.copy() if isinstance(part, pd.DataFrame) else pd.DataFrame(dense(part), index=at)
     cells.columns = pd.Index(list(names), dtype=object)
     told = pd.DataFrame(
         {
@@ -232,7 +231,3 @@ def _names(table: Any, raw_names: Sequence[FeatureName] | None) -> list[FeatureN
         return list(table.columns)
     n_columns = table.shape[1]
     return list(raw_names) if raw_names is not None and len(raw_names) == n_columns else list(range(n_columns))
-
-
-def _dense(rows: Any) -> np.ndarray:
-    return np.asarray(rows.toarray() if sp.issparse(rows) else rows)
