@@ -17,8 +17,8 @@ from automl_explain.analysis import GlobalAccumulator, GlobalSummary
 from automl_explain.exceptions import ConflictingTransformationsError, InitDatasetMissingError, InputError
 from automl_explain.explainers._fidelity import measure
 from automl_explain.explainers._inputs import category_types, check_subset, with_categories
+from automl_explain.explainers._predictions import Predictions
 from automl_explain.explainers._streaming import stream_summary
-from automl_explain.explainers._teacher import Teacher
 from automl_explain.explainers._views import View, join_blocks
 from automl_explain.explanation import Explanation, Fidelity
 from automl_explain.explanation._fields import feature_name
@@ -40,7 +40,7 @@ SHAP_VALUES_OUTPUTS = ("default", "probability", "teacher_probability")
 class RowExplainer:
     """Explains rows with the values of a source: a trained surrogate, or the model itself.
 
-    A subclass reads the init rows with `_read_rows`, makes its `Teacher` and its source, and ends with
+    A subclass reads the init rows with `_read_rows`, makes its `Predictions` and its source, and ends with
     `_keep`.
 
     Attributes
@@ -49,7 +49,7 @@ class RowExplainer:
         The model explained.
     source : ValueSource
         What gives the values of encoded rows.
-    teacher : Teacher
+    teacher : Predictions
         The model's soft output.
     encoder : EngineeredEncoder
         From rows to numbers.
@@ -62,7 +62,7 @@ class RowExplainer:
 
     model: Any
     source: ValueSource
-    teacher: Teacher
+    teacher: Predictions
     encoder: EngineeredEncoder
     fidelity: Fidelity | None
     classes: list[Any] | None
@@ -103,7 +103,7 @@ class RowExplainer:
         self,
         rows: Any,
         model: Any,
-        teacher: Teacher,
+        teacher: Predictions,
         source: ValueSource,
         *,
         fidelity: Fidelity | None = None,

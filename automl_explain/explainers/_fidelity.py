@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from automl_explain.explainers._teacher import Teacher
+from automl_explain.explainers._predictions import Predictions
 from automl_explain.explanation import Fidelity
 from automl_explain.explanation._units import class_probabilities
 
 
-def measure(surrogate: Any, teacher: Teacher, encoded: Any, output: np.ndarray, *, rows: str) -> Fidelity:
+def measure(surrogate: Any, teacher: Predictions, encoded: Any, output: np.ndarray, *, rows: str) -> Fidelity:
     """Fidelity of the surrogate to the teacher's output on encoded rows."""
     margins = surrogate.predict_output(encoded)
     wanted = teacher.in_unit(teacher.targets(output))

@@ -15,7 +15,7 @@ from automl_explain._tables._decoding import RowDecoder
 from automl_explain._tables._rows import take
 from automl_explain._validation import check_count
 from automl_explain.explainers._base import RowExplainer
-from automl_explain.explainers._teacher import Teacher
+from automl_explain.explainers._predictions import Predictions
 from automl_explain.explainers._views import View
 from automl_explain.explanation import Explanation
 from automl_explain.explanation._folding import raw_rows as raw_rows_of
@@ -128,7 +128,9 @@ class LIMEExplainer(RowExplainer):
             explain_subset=explain_subset,
             categorical_features=[*categorical_features, *_flags(initialization_examples, transformations)],
         )
-        teacher = Teacher.of(model, take(rows, slice(0, 1)), task=model_task, classes=classes, is_function=is_function)
+        teacher = Predictions.of(
+            model, take(rows, slice(0, 1)), task=model_task, classes=classes, is_function=is_function
+        )
         sample = take(rows, slice(0, 1000))
         teacher = teacher.settled(None if is_function else model, sample, teacher.soft_output(sample))
         decoder = RowDecoder.of(rows, self.encoder)
@@ -223,7 +225,7 @@ def _flags(rows: Any, transformations: Any) -> list[Any]:
     return [label for label, dtype in rows.dtypes.items() if str(dtype) in ("bool", "boolean")]
 
 
-def _columns(teacher: Teacher, decoder: RowDecoder, encoded: Any) -> np.ndarray:
+def _columns(teacher: Predictions, decoder: RowDecoder, encoded: Any) -> np.ndarray:
     """The model's output on encoded rows, one column per output, of two classes the second alone."""
     whole = [j for j, name in enumerate(decoder.types) if name.startswith(("int", "uint"))]
     if whole and decoder.container == "frame" and not sp.issparse(encoded):

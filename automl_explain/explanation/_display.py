@@ -18,6 +18,8 @@ from automl_explain.feature_map import FeatureName
 _SHOWN = 10
 _PARTS = " ▏▎▍▌▋▊▉█"
 _NUMBER_WIDTH = 10
+# Which way a score that only a detector defines is to be read.
+_SENSE = {"outlier score": " (lower is more abnormal)", "anomaly score": " (higher is more abnormal)"}
 # Mid-tones that stand out on white and on black alike.
 _POSITIVE, _NEGATIVE = "#4c83d9", "#d9584c"
 
@@ -125,9 +127,10 @@ def _heading(explanation: ImportanceAccessors) -> list[str]:
     if explanation.num_classes:
         kind = f"classification of {explanation.num_classes} classes"
     values = "" if explanation.values is not None else ", global values only"
+    unit: str = explanation.output_unit
     lines = [
         f"Explanation by {d:,} {explanation.space} feature{'' if d == 1 else 's'} ({explanation.method})",
-        f"{kind}, in {explanation.output_unit}, {n:,} row{'' if n == 1 else 's'}{values}",
+        f"{kind}, in {unit}{_SENSE.get(unit, '')}, {n:,} row{'' if n == 1 else 's'}{values}",
     ]
     if explanation.fidelity is not None:
         lines.append(f"fidelity: {explanation.fidelity}")

@@ -46,8 +46,10 @@ class Explanation(ImportanceAccessors):
         Labels in the order of the model's probabilities; 0, 1, ... where left out.
     space : {"engineered", "raw"}, default "engineered"
         Whether the features are those the model sees or the columns the user knows.
-    output_unit : {"log-odds", "probability", "target", "decision value", "score"}, default "target"
-        Unit of values and expected values; ``"decision value"`` where a classifier has no probabilities.
+    output_unit : str, default "target"
+        Unit of values and expected values: ``"log-odds"``, ``"probability"``, ``"target"``, ``"log of target"``;
+        ``"decision value"`` where a classifier has no probabilities; of outlier detectors ``"outlier score"``,
+        which is lower for abnormal rows, or ``"anomaly score"``, which is higher for them.
         ``"score"``: what the model's score loses without the feature (`PFIExplainer`), one for all classes.
     link : {"identity", "logit", "softmax", "log"}, default "identity"
         How outputs become predictions. ``identity``: they are predictions, or decision values, which

@@ -19,7 +19,16 @@ from automl_explain.feature_map import FeatureName, UniqueNames, unique_names
 
 TASKS = ("classification", "regression")
 SPACES = ("engineered", "raw")
-UNITS = ("log-odds", "probability", "target", "log of target", "decision value", "score")
+UNITS = (
+    "log-odds",
+    "probability",
+    "target",
+    "log of target",
+    "decision value",
+    "outlier score",
+    "anomaly score",
+    "score",
+)
 LINKS = ("identity", "logit", "softmax", "log")
 
 
@@ -87,7 +96,16 @@ class ExplanationFields:
     features: Any = _ListField(feature_name)
     classes: Any = _ListField(_scalar)
     space: Literal["engineered", "raw"] = "engineered"
-    output_unit: Literal["log-odds", "probability", "target", "log of target", "decision value", "score"] = "target"
+    output_unit: Literal[
+        "log-odds",
+        "probability",
+        "target",
+        "log of target",
+        "decision value",
+        "outlier score",
+        "anomaly score",
+        "score",
+    ] = "target"
     link: Literal["identity", "logit", "softmax", "log"] = "identity"
     fidelity: Fidelity | None = None
     eval_fidelity: Any = _LateField()

@@ -44,6 +44,8 @@ def check_output_unit(asked: Any, own: str, argument: str = "output_unit") -> st
         return asked
     mend = {
         "target": "a regression has a target and no probabilities",
+        "outlier score": "an outlier detector has a score and no probabilities",
+        "anomaly score": "an outlier detector has a score and no probabilities",
         "decision value": "the model gives decision values and no probabilities; fit it with probabilities, or wrap "
         "it in sklearn.calibration.CalibratedClassifierCV",
         "probability": "the model is explained in probabilities, which cannot be turned back",

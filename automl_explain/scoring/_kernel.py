@@ -95,7 +95,7 @@ class KernelScoringExplainer(ScoringExplainer):
                 "load(directory, model=model)."
             )
         # Explainers import their learners, which trees and weights in production do without.
-        from automl_explain.explainers._teacher import Teacher
+        from automl_explain.explainers._predictions import Predictions
         from automl_explain.explainers.direct._kernel import soft_columns
 
         background = from_npy(members["kernel_background.npy"]).reshape(-1, described["n_columns"])
@@ -108,7 +108,7 @@ class KernelScoringExplainer(ScoringExplainer):
         is_function = not hasattr(model, "predict")
         sample, task = decoder.rows(background[:1]), str(described["task"])
         try:
-            teacher = Teacher.of(model, sample, task=task, classes=parts["classes"], is_function=is_function)
+            teacher = Predictions.of(model, sample, task=task, classes=parts["classes"], is_function=is_function)
             call = functools.partial(soft_columns, teacher, decoder)
             made = KernelSource(call, background, weights, n_samples=n_samples, seed=seed, model=model)
         except Exception as error:  # whatever a model raises that is not fitted, or on other columns

@@ -119,3 +119,9 @@ def test_visualize_shows_all_rows_or_one():
 def test_numbers_of_one_column_have_the_same_decimals(values, shown):
     lines = bar_table(["a", "b"], values, unit="target").split("\n")
     assert [line.split()[-1] for line in lines[1:]] == shown
+
+
+@pytest.mark.parametrize(("unit", "sense"), [("outlier score", "lower"), ("anomaly score", "higher")])
+def test_a_detectors_score_says_which_way_it_is_read(unit, sense):
+    shown = Explanation(values=np.ones((1, 2, 3)), base=[0.0], task="regression", output_unit=unit)
+    assert f"regression, in {unit} ({sense} is more abnormal), 2 rows" in repr(shown)

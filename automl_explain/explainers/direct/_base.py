@@ -13,8 +13,8 @@ from automl_explain._validation import check_count
 from automl_explain.analysis import GlobalSummary
 from automl_explain.exceptions import MissingEvalDataError, SelfCheckError
 from automl_explain.explainers._base import RowExplainer
+from automl_explain.explainers._predictions import Predictions
 from automl_explain.explainers._streaming import pieces
-from automl_explain.explainers._teacher import Teacher
 from automl_explain.explanation import Explanation, Fidelity
 from automl_explain.explanation._units import class_probabilities, first_class, output_probabilities
 from automl_explain.protocols import ValueSource
@@ -37,7 +37,7 @@ class DirectExplainer(RowExplainer):
         self,
         rows: Any,
         model: Any,
-        teacher: Teacher,
+        teacher: Predictions,
         source: ValueSource,
         *,
         unit: str,

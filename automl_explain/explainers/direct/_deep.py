@@ -13,7 +13,7 @@ from automl_explain._tables._encoding import EngineeredEncoder
 from automl_explain._tables._rows import dense, take
 from automl_explain._validation import check_count
 from automl_explain.exceptions import InputError, UnsupportedModelError
-from automl_explain.explainers._teacher import TASKS, Teacher
+from automl_explain.explainers._predictions import TASKS, Predictions
 from automl_explain.explainers.direct._base import DirectExplainer
 from automl_explain.explainers.direct._kernel import summary
 from automl_explain.sources._deep import DeepSource
@@ -146,7 +146,9 @@ class DeepExplainer(DirectExplainer):
         )
         kind = f"{type(model).__module__}.{type(model).__qualname__}"
         call = functools.partial(_soft_output, network, self.encoder, reading.unit)
-        teacher = Teacher(call, "regression" if reading.classes is None else "classification", reading.classes, kind)
+        teacher = Predictions(
+            call, "regression" if reading.classes is None else "classification", reading.classes, kind
+        )
         self._direct(
             rows,
             network,

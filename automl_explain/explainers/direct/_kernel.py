@@ -13,7 +13,7 @@ from automl_explain._tables._decoding import RowDecoder
 from automl_explain._tables._rows import take
 from automl_explain._validation import as_table, check_count, warn
 from automl_explain.exceptions import ExplanationWarning, InputError
-from automl_explain.explainers._teacher import Teacher
+from automl_explain.explainers._predictions import Predictions
 from automl_explain.explainers.direct._base import DirectExplainer
 from automl_explain.explainers.direct._linear import sparse_median
 from automl_explain.explanation import Explanation
@@ -103,7 +103,9 @@ class KernelExplainer(DirectExplainer):
         rows = self._read_rows(
             initialization_examples, features=features, transformations=transformations, explain_subset=explain_subset
         )
-        teacher = Teacher.of(model, take(rows, slice(0, 1)), task=model_task, classes=classes, is_function=is_function)
+        teacher = Predictions.of(
+            model, take(rows, slice(0, 1)), task=model_task, classes=classes, is_function=is_function
+        )
         self.decoder = RowDecoder.of(rows, self.encoder)
         background, weights = summary(self.encoder.encode(rows), nclusters, int(seed), bool(self.encoder.categories))
         source = KernelSource(
@@ -164,7 +166,7 @@ class KernelExplainer(DirectExplainer):
         )
 
 
-def soft_columns(teacher: Teacher, decoder: RowDecoder, encoded: Any) -> np.ndarray:
+def soft_columns(teacher: Predictions, decoder: RowDecoder, encoded: Any) -> np.ndarray:
     """The model's output on encoded rows with one column per output, of two classes the second alone."""
     output = teacher.soft_output(decoder.rows(encoded))
     columns = output.reshape(len(output), -1)

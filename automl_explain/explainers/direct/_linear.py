@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from automl_explain._tables._rows import take
 from automl_explain.adapters import is_linear
 from automl_explain.exceptions import InputError, UnsupportedModelError
-from automl_explain.explainers._teacher import Teacher
+from automl_explain.explainers._predictions import Predictions
 from automl_explain.explainers.direct._base import DirectExplainer
 from automl_explain.feature_map import MAX_DENSE_RAW_COLUMNS
 from automl_explain.sources import LinearSource
@@ -103,7 +103,7 @@ class LinearExplainer(DirectExplainer):
         coded = {} if missing_code is None else self.encoder.categories
         self.encoder = dataclasses.replace(self.encoder, categories=coded, missing_code=missing_code)
         asked = model if predictor is None else predictor
-        teacher = Teacher.of(asked, take(rows, slice(0, 1)), task=model_task, classes=classes, is_function=False)
+        teacher = Predictions.of(asked, take(rows, slice(0, 1)), task=model_task, classes=classes, is_function=False)
         unit, link = _unit(model, teacher)
         background, sparse = _background(self.encoder.encode(rows))
         source = LinearSource(weights, intercepts, background, model=model, sparse=sparse)
@@ -132,7 +132,7 @@ def _weights(model: Any) -> tuple[np.ndarray, np.ndarray]:
     return weights, np.broadcast_to(np.asarray(model.intercept_, dtype=np.float64), (len(weights),)).copy()
 
 
-def _unit(model: Any, teacher: Teacher) -> tuple[str, str]:
+def _unit(model: Any, teacher: Predictions) -> tuple[str, str]:
     """Output unit and link of the weighted sums."""
     if teacher.classes is None:
         link = getattr(model, "_base_loss", None)

@@ -16,7 +16,7 @@ from automl_explain._tables._rows import take
 from automl_explain._validation import listed
 from automl_explain.exceptions import InitDatasetMissingError, InputError
 from automl_explain.explainers._inputs import check_subset
-from automl_explain.explainers._teacher import Teacher
+from automl_explain.explainers._predictions import Predictions
 from automl_explain.explainers.direct._base import DirectExplainer
 from automl_explain.sources import TreeSource
 from automl_explain.treeshap import TreeEnsemble, TreeModel, averages_probabilities, read_trees
@@ -170,17 +170,17 @@ class TreeExplainer(DirectExplainer):
         return decoder.rows(np.zeros((1, encoder.n_features)))
 
 
-def _teacher(model: Any, sample: Any, task: str, classes: Sequence[Any] | None) -> Teacher:
+def _teacher(model: Any, sample: Any, task: str, classes: Sequence[Any] | None) -> Predictions:
     """The model as a teacher; boosters without labels of their own answer by `predict`."""
     kind = f"{type(model).__module__}.{type(model).__qualname__}"
     if type(model).__name__ != "Booster":
-        return Teacher.of(model, sample, task=task, classes=classes, is_function=False)
+        return Predictions.of(model, sample, task=task, classes=classes, is_function=False)
     if task == "unknown" and classes is not None:
         task = "classification"
     elif task == "unknown":
         task = "classification" if _booster_objective(model).startswith(("binary", "multi")) else "regression"
     call = functools.partial(_ask_booster, model)
-    teacher = Teacher.of(call, sample, task=task, classes=classes, is_function=True)
+    teacher = Predictions.of(call, sample, task=task, classes=classes, is_function=True)
     return dataclasses.replace(teacher, model_type=kind)
 
 
@@ -201,7 +201,7 @@ def _booster_objective(booster: Any) -> str:
     return found.group(1) if found else ""
 
 
-def _unit(model: Any, teacher: Teacher) -> tuple[str, str]:
+def _unit(model: Any, teacher: Predictions) -> tuple[str, str]:
     """Output unit and link of the sums of the trees."""
     if teacher.classes is None:
         return ("log of target", "log") if _learns_logarithms(model) else ("target", "identity")

@@ -14,7 +14,7 @@ from automl_explain.exceptions import InputError
 from automl_explain.explainers._base import RowExplainer
 from automl_explain.explainers._fidelity import measure
 from automl_explain.explainers._inputs import check_groups, check_only, make_surrogate
-from automl_explain.explainers._teacher import Teacher
+from automl_explain.explainers._predictions import Predictions
 from automl_explain.explainers.mimic._report import SurrogateReport, surrogate_report
 from automl_explain.explainers.mimic._training import train
 
@@ -144,7 +144,9 @@ class MimicExplainer(RowExplainer):
             explain_subset=explain_subset,
             categorical_features=categorical_features,
         )
-        teacher = Teacher.of(model, take(rows, slice(0, 1)), task=model_task, classes=classes, is_function=is_function)
+        teacher = Predictions.of(
+            model, take(rows, slice(0, 1)), task=model_task, classes=classes, is_function=is_function
+        )
         self._answer_in(shap_values_output, teacher.unit)
         surrogate = make_surrogate(explainable_model, explainable_model_args)
         fresh = None if fidelity_examples is None else self._engineered(fidelity_examples, "fidelity_examples")[1]

@@ -15,7 +15,7 @@ from automl_explain._validation import check_count, raw_table
 from automl_explain.analysis._bins import Bins, column_of
 from automl_explain.exceptions import InputError
 from automl_explain.explainers._fidelity import measure
-from automl_explain.explainers._teacher import Teacher
+from automl_explain.explainers._predictions import Predictions
 from automl_explain.explanation import Fidelity
 from automl_explain.explanation._intervals import r2_of_columns
 from automl_explain.explanation._units import class_probabilities
@@ -115,7 +115,7 @@ class SurrogateReport:
 
 def surrogate_report(
     surrogate: Any,
-    teacher: Teacher,
+    teacher: Predictions,
     rows: Any,
     encoded: Any,
     shown: Any,
@@ -130,7 +130,7 @@ def surrogate_report(
     Parameters
     ----------
     surrogate : SurrogateModel
-    teacher : Teacher
+    teacher : Predictions
     rows, encoded : rows as the teacher and the surrogate read them
     shown : DataFrame, ndarray or csr_matrix of shape (n_rows, n_columns)
         Rows whose columns make the bins, unless ``raw`` is given.
@@ -217,7 +217,7 @@ def worst_rows(
     return pd.concat([told, cells], axis=1)
 
 
-def _compared(teacher: Teacher, output: np.ndarray, margins: np.ndarray) -> tuple[np.ndarray, np.ndarray, str]:
+def _compared(teacher: Predictions, output: np.ndarray, margins: np.ndarray) -> tuple[np.ndarray, np.ndarray, str]:
     """Outputs of teacher and surrogate, one column per output, and their unit."""
     if teacher.unit != "log-odds":
         return teacher.targets(output), margins, teacher.unit

@@ -14,7 +14,7 @@ from automl_explain._tables._rows import chunks, mix, stack, take
 from automl_explain._validation import warn
 from automl_explain.exceptions import DataError, LowFidelityWarning
 from automl_explain.explainers._fidelity import measure
-from automl_explain.explainers._teacher import Teacher
+from automl_explain.explainers._predictions import Predictions
 from automl_explain.explanation import Fidelity
 from automl_explain.surrogates import LGBMExplainableModel, target_score
 
@@ -61,7 +61,7 @@ class Trained:
     ----------
     surrogate : SurrogateModel
         The one kept.
-    teacher : Teacher
+    teacher : Predictions
         With what the training rows settled.
     fidelity : Fidelity
         On held-out rows.
@@ -72,7 +72,7 @@ class Trained:
     """
 
     surrogate: Any
-    teacher: Teacher
+    teacher: Predictions
     fidelity: Fidelity
     trials: Mapping[str, float]
     teacher_remembers: bool
@@ -103,7 +103,7 @@ class _Lesson:
 
 def train(
     surrogate: Any,
-    teacher: Teacher,
+    teacher: Predictions,
     rows: Any,
     encoder: EngineeredEncoder,
     *,
@@ -121,7 +121,7 @@ def train(
     ----------
     surrogate : SurrogateModel
         Fitted in place.
-    teacher : Teacher
+    teacher : Predictions
     rows : DataFrame, ndarray or csr_matrix of shape (n_rows, n_engineered)
         Init dataset.
     encoder : EngineeredEncoder
@@ -199,7 +199,7 @@ def train(
     return Trained(surrogate, teacher, fidelity, trials, beside is not None)
 
 
-def _follows_loosely(surrogate: Any, teacher: Teacher, trials: Mapping[str, float]) -> bool:
+def _follows_loosely(surrogate: Any, teacher: Predictions, trials: Mapping[str, float]) -> bool:
     """Whether a surrogate of several classes that may still grow falls short of the bound: each has its own borders."""
     several = teacher.n_outputs > 1 and not teacher.decides
     return several and getattr(surrogate, "sizes_itself", False) and trials[surrogate.method] < FIDELITY_BOUND
@@ -227,7 +227,7 @@ def _best(lesson: _Lesson, first: Any, alternatives: Sequence[Any]) -> tuple[Any
 
 def _beside_init_rows(
     lesson: _Lesson,
-    teacher: Teacher,
+    teacher: Predictions,
     rows: Any,
     encoder: EngineeredEncoder,
     split: Split,
@@ -288,7 +288,7 @@ def _n_mixed(rows: Any, max_augmentations: int) -> int:
     return int(min(wanted, max_augmentations * max(1000, n_rows), _MAX_CELLS // max(1, n_features)))
 
 
-def _label(teacher: Teacher, rows: Any) -> np.ndarray:
+def _label(teacher: Predictions, rows: Any) -> np.ndarray:
     parts = [teacher.soft_output(take(rows, part)) for part in chunks(rows.shape[0], 50_000)]
     return np.concatenate(parts)
 

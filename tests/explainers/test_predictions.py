@@ -1,4 +1,4 @@
-"""Teacher: how a model is asked, what is refused, and in which order classes come."""
+"""Predictions: how a model is asked, what is refused, and in which order classes come."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClas
 from sklearn.svm import SVC, LinearSVC
 
 from automl_explain.exceptions import InputError, UnsupportedModelError
-from automl_explain.explainers._teacher import Teacher
+from automl_explain.explainers._predictions import Predictions
 
 X = np.array([[0.0], [1.0], [2.0]])
 
 
-def teacher(model: Any, *, task: str = "unknown", classes: Any = None, is_function: bool = False) -> Teacher:
-    return Teacher.of(model, X[:1], task=task, classes=classes, is_function=is_function)
+def teacher(model: Any, *, task: str = "unknown", classes: Any = None, is_function: bool = False) -> Predictions:
+    return Predictions.of(model, X[:1], task=task, classes=classes, is_function=is_function)
 
 
 def classifier(proba: Any, classes: Any = None) -> Any:
@@ -148,7 +148,7 @@ def test_something_without_predict_is_refused() -> None:
 def test_a_classifier_without_probabilities_is_asked_for_decision_values(model: Any, task: str) -> None:
     """The reference explains its label numbers as a regression, or fails on text labels."""
     Z, y = make_classification(100, random_state=0)
-    made = Teacher.of(model.fit(Z, np.where(y, "yes", "no")), Z[:1], task=task, classes=None, is_function=False)
+    made = Predictions.of(model.fit(Z, np.where(y, "yes", "no")), Z[:1], task=task, classes=None, is_function=False)
     assert (made.task, made.unit, made.classes, made.n_outputs) == (
         "classification",
         "decision value",
@@ -164,7 +164,7 @@ def test_a_classifier_without_probabilities_is_asked_for_decision_values(model: 
 def test_decision_values_of_many_classes_have_one_column_each() -> None:
     Z, y = make_classification(150, n_informative=4, n_classes=3, random_state=0)
     model = LinearSVC().fit(Z, np.array(["p", "q", "r"])[y])
-    made = Teacher.of(model, Z[:1], task="classification", classes=None, is_function=False)
+    made = Predictions.of(model, Z[:1], task="classification", classes=None, is_function=False)
     assert made.n_outputs == 3
     assert made.predictions(Z, made.soft_output(Z)).tolist() == model.predict(Z).tolist()
 
@@ -174,7 +174,7 @@ def test_decision_values_of_pairs_of_classes_are_refused() -> None:
     Z, y = make_classification(150, n_informative=4, n_classes=3, random_state=0)
     model = SVC(decision_function_shape="ovo").fit(Z, y)
     with pytest.raises(UnsupportedModelError, match="for every pair of classes.*'ovr'"):
-        Teacher.of(model, Z[:1], task="classification", classes=None, is_function=False)
+        Predictions.of(model, Z[:1], task="classification", classes=None, is_function=False)
 
 
 @pytest.mark.parametrize("task", ["unknown", "classification"])
@@ -182,7 +182,7 @@ def test_a_classifier_of_labels_alone_is_refused(task: str) -> None:
     Z, y = make_classification(100, random_state=0)
     vote = VotingClassifier([("a", LogisticRegression()), ("b", RidgeClassifier())]).fit(Z, y)
     with pytest.raises(UnsupportedModelError, match="`predict_proba` and `decision_function`.*CalibratedClassifierCV"):
-        Teacher.of(vote, Z[:1], task=task, classes=None, is_function=False)
+        Predictions.of(vote, Z[:1], task=task, classes=None, is_function=False)
 
 
 def test_a_classifier_of_a_single_class_is_refused() -> None:
@@ -198,7 +198,7 @@ def test_a_regressor_of_several_targets_is_refused() -> None:
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])
 def test_predictions_that_are_not_finite_are_refused(wrong: float) -> None:
-    asked = Teacher(lambda Z: np.array([1.0, wrong, 2.0]), "regression", None, "m")
+    asked = Predictions(lambda Z: np.array([1.0, wrong, 2.0]), "regression", None, "m")
     with pytest.raises(UnsupportedModelError, match="NaN or infinite predictions on 1 of 3 rows"):
         asked.soft_output(X)
 

@@ -1,4 +1,4 @@
-"""Teacher: the model to be explained, asked only for its soft output."""
+"""Predictions: what a model says of rows, as explainers need it: its soft output, its labels, their unit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TASKS = ("classification", "regression", "unknown")
 
 
 @dataclasses.dataclass(frozen=True)
-class Teacher:
+class Predictions:
     """A model's soft output on engineered rows.
 
     Parameters
@@ -46,8 +46,8 @@ class Teacher:
     decides: bool = False
 
     @classmethod
-    def of(cls, model: Any, sample: Any, *, task: str, classes: Sequence[Any] | None, is_function: bool) -> Teacher:
-        """Teacher from a model (or function) and one row for a first call.
+    def of(cls, model: Any, sample: Any, *, task: str, classes: Sequence[Any] | None, is_function: bool) -> Predictions:
+        """Predictions of a model (or function) and one row for a first call.
 
         Raises
         ------
@@ -87,7 +87,7 @@ class Teacher:
         return cls(functools.partial(_floats, call), "classification", labels, kind)
 
     @classmethod
-    def _of_decisions(cls, model: Any, sample: Any, classes: Sequence[Any] | None, kind: str) -> Teacher:
+    def _of_decisions(cls, model: Any, sample: Any, classes: Sequence[Any] | None, kind: str) -> Predictions:
         call = functools.partial(_columns, model.decision_function)
         n_outputs = call(sample).shape[1]
         if n_outputs > 1 and getattr(model, "decision_function_shape", "ovr") == "ovo":
@@ -151,8 +151,8 @@ class Teacher:
             return (output[:, 0] > 0).astype(int)
         return np.asarray(output.argmax(axis=1))
 
-    def settled(self, model: Any, rows: Any, outputs: np.ndarray) -> Teacher:
-        """Teacher with a bound for its soft targets, and its own labels where they are not the likeliest classes.
+    def settled(self, model: Any, rows: Any, outputs: np.ndarray) -> Predictions:
+        """Predictions with a bound for its soft targets, and its own labels where they are not the likeliest classes.
 
         Parameters
         ----------
