@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression, Ridge
 
 from automl_explain import _registry
-from automl_explain._registry import find, load
+from automl_explain._registry import find, load, refresh
 
 CLASS, ANY = "collections:OrderedDict", "collections:Counter"
 
@@ -56,7 +58,16 @@ def test_an_unknown_type_gives_none() -> None:
     assert find(object(), (("sklearn.base", "BaseEstimator", CLASS),), "test") is None
 
 
-def test_parts_of_other_packages_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def fresh() -> Iterator[None]:
+    """No entry point is known before the test, and none of its own after."""
+    refresh()
+    yield
+    refresh()
+
+
+@pytest.mark.usefixtures("fresh")
+def test_parts_of_other_packages_come_first_and_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     from collections import Counter
 
     asked: list[str] = []
@@ -66,8 +77,20 @@ def test_parts_of_other_packages_come_first(monkeypatch: pytest.MonkeyPatch) -> 
         return [EntryPoint(name="sklearn.linear_model:Ridge", value=ANY, group=group)]
 
     monkeypatch.setattr(_registry, "entry_points", entry_points)
-    assert find(Ridge(), (("sklearn.linear_model", "Ridge", CLASS),), "adapters") is Counter
+    for _ in range(3):
+        assert find(Ridge(), (("sklearn.linear_model", "Ridge", CLASS),), "adapters") is Counter
     assert asked == ["automl_explain.adapters"]
+    refresh()
+    find(Ridge(), (), "adapters")
+    assert asked == ["automl_explain.adapters"] * 2
+
+
+@pytest.mark.usefixtures("fresh")
+def test_threads_that_ask_at_once_find_the_same_part() -> None:
+    table = (("sklearn.linear_model", "Ridge", CLASS),)
+    with ThreadPoolExecutor(8) as pool:
+        found = set(pool.map(lambda _: find(Ridge(), table, "test"), range(64)))
+    assert found == {load(CLASS)}
 
 
 def test_only_the_part_that_is_asked_for_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

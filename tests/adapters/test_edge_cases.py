@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -220,10 +220,13 @@ class TheirAdapter(BlackBoxAdapter):
 
 
 @pytest.fixture
-def announced(monkeypatch: pytest.MonkeyPatch) -> None:
+def announced(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     entry = EntryPoint(f"{__name__}:TheirModel", f"{__name__}:TheirAdapter", "automl_explain.adapters")
     found: Callable[..., list[EntryPoint]] = lambda *, group: [entry] if group == entry.group else []  # noqa: E731
     monkeypatch.setattr(_registry, "entry_points", found)
+    _registry.refresh()
+    yield
+    _registry.refresh()
 
 
 @pytest.mark.usefixtures("announced")
