@@ -56,7 +56,7 @@ class CohortComparison:
             unit; ``("difference", name)`` of every cohort from all rows; and ``("spread", "")``,
             the largest importance in a cohort minus the smallest.
         """
-        position = self._class_position(label)
+        position = None if label is None else self.overall.class_position(label)
         columns: dict[tuple[str, str], np.ndarray] = {("importance", "(all rows)"): _importance(self.overall, position)}
         for name, cohort in self.cohorts.items():
             columns["importance", name] = _importance(cohort, position)
@@ -88,15 +88,6 @@ class CohortComparison:
             for cohort in self.cohorts.values()
         ]
         return pd.DataFrame(rows, index=pd.Index(list(self.cohorts), name="cohort"))
-
-    def _class_position(self, label: Any) -> int | None:
-        if label is None:
-            return None
-        classes = self.overall.classes
-        if classes is None or label not in classes:
-            known = "a regression has none" if classes is None else f"expected one of {classes!r}"
-            raise InputError(f"`label` {label!r} is no class of this explanation; {known}.")
-        return int(classes.index(label))
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{name} ({n:,} rows)" for name, n in self.sizes.items())

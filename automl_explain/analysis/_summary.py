@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from automl_explain.analysis._accumulator import GlobalAccumulator
-from automl_explain.exceptions import InputError
 from automl_explain.explanation._explanation import Explanation
 
 _SHOWN = 10
@@ -76,15 +75,12 @@ class GlobalSummary:
         """
         explanation = self.explanation
         classes = explanation.classes
-        if label is not None and (classes is None or label not in classes):
-            known = "a regression has none" if classes is None else f"expected one of {classes!r}"
-            raise InputError(f"`label` {label!r} is no class of this explanation; {known}.")
+        position = None if label is None else explanation.class_position(label)
         n_outputs = len(self.mean_values)
         points = np.asarray(quantiles if self.total.has_quantiles else (), dtype=np.float64)
         if n_outputs == 1:
-            first = classes is not None and label is not None and classes.index(label) == 0
-            return self._mirrored(points) if first else self._table(0, points)
-        shown = range(n_outputs) if label is None else [classes.index(label)]
+            return self._mirrored(points) if position == 0 else self._table(0, points)
+        shown = range(n_outputs) if position is None else [position]
         tables = [self._table(k, points) for k in shown]
         if label is not None:
             return tables[0]

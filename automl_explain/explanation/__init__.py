@@ -12,9 +12,10 @@ from typing import Any
 from automl_explain.explanation._display import bar_table
 from automl_explain.explanation._explanation import Explanation, load_explanation, save_explanation
 from automl_explain.explanation._fidelity import Fidelity
+from automl_explain.explanation._header import Note
 from automl_explain.explanation._values import MirroredValues
 
-__all__ = ["Explanation", "Fidelity", "MirroredValues", "bar_table", "load_explanation", "save_explanation"]
+__all__ = ["Explanation", "Fidelity", "MirroredValues", "Note", "bar_table", "load_explanation", "save_explanation"]
 
 # They stood here before `automl_explain.analysis` was a part of its own.
 _MOVED = frozenset(

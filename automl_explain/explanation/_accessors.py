@@ -19,7 +19,6 @@ from automl_explain.explanation._ranking import (
     ranked_rows,
     ranked_rows_sparse,
 )
-from automl_explain.explanation._units import first_class
 from automl_explain.explanation._values import MirroredValues, Values, row_sums
 from automl_explain.feature_map import FeatureName
 
@@ -27,11 +26,6 @@ from automl_explain.feature_map import FeatureName
 @dataclasses.dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class ImportanceAccessors(ExplanationFields):
     """Local, global and per-class importance, in the shapes and orders of the Azure SDK."""
-
-    @property
-    def model_task(self) -> str:
-        """``"classification"`` or ``"regression"``."""
-        return self.task
 
     @property
     def num_features(self) -> int:
@@ -63,19 +57,6 @@ class ImportanceAccessors(ExplanationFields):
     def init_data(self) -> None:
         """None: training rows never travel with an explanation."""
         return None
-
-    @property
-    def expected_values(self) -> np.ndarray:
-        """Output where all contributions are zero, in the output unit.
-
-        Returns
-        -------
-        ndarray of shape (1,) for regression, (2,) for two classes, (K,) for more
-            Of two classes ``[-e, e]``, or ``[1 - e, e]`` in probabilities.
-        """
-        if self.num_classes == 2:
-            return np.array([first_class(self.base[0], self.output_unit), self.base[0]])
-        return self.base
 
     @property
     def local_importance_values(self) -> Any:

@@ -61,8 +61,8 @@ class Explanation(ImportanceAccessors):
         target, of which the output unit is ``"log of target"``.
     fidelity : Fidelity, optional
         How well the surrogate reproduces the teacher on rows held out from its training.
-    eval_fidelity : Fidelity, optional
-        The same on the rows explained.
+    eval_fidelity : Fidelity, or function without arguments that gives one, optional
+        The same on the rows explained; a function is called when it is first read, and must not hold the model.
     method : str, default "unknown"
         Such as ``"mimic.lightgbm"``; with ``.grouped`` behind it where raw columns were the players
         (``raw_method="grouped"``).
@@ -74,6 +74,9 @@ class Explanation(ImportanceAccessors):
         The teacher's predictions.
     eval_y_predicted_proba : array-like of shape (n_rows, n_classes), optional
         The teacher's probabilities.
+    residuals : ndarray of shape (n_outputs, n_rows), optional
+        The model's own output minus the output explained, in the output unit; None where the model was not
+        asked.
     unmapped : ndarray of shape (n_outputs, n_rows), optional
         Share of each output that belongs to no listed feature.
     unmapped_features : tuple of str or int, default ()
@@ -91,6 +94,10 @@ class Explanation(ImportanceAccessors):
         (`LIMEExplainer`).
     row_labels : sequence, optional
         Index of the rows explained; that of ``eval_data`` where left out and it is a DataFrame.
+    notes : sequence of str or of (category, message), optional
+        What the reader should know, such as a low fidelity.
+    created : datetime, optional
+        When it was made, with a time zone; kept in UTC. Now where left out; None if nobody knows.
     id : str, optional
         Own name; a new uuid4 where left out.
 
@@ -131,6 +138,7 @@ class Explanation(ImportanceAccessors):
             "eval_y_predicted_proba": take(self.eval_y_predicted_proba, at),
             "row_labels": None if self.row_labels is None else self.row_labels[at],
             "unmapped": None if self.unmapped is None else self.unmapped[:, at],
+            "residuals": None if self.residuals is None else self.residuals[:, at],
             "local_fit": None if self.local_fit is None else self.local_fit[:, at],
         }
         return self._changed(
@@ -368,10 +376,6 @@ class Explanation(ImportanceAccessors):
 
     def _repr_html_(self) -> str:
         return explanation_html(self)
-
-    def _changed(self, **changes: Any) -> Self:
-        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "id"}
-        return type(self)(**{**fields, **changes})
 
 
 def save_explanation(explanation: Explanation, path: str | os.PathLike[str], exist_ok: bool = False) -> None:

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from automl_explain.exceptions import InputError
 from automl_explain.explanation._accessors import ImportanceAccessors
 from automl_explain.explanation._fields import label_index
 from automl_explain.explanation._units import first_class
@@ -16,32 +15,12 @@ from automl_explain.explanation._units import first_class
 UNMAPPED, EXPECTED, OUTPUT = "(unmapped)", "(expected value)", "(output)"
 
 
-def class_position(explanation: ImportanceAccessors, label: Any) -> int:
-    """Position of a class.
-
-    Raises
-    ------
-    InputError
-        If there is no such class, or there are no classes.
-    """
-    if explanation.num_classes == 0:
-        kind = "a regression explanation" if explanation.task == "regression" else "an explanation of a score"
-        raise InputError(f"`label` is {label!r}, but {kind} has no classes; leave it out.")
-    plain = label.item() if isinstance(label, np.generic) else label
-    # 1, "1", True and 1.0 may all be classes of one model; the exact one goes first.
-    equal = [k for k, known in enumerate(explanation.classes) if known == plain]
-    exact = [k for k in equal if type(explanation.classes[k]) is type(plain)]
-    if equal:
-        return (exact or equal)[0]
-    raise InputError(f"`label` must be one of the classes {explanation.classes!r}; got {label!r}.")
-
-
 def global_frame(explanation: ImportanceAccessors, label: Any) -> pd.DataFrame:
     """Features by importance."""
     multiclass = explanation.num_classes > 2
     per_output, lost = explanation._global, explanation.unmapped_global
     if label is not None:
-        position = class_position(explanation, label)
+        position = explanation.class_position(label)
         k = position if multiclass else 0  # both of two classes share one magnitude
         per_output, lost = per_output[[k]], None if lost is None else lost[[k]]
     importance = per_output.mean(axis=0)
@@ -77,7 +56,7 @@ def local_frame(explanation: ImportanceAccessors, label: Any) -> pd.DataFrame:
     rows = pd.RangeIndex(explanation.num_examples) if explanation.row_labels is None else explanation.row_labels
     n_outputs = len(explanation.base)
     if label is not None or n_outputs == 1:
-        k = None if label is None else class_position(explanation, label)
+        k = None if label is None else explanation.class_position(label)
         block = _block(explanation, values, 0 if n_outputs == 1 or k is None else k)
         if n_outputs == 1 and k == 0:
             # Contributions of the first of two classes are mirrored, and so is what they start from and end at.

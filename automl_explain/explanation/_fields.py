@@ -1,152 +1,70 @@
-"""What an explanation holds, checked once when it is made."""
+"""What a tabular explanation holds beside its header, checked once when it is made."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import uuid
-from collections.abc import Callable, Iterable
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
 from automl_explain.exceptions import InputError
-from automl_explain.explanation._fidelity import Fidelity
+from automl_explain.explanation._classes import plain_label
+from automl_explain.explanation._header import ExplanationHeader, ListField
 from automl_explain.explanation._values import Values, as_values, mean_absolute, read_only, read_only_csr, shape_of
-from automl_explain.feature_map import FeatureName, UniqueNames, unique_names
+from automl_explain.feature_map import FeatureName, unique_names
 
-TASKS = ("classification", "regression")
 SPACES = ("engineered", "raw")
-UNITS = (
-    "log-odds",
-    "probability",
-    "target",
-    "log of target",
-    "decision value",
-    "outlier score",
-    "anomaly score",
-    "score",
-)
-LINKS = ("identity", "logit", "softmax", "log")
 
 
-class _ListField:
-    """A dataclass field kept as a tuple and shown as a new list, so that nobody changes it from outside."""
-
-    def __init__(self, clean: Callable[[Any], Any]) -> None:
-        self._clean = clean
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._key = f"_{name}"
-
-    def __get__(self, instance: object | None, owner: type) -> list[Any] | None:
-        if instance is None:
-            return None  # the default of the field
-        items = instance.__dict__[self._key]
-        return None if items is None else list(items)
-
-    def __set__(self, instance: object, items: Iterable[Any] | None) -> None:
-        if items is not None and not isinstance(items, UniqueNames):
-            items = tuple(self._clean(item) for item in items)
-        instance.__dict__[self._key] = items
-
-
-class _LateField:
-    """A dataclass field that may be given as a function, called when the field is first read."""
-
-    def __init__(self, default: Callable[[], Any] | None = None) -> None:
-        self._default = default
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._key = f"_{name}"
-
-    def __get__(self, instance: object | None, owner: type) -> Any:
-        if instance is None:
-            return None  # the default of the field
-        value = instance.__dict__[self._key]
-        if callable(value):
-            value = instance.__dict__[self._key] = value()
-        return value
-
-    def __set__(self, instance: object, value: Any) -> None:
-        instance.__dict__[self._key] = self._default if value is None else value
-
-
-def _scalar(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) and value.dtype.kind in "biufUS" else value
+def _mean_absolute(explanation: ExplanationFields) -> np.ndarray:
+    assert explanation.values is not None
+    return read_only(mean_absolute(explanation.values))
 
 
 def feature_name(value: Any) -> FeatureName:
     """A name as explanations keep it: text or a whole number."""
     if type(value) is str or type(value) is int:
         return value
-    plain = _scalar(value)
+    plain = plain_label(value)
     return plain if isinstance(plain, (str, int)) and not isinstance(plain, bool) else str(plain)
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class ExplanationFields:
-    """The fields of `Explanation`, which documents them."""
+class ExplanationFields(ExplanationHeader):
+    """The fields of tabular values; `Explanation` documents them."""
+
+    kind: ClassVar[str] = "tabular"
 
     values: Values | None
-    base: np.ndarray
-    task: Literal["classification", "regression"]
-    features: Any = _ListField(feature_name)
-    classes: Any = _ListField(_scalar)
+    features: Any = ListField(feature_name)
     space: Literal["engineered", "raw"] = "engineered"
-    output_unit: Literal[
-        "log-odds",
-        "probability",
-        "target",
-        "log of target",
-        "decision value",
-        "outlier score",
-        "anomaly score",
-        "score",
-    ] = "target"
-    link: Literal["identity", "logit", "softmax", "log"] = "identity"
-    fidelity: Fidelity | None = None
-    eval_fidelity: Any = _LateField()
-    method: str = "unknown"
-    model_type: str | None = None
-    model_id: str | None = None
     eval_data: Any = None
     eval_y_predicted: np.ndarray | None = None
     eval_y_predicted_proba: np.ndarray | None = None
+    residuals: np.ndarray | None = None
     unmapped: np.ndarray | None = None
     unmapped_features: tuple[FeatureName, ...] = ()
-    global_values: Any = _LateField()
+    global_values: Any = functools.cached_property(_mean_absolute)
     unmapped_global: np.ndarray | None = None
     n_explained_rows: int | None = None
     global_spread: np.ndarray | None = None
     local_fit: np.ndarray | None = None
     row_labels: pd.Index | None = None
-    id: Any = _LateField(lambda: str(uuid.uuid4()))
 
     def __post_init__(self) -> None:
-        for name, legal in (("task", TASKS), ("space", SPACES), ("output_unit", UNITS), ("link", LINKS)):
-            if getattr(self, name) not in legal:
-                raise InputError(f"`{name}` must be one of {', '.join(map(repr, legal))}; got {getattr(self, name)!r}.")
-        base = np.atleast_1d(np.asarray(self.base, dtype=np.float64))
-        if base.ndim != 1 or not len(base):
-            raise InputError(
-                f"`base` has shape {base.shape}; expected one expected value per output, shape (n_outputs,)."
-            )
-        self._set("base", read_only(base))
-        n_features = self._set_values(len(base))
+        super().__post_init__()
+        self._check_word("space", SPACES)
+        n_features = self._set_values(len(self.base))
         assert self.n_explained_rows is not None
         self._set_names(n_features)
-        self._set_classes(len(base))
         self._set_rows(self.n_explained_rows)
-
-    def _set(self, name: str, value: Any) -> None:
-        object.__setattr__(self, name, value)
 
     def _set_values(self, n_outputs: int) -> int:
         """Check the values and what goes with them; gives the number of features."""
-        given = self.global_values
+        given = self._late("global_values")
         if self.values is None:
             if given is None or self.n_explained_rows is None:
                 raise InputError(
@@ -167,13 +85,12 @@ class ExplanationFields:
             self._set("unmapped_global", _floats("unmapped_global", self.unmapped_global, (n_outputs,)))
         if given is not None:
             self._set("global_values", _floats("global_values", given, (n_outputs, n_features)))
-        elif self.values is not None:
-            # Of a single row nobody may ever ask for them.
-            self._set("global_values", functools.partial(_mean_absolute, self.values))
         if self.global_spread is not None:
             self._set("global_spread", _floats("global_spread", self.global_spread, (n_outputs, n_features)))
         if self.local_fit is not None:
             self._set("local_fit", _floats("local_fit", self.local_fit, (n_outputs, n_rows)))
+        if self.residuals is not None:
+            self._set("residuals", _floats("residuals", self.residuals, (n_outputs, n_rows)))
         self._set("unmapped_features", tuple(feature_name(n) for n in self.unmapped_features))
         return n_features
 
@@ -186,29 +103,6 @@ class ExplanationFields:
                 "Pass one name per column, or None for the numbers 0, 1, ..."
             )
         self._set("features", unique_names(names))
-
-    def _set_classes(self, n_outputs: int) -> None:
-        if self.output_unit == "score":
-            # One score speaks for the whole model, whatever the number of its classes.
-            if self.classes is not None or n_outputs != 1:
-                raise InputError(
-                    f"Got {n_outputs} outputs and `classes` {self.classes!r} for a score, which is one number for all "
-                    "classes together. Leave `classes` out and pass one output."
-                )
-            return
-        if self.task == "regression":
-            if self.classes is not None or n_outputs != 1:
-                given = f"{n_outputs} outputs" if self.classes is None else f"`classes` {self.classes!r}"
-                raise InputError(f"Got {given} for regression, which has one output and no classes.")
-            return
-        n_classes = 2 if n_outputs == 1 else n_outputs
-        labels = list(range(n_classes)) if self.classes is None else self.classes
-        if len(labels) != n_classes or n_outputs == 2:
-            raise InputError(
-                f"`classes` has {len(labels)} labels for {n_outputs} output{'' if n_outputs == 1 else 's'}; expected "
-                "2 labels for one output (binary), or K >= 3 labels for K outputs, as the model orders them."
-            )
-        self._set("classes", labels)
 
     def _set_rows(self, n_rows: int) -> None:
         self._set("eval_data", _table("eval_data", self.eval_data, n_rows))
@@ -233,23 +127,6 @@ class ExplanationFields:
                 raise InputError(
                     f"`row_labels` has {len(labels)} labels for {n_rows} explained rows; pass one per row."
                 )
-
-    @property
-    def num_classes(self) -> int:
-        """Number of classes with values of their own; 0 for regression and for scores."""
-        return 0 if self.classes is None else len(self.classes)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # Made anew rather than restored: unpickled arrays would be writeable.
-        return _remake, (type(self), {f.name: getattr(self, f.name) for f in dataclasses.fields(self)})
-
-
-def _remake(cls: type[ExplanationFields], fields: dict[str, Any]) -> ExplanationFields:
-    return cls(**fields)
-
-
-def _mean_absolute(values: Values) -> np.ndarray:
-    return read_only(mean_absolute(values))
 
 
 def _floats(name: str, given: Any, shape: tuple[int, ...]) -> np.ndarray:
@@ -290,6 +167,6 @@ def label_index(labels: Any) -> pd.Index:
     given = list(labels)
     index = pd.Index(given)
     kept = list(index)
-    if all(type(_scalar(a)) is type(b) for a, b in zip(given, kept, strict=True)):
+    if all(type(plain_label(a)) is type(b) for a, b in zip(given, kept, strict=True)):
         return index
     return pd.Index(given, dtype=object)

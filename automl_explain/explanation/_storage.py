@@ -7,6 +7,7 @@ the reader for the older version here, and a golden file of it to the tests. Rea
 from __future__ import annotations
 
 import contextlib
+import datetime
 import hashlib
 import json
 import os
@@ -47,12 +48,13 @@ _ARRAYS = (
     "unmapped_global",
     "global_spread",
     "local_fit",
+    "residuals",
     "eval_y_predicted",
     "eval_y_predicted_proba",
     "eval_data",
 )
 
-_LATER_ARRAYS = ("global_spread", "local_fit")  # older files have none
+_LATER_ARRAYS = ("global_spread", "local_fit", "residuals")  # older files have none
 
 AnyExplanation = TypeVar("AnyExplanation", bound=ExplanationFields)
 
@@ -107,7 +109,9 @@ def load_fields(cls: type[AnyExplanation], path: str | os.PathLike[str]) -> AnyE
 
 
 def _describe(explanation: ExplanationFields, writer: TableWriter) -> dict[str, Any]:
-    described: dict[str, Any] = {name: getattr(explanation, name) for name in _TEXTS}
+    described: dict[str, Any] = {"kind": explanation.kind, **{name: getattr(explanation, name) for name in _TEXTS}}
+    described["created"] = None if explanation.created is None else explanation.created.isoformat()
+    described["notes"] = [list(note) for note in explanation.notes]
     for name in _LABELS:
         items = getattr(explanation, name)
         described[name] = None if items is None else writer._cells(f"`{name}`", list(items))
@@ -126,7 +130,13 @@ def _describe(explanation: ExplanationFields, writer: TableWriter) -> dict[str, 
 
 
 def _restore(described: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    kind = described.get("kind", "tabular")  # older files know one kind only, and neither a time nor notes
+    if kind != "tabular":
+        raise ValueError(f"its kind is {kind!r}; expected 'tabular'")
     fields: dict[str, Any] = {name: described[name] for name in _TEXTS}
+    created = described.get("created")
+    fields["created"] = None if created is None else datetime.datetime.fromisoformat(created)
+    fields["notes"] = [tuple(note) for note in described.get("notes", ())]
     for name in _LABELS:
         items = described[name]
         fields[name] = None if items is None else tuple(decode_cell(item) for item in items)

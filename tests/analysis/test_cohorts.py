@@ -131,9 +131,9 @@ def test_one_class_can_be_asked_for():
     np.testing.assert_allclose(table["importance"].loc["f1", "a"], explanation[:4].per_class_values[2, 1], rtol=1e-12)
     summary = compare_cohorts(explanation, {"a": range(4)}).summary()
     assert [c for c in summary if c.startswith("output")] == ["output a", "output b", "output c"]
-    with pytest.raises(InputError, match="'z' is no class.*expected one of"):
+    with pytest.raises(InputError, match="`label` must be one of the classes .*; got 'z'"):
         compare_cohorts(explanation, {"a": range(4)}).frame(label="z")
-    with pytest.raises(InputError, match="a regression has none"):
+    with pytest.raises(InputError, match="a regression explanation has no classes"):
         compare_cohorts(small(), {"a": [0]}).frame(label="z")
 
 

@@ -110,7 +110,7 @@ def test_the_table_of_two_classes_is_that_of_the_second_and_minus_that_of_the_fi
     assert no["importance"].tolist() == yes["importance"].tolist()
     assert no["mean"].tolist() == (-yes["mean"]).tolist()
     assert no["q5"].tolist() == (-yes["q95"]).tolist()
-    with pytest.raises(InputError, match="'maybe' is no class"):
+    with pytest.raises(InputError, match="must be one of the classes .*; got 'maybe'"):
         summary.frame("maybe")
 
 

@@ -35,7 +35,7 @@ def test_a_score_has_no_values_of_single_classes():
     with pytest.raises(InputError, match="an explanation of a score has no classes; leave it out"):
         explanation.to_frame("global", label=1)
     with pytest.raises(InputError, match="a score, which is one number for all classes together"):
-        of_a_score(classes=["no", "yes"])
+        of_a_score(base=[0.9, 0.1])
 
 
 def test_its_text_names_the_loss_and_no_number_of_classes():

@@ -201,6 +201,7 @@ class PFIExplainer:
             base=np.array([-reading if score.metric.is_error else reading]),
             features=tuple(names[j] for j in columns),
             task="regression" if answers.classes is None else "classification",
+            classes=answers.names or answers.classes,
             space="engineered" if self._featurizer is None else "raw",
             output_unit="score",
             method=self.method,

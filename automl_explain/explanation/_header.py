@@ -1,0 +1,246 @@
+"""What every explanation has, whatever it explains: rows of a table today, texts and images later."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import functools
+import uuid
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, Literal, NamedTuple, Self, get_args
+
+import numpy as np
+
+from automl_explain.exceptions import InputError
+from automl_explain.explanation._classes import class_position, plain_label
+from automl_explain.explanation._fidelity import Fidelity
+from automl_explain.explanation._units import first_class
+from automl_explain.explanation._values import read_only
+
+Task = Literal["classification", "regression"]
+Unit = Literal[
+    "log-odds",
+    "probability",
+    "target",
+    "log of target",
+    "decision value",
+    "outlier score",
+    "anomaly score",
+    "score",
+]
+Link = Literal["identity", "logit", "softmax", "log"]
+
+
+class Note(NamedTuple):
+    """Something the reader of an explanation should know.
+
+    Parameters
+    ----------
+    category : str
+        What it is about, such as ``"fidelity"`` or ``"unattributed"``.
+    message : str
+        One sentence or two.
+    """
+
+    category: str
+    message: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class ListField:
+    """A dataclass field kept as a tuple and shown as a new list, so that nobody changes it from outside."""
+
+    def __init__(self, clean: Callable[[Any], Any]) -> None:
+        self._clean = clean
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._key = f"_{name}"
+
+    def __get__(self, instance: object | None, owner: type) -> list[Any] | None:
+        if instance is None:
+            return None  # the default of the field
+        items = instance.__dict__[self._key]
+        return None if items is None else list(items)
+
+    def __set__(self, instance: object, items: Iterable[Any] | None) -> None:
+        if items is not None and not (type(items) is not tuple and isinstance(items, tuple)):
+            items = tuple(self._clean(item) for item in items)
+        instance.__dict__[self._key] = items
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
+
+
+def _new_id() -> str:
+    return str(uuid.uuid4())
+
+
+def _measured(header: ExplanationHeader) -> Fidelity | None:
+    measure = header.__dict__["_eval_fidelity"]
+    return None if measure is None else measure()
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class ExplanationHeader:
+    """The fields that every kind of explanation has; `Explanation` documents them.
+
+    A subclass adds the values of its kind, names the kind, and checks its own fields in ``__post_init__``
+    after those of the header.
+    """
+
+    kind: ClassVar[str]
+
+    base: np.ndarray
+    task: Task
+    classes: Any = ListField(plain_label)
+    output_unit: Unit = "target"
+    link: Link = "identity"
+    fidelity: Fidelity | None = None
+    eval_fidelity: Any = functools.cached_property(_measured)
+    method: str = "unknown"
+    model_type: str | None = None
+    model_id: str | None = None
+    notes: tuple[Note, ...] = ()
+    created: datetime.datetime | None = dataclasses.field(default_factory=_now)
+    id: Any = dataclasses.field(default_factory=_new_id)
+
+    def __post_init__(self) -> None:
+        for name, words in (("task", Task), ("output_unit", Unit), ("link", Link)):
+            self._check_word(name, get_args(words))
+        base = np.atleast_1d(np.asarray(self.base, dtype=np.float64))
+        if base.ndim != 1 or not len(base):
+            raise InputError(
+                f"`base` has shape {base.shape}; expected one expected value per output, shape (n_outputs,)."
+            )
+        self._set("base", read_only(base))
+        self._set_classes(len(base))
+        self._late("eval_fidelity")
+        self._set("notes", tuple(_note(n) for n in self.notes))
+        self._set("created", _utc(self.created))
+        if self.id is None:
+            self._set("id", _new_id())
+
+    def _check_word(self, name: str, legal: tuple[str, ...]) -> None:
+        if getattr(self, name) not in legal:
+            raise InputError(f"`{name}` must be one of {', '.join(map(repr, legal))}; got {getattr(self, name)!r}.")
+
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+    def _late(self, name: str) -> Any:
+        """The field if it was given; else its cached property works it out when it is first read."""
+        given = self.__dict__[name]
+        if given is None or isinstance(given, functools.cached_property) or callable(given):
+            del self.__dict__[name]
+            self.__dict__[f"_{name}"] = given if callable(given) else None
+            return None
+        return given
+
+    def _set_classes(self, n_outputs: int) -> None:
+        if self.task == "regression":
+            if self.classes is not None or n_outputs != 1:
+                given = f"{n_outputs} outputs" if self.classes is None else f"`classes` {self.classes!r}"
+                raise InputError(f"Got {given} for regression, which has one output and no classes.")
+            return
+        if self.output_unit == "score":
+            # One score speaks for the whole model, whatever the number of its classes.
+            if n_outputs != 1:
+                raise InputError(
+                    f"Got {n_outputs} outputs for a score, which is one number for all classes together. Pass one."
+                )
+            return
+        n_classes = 2 if n_outputs == 1 else n_outputs
+        labels = list(range(n_classes)) if self.classes is None else self.classes
+        if len(labels) != n_classes or n_outputs == 2:
+            raise InputError(
+                f"`classes` has {len(labels)} labels for {n_outputs} output{'' if n_outputs == 1 else 's'}; expected "
+                "2 labels for one output (binary), or K >= 3 labels for K outputs, as the model orders them."
+            )
+        self._set("classes", labels)
+
+    @property
+    def model_task(self) -> str:
+        """``"classification"`` or ``"regression"``."""
+        return self.task
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes with values of their own; 0 for regression and for scores."""
+        return 0 if self.classes is None or self.output_unit == "score" else len(self.classes)
+
+    @property
+    def expected_values(self) -> np.ndarray:
+        """Output where all contributions are zero, in the output unit.
+
+        Returns
+        -------
+        ndarray of shape (1,) for regression, (2,) for two classes, (K,) for more
+            Of two classes ``[-e, e]``, or ``[1 - e, e]`` in probabilities.
+        """
+        if self.num_classes == 2:
+            return np.array([first_class(self.base[0], self.output_unit), self.base[0]])
+        return self.base
+
+    def class_position(self, label: Any) -> int:
+        """Position of a class.
+
+        Parameters
+        ----------
+        label : object
+            One of ``classes``: the label of its own type first (1, "1", True and 1.0 may all be classes of
+            one model), else the only one equal to it.
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        InputError
+            If there is no such class, two are meant as well, or there are no classes.
+        """
+        if self.num_classes == 0:
+            kind = "a regression explanation" if self.task == "regression" else "an explanation of a score"
+            raise InputError(f"`label` is {label!r}, but {kind} has no classes; leave it out.")
+        return class_position(label, self.classes)
+
+    def _held(self) -> dict[str, Any]:
+        """The fields as they are held: what is worked out late is not worked out for this."""
+        held = self.__dict__
+        names = (f.name for f in dataclasses.fields(self))
+        return {name: held[name] if name in held else held.get(f"_{name}") for name in names}
+
+    def _changed(self, **changes: Any) -> Self:
+        """A new explanation, with an id and a time of its own."""
+        held = self._held()
+        del held["id"], held["created"]
+        return type(self)(**{**held, **changes})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Made anew rather than restored: unpickled arrays would be writeable.
+        return _remake, (type(self), {**self._held(), "eval_fidelity": self.eval_fidelity})
+
+
+def _remake(cls: type[ExplanationHeader], fields: dict[str, Any]) -> ExplanationHeader:
+    return cls(**fields)
+
+
+def _note(given: Any) -> Note:
+    if isinstance(given, str):
+        return Note("note", given)
+    if isinstance(given, tuple) and len(given) == 2 and all(isinstance(part, str) for part in given):
+        return Note(*given)
+    raise InputError(f"`notes` holds {given!r}; expected texts, or pairs of texts (category, message).")
+
+
+def _utc(created: Any) -> datetime.datetime | None:
+    if created is None:
+        return None
+    if not isinstance(created, datetime.datetime) or created.tzinfo is None:
+        raise InputError(
+            f"`created` is {created!r}; expected a datetime with a time zone, such as datetime.now(datetime.UTC)."
+        )
+    return created.astimezone(datetime.UTC)

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import copy
+import datetime
+import json
+import pickle
+
+import numpy as np
+import pytest
+from explanation_strategies import make
+
+from automl_explain.exceptions import CorruptFileError, InputError
+from automl_explain.explanation import Explanation, Fidelity, Note
+
+
+def test_an_explanation_says_its_kind_and_when_it_was_made():
+    before = datetime.datetime.now(datetime.UTC)
+    explanation = make()
+    assert explanation.kind == "tabular"
+    assert before <= explanation.created <= datetime.datetime.now(datetime.UTC)
+    # A slice is an explanation of its own.
+    assert explanation[0].created >= explanation.created
+    assert explanation[0].id != explanation.id
+
+
+def test_the_time_is_kept_in_utc_and_needs_a_time_zone(tmp_path):
+    east = datetime.timezone(datetime.timedelta(hours=2))
+    explanation = make(created=datetime.datetime(2024, 5, 1, 14, 30, 0, 123456, tzinfo=east))
+    assert explanation.created == datetime.datetime(2024, 5, 1, 12, 30, 0, 123456, tzinfo=datetime.UTC)
+    assert explanation.created.tzinfo is datetime.UTC
+    explanation.save(tmp_path / "e")
+    assert Explanation.load(tmp_path / "e").created == explanation.created
+    with pytest.raises(InputError, match="`created` is .* expected a datetime with a time zone"):
+        make(created=datetime.datetime(2024, 5, 1))
+
+
+def test_notes_are_pairs_and_travel_with_slices_copies_and_files(tmp_path):
+    explanation = make(notes=["plain", ("fidelity", "R2 is 0.4."), Note("unattributed", "5 %.")])
+    wanted = (("note", "plain"), ("fidelity", "R2 is 0.4."), ("unattributed", "5 %."))
+    assert explanation.notes == wanted
+    assert [str(n) for n in explanation.notes] == ["plain", "R2 is 0.4.", "5 %."]
+    explanation.save(tmp_path / "e")
+    loaded = Explanation.load(tmp_path / "e")
+    for other in (explanation[1:], copy.deepcopy(explanation), pickle.loads(pickle.dumps(explanation)), loaded):
+        assert other.notes == wanted
+        assert isinstance(other.notes[1], Note)
+    with pytest.raises(InputError, match=r"`notes` holds 3; expected texts, or pairs of texts"):
+        make(notes=[3])
+
+
+RESIDUALS = np.array([[0.5, -1.0, 0.0, 2.0]])
+
+
+def test_residuals_travel_with_rows_folds_copies_and_files(tmp_path):
+    explanation = make(residuals=RESIDUALS)
+    assert explanation[[3, 0]].residuals.tolist() == [[2.0, 0.5]]
+    assert explanation[1].residuals.tolist() == [[-1.0]]
+    raw = explanation.get_raw_explanation([[1, 1, 0], [0, 0, 1]])
+    assert raw.residuals.tolist() == RESIDUALS.tolist()
+    explanation.save(tmp_path / "e")
+    for other in (Explanation.load(tmp_path / "e"), pickle.loads(pickle.dumps(explanation))):
+        assert other.residuals.tobytes() == RESIDUALS.tobytes()
+    assert not explanation.residuals.flags.writeable
+    assert make().residuals is None
+    assert make()[0].residuals is None
+    with pytest.raises(InputError, match=r"`residuals` has shape \(4,\); expected \(1, 4\)"):
+        make(residuals=[0.5, -1.0, 0.0, 2.0])
+
+
+def test_a_file_written_before_these_fields_is_read_and_one_of_another_kind_is_not(tmp_path):
+    make().save(tmp_path / "e")
+    file = tmp_path / "e" / "explanation.json"
+    document = json.loads(file.read_text())
+    for name in ("kind", "created", "notes", "residuals"):
+        del document["explanation"][name]
+    file.write_text(json.dumps(document))
+    loaded = Explanation.load(tmp_path / "e")
+    assert (loaded.kind, loaded.created, loaded.notes, loaded.residuals) == ("tabular", None, (), None)
+    document["explanation"]["kind"] = "text"
+    file.write_text(json.dumps(document))
+    with pytest.raises(CorruptFileError, match="its kind is 'text'; expected 'tabular'"):
+        Explanation.load(tmp_path / "e")
+
+
+def test_a_slice_measures_nothing_that_it_does_not_keep():
+    """A bootstrap costs a hundred times what a slice does."""
+    called = []
+
+    def measure():
+        called.append(1)
+        return Fidelity.measure([1.0, 2.0], [1.0, 2.0], rows="eval")
+
+    explanation = make(eval_fidelity=measure)
+    explanation[0], explanation[1:3], list(explanation), explanation.get_raw_explanation(np.eye(3))
+    assert called == []
+    assert "global_values" not in vars(explanation)
+    assert explanation[0].eval_fidelity is None
+    folded = explanation.get_raw_explanation(np.eye(3))
+    assert folded.eval_fidelity.n_rows == 2
+    assert explanation.eval_fidelity.n_rows == 2
+    assert explanation.eval_fidelity is explanation.eval_fidelity
+    assert called == [1, 1]
+
+
+def test_classes_given_with_a_score_are_kept(tmp_path):
+    explanation = make(
+        "binary", values=None, global_values=[[1.0, 2.0, 3.0]], n_explained_rows=4, output_unit="score", link="identity"
+    )
+    explanation.save(tmp_path / "e")
+    for other in (explanation, Explanation.load(tmp_path / "e")):
+        assert other.classes == ["no", "yes"]
+        assert other.num_classes == 0
+        assert other.expected_values.shape == (1,)
