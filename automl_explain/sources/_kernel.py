@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
-from automl_explain._validation import check_raw_method
+from automl_explain._tables._rows import chunks
+from automl_explain._validation import check_raw_method, warn
+from automl_explain.exceptions import ExplanationWarning
 from automl_explain.explanation._folding import fold
 from automl_explain.feature_map import FeatureMap
+from automl_explain.sources._coalitions import coalitions
 from automl_explain.treeshap import Players
 
-_SHARED = threading.Lock()  # of numpy's global generator, which shap draws coalitions from
+_CALL_BYTES = 64 * 2**20  # of the rows that the model predicts in one call
 
 
 class KernelSource:
-    """Kernel SHAP (Lundberg & Lee 2017, doi:10.48550/arXiv.1705.07874) through the shap package.
+    """Kernel SHAP (Lundberg & Lee 2017, doi:10.48550/arXiv.1705.07874).
 
-    A feature that is left out takes its cells from the background rows, and the output is their weighted
-    mean. Values add up to the model's output exactly; each is exact where all coalitions are tried, else
-    within the error of the sample of coalitions.
+    A feature that is left out takes its values from the background rows, and the output is their weighted
+    mean. Only features that differ from the background take part. Values add up to the model's output;
+    each is exact where all coalitions are tried, else within the error of the sample of coalitions.
 
     Parameters
     ----------
@@ -66,7 +67,9 @@ class KernelSource:
         return "kernel"
 
     def evaluations_per_row(self, n_features: int | None = None) -> int:
-        """Rows that the model predicts to explain one: coalitions times background rows.
+        """Rows that the model predicts to explain one, at most: coalitions times background rows.
+
+        The row itself, which every explainer asks for, comes on top.
 
         Parameters
         ----------
@@ -74,10 +77,10 @@ class KernelSource:
             Features that differ from the background; all where left out.
         """
         n = self.background.shape[1] if n_features is None else n_features
-        coalitions = 2 * n + 2048 if self.n_samples == "auto" else int(self.n_samples)
-        if n < 30:
-            coalitions = min(coalitions, max(2**n - 2, 1))
-        return coalitions * len(self.background)
+        return min(self._budget(n), max(2**n - 2, 1)) * len(self.background)
+
+    def _budget(self, n_players: int) -> int:
+        return 2 * n_players + 2048 if self.n_samples == "auto" else int(self.n_samples)
 
     def predict_output(self, X: Any) -> np.ndarray:
         """The model's own output, shape (n_rows, n_outputs); stored zeros count as absent cells."""
@@ -106,17 +109,69 @@ class KernelSource:
 
     def _values(self, X: np.ndarray, player: np.ndarray) -> np.ndarray:
         """Values of players, each with its features; (n_outputs, n_rows, largest player + 1)."""
-        present = np.unique(player)
-        groups = [np.flatnonzero(player == p) for p in present]
-        found = _shap_values(self, self.call, X, self.background, groups)
-        result = np.zeros((len(self.expected_values), len(X), int(present.max(initial=-1)) + 1))
-        result[..., present] = found
-        return result
+        found = np.zeros((len(self.expected_values), len(X), int(player.max(initial=-1)) + 1))
+        undetermined = 0
+        for i in range(len(X)):
+            found[:, i], lacking = self._row_values(self.call, X[i : i + 1], self.background, player)
+            undetermined = max(undetermined, lacking)
+        self._warn_undetermined(undetermined)
+        return found
+
+    def _row_values(
+        self, call: Callable[[Any], np.ndarray], row: np.ndarray, background: np.ndarray, player: np.ndarray
+    ) -> tuple[np.ndarray, int]:
+        """Values of the players of one row, (n_outputs, largest player + 1), and how many are not determined."""
+        values = np.zeros((len(self.expected_values), int(player.max(initial=-1)) + 1))
+        playing = np.unique(player[~_unchanged(row, background)])
+        if not len(playing):
+            return values, 0
+        tried = coalitions(len(playing), self._budget(len(playing)), self.seed)
+        position = np.full(values.shape[1], len(playing))
+        position[playing] = np.arange(len(playing))
+        outputs = self._outputs(call, row, background, tried.members, position[player])
+        gains = outputs - self.expected_values
+        values[:, playing] = tried.values(gains[:-1], gains[-1]).T
+        return values, tried.n_undetermined
+
+    def _outputs(
+        self,
+        call: Callable[[Any], np.ndarray],
+        row: np.ndarray,
+        background: np.ndarray,
+        members: np.ndarray,
+        position: np.ndarray,
+    ) -> np.ndarray:
+        """Mean outputs of coalitions and, last, of the row itself; (n_coalitions + 1, n_outputs).
+
+        ``position`` is that of every feature's player in ``members``, past the end for those left out.
+        """
+        n_background, n_features = background.shape
+        taken = np.column_stack([members, np.zeros(len(members), dtype=bool)])
+        found = []
+        for some in chunks(len(members), max(1, _CALL_BYTES // (8 * n_background * n_features))):
+            mixed = np.where(taken[some][:, position][:, None], row, background).reshape(-1, n_features)
+            last = some.stop >= len(members)
+            outputs = call(np.concatenate([mixed, row]) if last else mixed)
+            found.append(
+                np.tensordot(outputs[: len(mixed)].reshape(-1, n_background, self.n_outputs), self.weights, (1, 0))
+            )
+        whole = outputs[-1:] if len(members) else call(row)
+        return np.concatenate([*found, whole])
+
+    @staticmethod
+    def _warn_undetermined(n_values: int) -> None:
+        if n_values:
+            warn(
+                f"The coalitions tried are too few: {n_values} of the contributions of a row are not determined, and "
+                "are shared evenly. Make the KernelExplainer with `nsamples` of at least twice the number of features.",
+                ExplanationWarning,
+            )
 
     def _sparse_values(self, X: sp.csr_matrix) -> tuple[sp.csr_matrix, ...]:
         """Row by row in the columns that differ from the one background row."""
         stored = np.flatnonzero(self.background[0])
         parts: list[list[sp.csr_matrix]] = [[] for _ in self.expected_values]
+        undetermined = 0
         for i in range(X.shape[0]):
             at = np.union1d(stored, X.indices[X.indptr[i] : X.indptr[i + 1]]).astype(np.int64)
             row = X[[i]][:, at].toarray()
@@ -126,11 +181,12 @@ class KernelSource:
                 rows = sp.csr_matrix((mixed.ravel(), indices, starts), shape=(len(mixed), X.shape[1]))
                 return self.call(_without_zeros(rows))
 
-            groups = [np.array([j]) for j in range(len(at))]
-            found = _shap_values(self, call, row, self.background[:, at], groups)
+            found, lacking = self._row_values(call, row, self.background[:, at], np.arange(len(at)))
+            undetermined = max(undetermined, lacking)
             for k, values in enumerate(found):
-                made = sp.csr_matrix((values[0], at, np.array([0, len(at)])), shape=(1, X.shape[1]))
+                made = sp.csr_matrix((values, at, np.array([0, len(at)])), shape=(1, X.shape[1]))
                 parts[k].append(made)
+        self._warn_undetermined(undetermined)
         empty = sp.csr_matrix((0, X.shape[1]))
         return tuple(sp.csr_matrix(sp.vstack([empty, *rows])) for rows in parts)
 
@@ -142,35 +198,10 @@ def _without_zeros(X: Any) -> sp.csr_matrix:
     return rows
 
 
-def _shap_values(
-    source: KernelSource, call: Callable[[Any], np.ndarray], X: np.ndarray, background: np.ndarray, groups: list[Any]
-) -> np.ndarray:
-    """Values of groups of columns, (n_outputs, n_rows, n_groups)."""
-    n_outputs = len(source.expected_values)
-    if not len(X) or not groups:
-        return np.zeros((n_outputs, len(X), len(groups)))
-    from shap import KernelExplainer
-    from shap.utils._legacy import DenseData
+def _unchanged(X: np.ndarray, background: np.ndarray) -> np.ndarray:
+    """Which values of a row equal those of every background row, bool of shape (n_features,).
 
-    names = [str(g) for g in range(len(groups))]
-    explainer = KernelExplainer(
-        call, DenseData(background, names, groups, source.weights.copy())
-    )  # it divides them in place
-    found = np.empty((n_outputs, len(X), len(groups)))
-    for i in range(len(X)):
-        with _seeded(source.seed):
-            values = explainer.shap_values(X[i : i + 1], nsamples=source.n_samples, l1_reg=False, silent=True)
-        found[:, i] = np.asarray(values).reshape(len(groups), n_outputs).T
-    return found
-
-
-@contextlib.contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Numpy's global generator seeded for a while, and left as it was found."""
-    with _SHARED:
-        kept = np.random.get_state()
-        np.random.seed(seed)
-        try:
-            yield
-        finally:
-            np.random.set_state(kept)
+    Equal is the same number to the last bit, or missing in both: close numbers may differ in effect.
+    """
+    equal = (background == X) & (np.signbit(X) == np.signbit(background))
+    return np.asarray((equal | (np.isnan(X) & np.isnan(background))).all(axis=0))

@@ -25,7 +25,7 @@ _DEFAULT_ROWS = 100  # of global values without rows
 class KernelExplainer(DirectExplainer):
     """Explains any model by asking it about mixtures of a row and background rows.
 
-    Kernel SHAP (Lundberg & Lee 2017, doi:10.48550/arXiv.1705.07874), as the shap package works it out.
+    Kernel SHAP (Lundberg & Lee 2017, doi:10.48550/arXiv.1705.07874): exact where all coalitions are tried.
     It is slow: `evaluations_per_row` says how many rows the model predicts to explain one. Use it where
     the model is no tree or linear model and a surrogate does not come close enough.
 
