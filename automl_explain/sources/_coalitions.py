@@ -34,7 +34,7 @@ class Coalitions:
     @property
     def n_undetermined(self) -> int:
         """Free values that the coalitions leave open, for want of coalitions."""
-        return max(self.members.shape[1] - 1 - self.rank, 0)
+        return max(int(self.members.shape[1]) - 1 - self.rank, 0)
 
     def values(self, gains: np.ndarray, total: np.ndarray) -> np.ndarray:
         """Values of the players, which sum to ``total``; exact Shapley values where all coalitions are tried.
@@ -54,7 +54,7 @@ class Coalitions:
         share = total / n_players
         # What equal shares do not explain: values solve for it, so that additive models lose no digits.
         left = self.weights[:, None] * (gains - self.members.sum(axis=1)[:, None] * share)
-        return share + self.inverse @ (self.members.T @ left)
+        return np.asarray(share + self.inverse @ (self.members.T @ left))
 
 
 @functools.lru_cache(maxsize=16)
