@@ -9,9 +9,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import scipy.sparse as sp
 
+from automl_explain._lazy import is_frame, is_series, is_sparse
+from automl_explain._lazy import pandas as pd
+from automl_explain._lazy import sparse as sp
 from automl_explain.exceptions import DataError, ExplanationWarning, InputError
 
 TASKS = ("classification", "regression", "forecasting")
@@ -91,16 +92,16 @@ def as_table(rows: Any, argument: str, *, width: int | None = None) -> Any:
     InputError
         If the rows are something else or have no rows.
     """
-    if sp.issparse(rows):
+    if is_sparse(rows):
         rows = rows if isinstance(rows, sp.csr_matrix) else sp.csr_matrix(rows)
-    elif isinstance(rows, pd.Series):
+    elif is_series(rows):
         rows = rows.to_frame().T.infer_objects() if width not in (None, 1) else rows.to_frame()
     elif isinstance(rows, np.ma.MaskedArray):
         rows = np.ma.filled(rows.astype(np.float64), np.nan)
     elif isinstance(rows, np.ndarray):
         if rows.ndim == 1 and rows.shape[0] == width:
             rows = rows.reshape(1, -1)
-    elif not isinstance(rows, pd.DataFrame):
+    elif not is_frame(rows):
         raise InputError(
             f"`{argument}` must be a pandas DataFrame, a numpy ndarray or a scipy sparse matrix; got "
             f"{type(rows).__name__}. Wrap a list with numpy.asarray or pandas.DataFrame."
@@ -122,7 +123,7 @@ def raw_table(rows: Any, argument: str) -> Any:
         a whole number.
     """
     rows = as_table(rows, argument)
-    if isinstance(rows, pd.DataFrame):
+    if is_frame(rows):
         names = list(rows.columns)
         twice = sorted({str(n) for n in names if names.count(n) > 1}) if len(set(names)) < len(names) else []
         if twice:
@@ -146,7 +147,7 @@ def same_columns(X: Any, X_test: Any) -> Any:
     InputError
         If the number or the names of the columns differ.
     """
-    framed = isinstance(X, pd.DataFrame) and isinstance(X_test, pd.DataFrame)
+    framed = is_frame(X) and is_frame(X_test)
     apart = _apart(list(X.columns), list(X_test.columns)) if framed else ""
     if X.shape[1] != X_test.shape[1]:
         raise InputError(
@@ -169,7 +170,7 @@ def labels(y: Any, argument: str, n_rows: int | None = None) -> np.ndarray:
         If they are not one column, or not one per row.
     """
     values = y.to_numpy() if isinstance(y, (pd.Series, pd.DataFrame, pd.Index)) else np.asarray(y)
-    if isinstance(y, pd.Series) and isinstance(y.dtype, pd.CategoricalDtype):
+    if is_series(y) and isinstance(y.dtype, pd.CategoricalDtype):
         values = y.astype(object).to_numpy()
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
@@ -232,7 +233,7 @@ def raw_names(features: Iterable[Any] | None, tables: Sequence[Any]) -> tuple[st
         If ``features`` has another length than the tables have columns, or their names in another order.
     """
     width = tables[0].shape[1] if tables else None
-    frame = next((t for t in tables if isinstance(t, pd.DataFrame)), None)
+    frame = next((t for t in tables if is_frame(t)), None)
     own = None if frame is None else tuple(_plain_name(c) for c in frame.columns)
     if features is None:
         return own

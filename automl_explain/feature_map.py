@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
-import scipy.sparse as sp
 
+from automl_explain._lazy import is_sparse
+from automl_explain._lazy import sparse as sp
 from automl_explain._tables._schema import TableSchema
 from automl_explain._validation import listed
 from automl_explain.exceptions import InputError
@@ -273,7 +274,7 @@ class FeatureMap:
         InputError
             If the last axis of ``values`` is not ``n_engineered`` long.
         """
-        if not sp.issparse(values):
+        if not is_sparse(values):
             values = np.asarray(values, dtype=np.float64)
         if values.ndim == 0 or values.shape[-1] != self.n_engineered:
             raise InputError(
@@ -281,7 +282,7 @@ class FeatureMap:
                 "engineered features of the feature map."
             )
         lost = list(self.unmapped)
-        if sp.issparse(values):
+        if is_sparse(values):
             values = values.tocsr()
             raw = sp.csr_matrix(values @ self.matrix.T)
             unmapped = np.asarray(values[:, lost].sum(axis=1)).ravel() if lost else np.zeros(values.shape[0])
@@ -410,7 +411,7 @@ def _weaker(first: FeatureMap, later: FeatureMap, column: int) -> str:
 def _as_csr(matrix: Any) -> sp.csr_matrix:
     if isinstance(matrix, FeatureMap):
         matrix = matrix.matrix
-    if not sp.issparse(matrix):
+    if not is_sparse(matrix):
         matrix = np.asarray(matrix)
         if matrix.dtype == object or matrix.ndim != 2:
             raise InputError(
@@ -433,7 +434,7 @@ def _multiply(first: sp.csr_matrix, later: sp.csr_matrix) -> sp.csr_matrix:
 
 def _is_list_of_maps(maps: Sequence[Any]) -> bool:
     """A list of maps, as opposed to one map written as a list of rows of numbers."""
-    return all(isinstance(m, FeatureMap) or sp.issparse(m) or np.ndim(m) == 2 for m in maps)
+    return all(isinstance(m, FeatureMap) or is_sparse(m) or np.ndim(m) == 2 for m in maps)
 
 
 def _names(names: Iterable[FeatureName] | None, n: int, argument: str, axis: str) -> tuple[FeatureName, ...]:

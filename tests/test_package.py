@@ -16,6 +16,7 @@ import automl_explain
 
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = ("numpy", "pandas", "scipy", "shap", "lightgbm", "flaml", "sklearn", "joblib", "tqdm")
+PACKAGES = ("analysis", "explainer_setup", "explainers", "explanation", "lineage", "scoring", "sources", "surrogates")
 NAMES = [n for n in automl_explain.__all__ if n != "__version__"]
 
 
@@ -34,6 +35,16 @@ def test_importing_loads_no_heavy_library_and_few_modules() -> None:
     heavy, total = out.rsplit(maxsplit=1)
     assert heavy == "[]"
     assert int(total) < 100
+
+
+def test_importing_the_loader_of_scoring_explainers_loads_numpy_alone() -> None:
+    heavy = [name for name in (*HEAVY, "numba") if name != "numpy"]
+    out = python(
+        f"from automl_explain import load\nprint([m for m in {heavy!r} if m in sys.modules], len(sys.modules))"
+    )
+    found, total = out.rsplit(maxsplit=1)
+    assert found == "[]"
+    assert int(total) < 400
 
 
 def test_importing_prints_nothing_and_leaves_warnings_and_logging_alone() -> None:
@@ -72,6 +83,19 @@ def test_the_table_of_names_and_the_list_of_names_agree() -> None:
 def test_public_names_come_from_the_module_that_the_table_says() -> None:
     for name, module in automl_explain._PUBLIC.items():
         assert getattr(automl_explain, name) is getattr(importlib.import_module(f"automl_explain.{module}"), name)
+
+
+@pytest.mark.parametrize(
+    "package",
+    ["analysis", "explainer_setup", "explainers", "explanation", "lineage", "scoring", "sources", "surrogates"],
+)
+def test_packages_find_their_public_names_on_first_use(package: str) -> None:
+    module = importlib.import_module(f"automl_explain.{package}")
+    for name in module.__all__:
+        assert getattr(module, name) is getattr(module, name)
+        assert name in dir(module)
+    with pytest.raises(AttributeError, match=f"module 'automl_explain.{package}' has no attribute 'Nothing'"):
+        module.Nothing  # noqa: B018
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

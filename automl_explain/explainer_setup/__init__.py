@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from automl_explain.explainer_setup._lineage_report import lineage_report
-from automl_explain.explainer_setup._setup import (
-    AutoMLExplainerSetup,
-    automl_check_model_if_explainable,
-    automl_setup_model_explanations,
-)
+from typing import TYPE_CHECKING
+
+from automl_explain._lazy import attach
+
+if TYPE_CHECKING:
+    from automl_explain.explainer_setup._lineage_report import lineage_report
+    from automl_explain.explainer_setup._setup import (
+        AutoMLExplainerSetup,
+        automl_check_model_if_explainable,
+        automl_setup_model_explanations,
+    )
 
 __all__ = [
     "AutoMLExplainerSetup",
@@ -15,3 +20,13 @@ __all__ = [
     "automl_setup_model_explanations",
     "lineage_report",
 ]
+
+__getattr__, __dir__ = attach(
+    __name__,
+    {
+        "AutoMLExplainerSetup": "._setup",
+        "automl_check_model_if_explainable": "._setup",
+        "automl_setup_model_explanations": "._setup",
+        "lineage_report": "._lineage_report",
+    },
+)

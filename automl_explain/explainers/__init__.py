@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from automl_explain.explainers._lime import LIMEExplainer
-from automl_explain.explainers.direct._deep import DeepExplainer
-from automl_explain.explainers.direct._kernel import KernelExplainer
-from automl_explain.explainers.direct._linear import LinearExplainer
-from automl_explain.explainers.direct._tabular import TabularExplainer
-from automl_explain.explainers.direct._tree import TreeExplainer
-from automl_explain.explainers.direct._wrapper import DirectWrapper
-from automl_explain.explainers.importance._permutation import PFIExplainer
-from automl_explain.explainers.mimic._explainer import MimicExplainer
-from automl_explain.explainers.mimic._report import SurrogateReport
-from automl_explain.explainers.mimic._wrapper import MimicWrapper
+from typing import TYPE_CHECKING
+
+from automl_explain._lazy import attach
+
+if TYPE_CHECKING:
+    from automl_explain.explainers._lime import LIMEExplainer
+    from automl_explain.explainers.direct._deep import DeepExplainer
+    from automl_explain.explainers.direct._kernel import KernelExplainer
+    from automl_explain.explainers.direct._linear import LinearExplainer
+    from automl_explain.explainers.direct._tabular import TabularExplainer
+    from automl_explain.explainers.direct._tree import TreeExplainer
+    from automl_explain.explainers.direct._wrapper import DirectWrapper
+    from automl_explain.explainers.importance._permutation import PFIExplainer
+    from automl_explain.explainers.mimic._explainer import MimicExplainer
+    from automl_explain.explainers.mimic._report import SurrogateReport
+    from automl_explain.explainers.mimic._wrapper import MimicWrapper
 
 __all__ = [
     "DeepExplainer",
@@ -27,3 +32,20 @@ __all__ = [
     "TabularExplainer",
     "TreeExplainer",
 ]
+
+__getattr__, __dir__ = attach(
+    __name__,
+    {
+        "DeepExplainer": ".direct._deep",
+        "DirectWrapper": ".direct._wrapper",
+        "KernelExplainer": ".direct._kernel",
+        "LIMEExplainer": "._lime",
+        "LinearExplainer": ".direct._linear",
+        "MimicExplainer": ".mimic._explainer",
+        "MimicWrapper": ".mimic._wrapper",
+        "PFIExplainer": ".importance._permutation",
+        "SurrogateReport": ".mimic._report",
+        "TabularExplainer": ".direct._tabular",
+        "TreeExplainer": ".direct._tree",
+    },
+)

@@ -6,32 +6,44 @@ checks, importance accessors, tables, display, files.
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from typing import TYPE_CHECKING
 
-from automl_explain.explanation._display import bar_table
-from automl_explain.explanation._explanation import Explanation, load_explanation, save_explanation
-from automl_explain.explanation._fidelity import Fidelity
-from automl_explain.explanation._header import Note
-from automl_explain.explanation._values import MirroredValues
+from automl_explain._lazy import attach
 
-__all__ = ["Explanation", "Fidelity", "MirroredValues", "Note", "bar_table", "load_explanation", "save_explanation"]
+if TYPE_CHECKING:
+    from automl_explain.explanation._display import bar_table
+    from automl_explain.explanation._explanation import Explanation, load_explanation, save_explanation
+    from automl_explain.explanation._fidelity import Fidelity
+    from automl_explain.explanation._header import Note
+    from automl_explain.explanation._values import MirroredValues
 
-# They stood here before `automl_explain.analysis` was a part of its own.
-_MOVED = frozenset(
+__all__ = [
+    "Explanation",
+    "Fidelity",
+    "MirroredValues",
+    "Note",
+    "bar_table",
+    "load_explanation",
+    "save_explanation",
+]
+
+__getattr__, __dir__ = attach(
+    __name__,
     {
-        "CohortComparison",
-        "GlobalAccumulator",
-        "GlobalSummary",
-        "QuantileSketch",
-        "collinear_groups",
-        "compare_cohorts",
-        "grouped_importance",
-    }
+        "Explanation": "._explanation",
+        "Fidelity": "._fidelity",
+        "MirroredValues": "._values",
+        "Note": "._header",
+        "bar_table": "._display",
+        "load_explanation": "._explanation",
+        "save_explanation": "._explanation",
+        # They stood here before `automl_explain.analysis` was a part of its own.
+        "CohortComparison": "automl_explain.analysis",
+        "GlobalAccumulator": "automl_explain.analysis",
+        "GlobalSummary": "automl_explain.analysis",
+        "QuantileSketch": "automl_explain.analysis",
+        "collinear_groups": "automl_explain.analysis",
+        "compare_cohorts": "automl_explain.analysis",
+        "grouped_importance": "automl_explain.analysis",
+    },
 )
-
-
-def __getattr__(name: str) -> Any:
-    if name in _MOVED:
-        return getattr(importlib.import_module("automl_explain.analysis"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

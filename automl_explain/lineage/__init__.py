@@ -5,9 +5,35 @@ class. What is not known is probed; what probing cannot tell stays unmapped and 
 warning, so that there is never a wrong map. `LineageReport` shows it as a table.
 """
 
-from automl_explain.lineage._featurizer import TransformationsFeaturizer
-from automl_explain.lineage._place import ProbedStep, collected, weighted
-from automl_explain.lineage._report import LineageReport
-from automl_explain.lineage._trace import trace
+from __future__ import annotations
 
-__all__ = ["LineageReport", "ProbedStep", "TransformationsFeaturizer", "collected", "trace", "weighted"]
+from typing import TYPE_CHECKING
+
+from automl_explain._lazy import attach
+
+if TYPE_CHECKING:
+    from automl_explain.lineage._featurizer import TransformationsFeaturizer
+    from automl_explain.lineage._place import ProbedStep, collected, weighted
+    from automl_explain.lineage._report import LineageReport
+    from automl_explain.lineage._trace import trace
+
+__all__ = [
+    "LineageReport",
+    "ProbedStep",
+    "TransformationsFeaturizer",
+    "collected",
+    "trace",
+    "weighted",
+]
+
+__getattr__, __dir__ = attach(
+    __name__,
+    {
+        "LineageReport": "._report",
+        "ProbedStep": "._place",
+        "TransformationsFeaturizer": "._featurizer",
+        "collected": "._place",
+        "trace": "._trace",
+        "weighted": "._place",
+    },
+)

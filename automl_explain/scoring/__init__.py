@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from automl_explain._files._archive import FILE_NAME, read, write
+from automl_explain._lazy import attach
+from automl_explain._registry import load as load_part
 from automl_explain.exceptions import AlreadyExistsError, CorruptFileError, InputError
-from automl_explain.scoring._base import ScoringExplainer
-from automl_explain.scoring._deep import DeepScoringExplainer
-from automl_explain.scoring._kernel import KernelScoringExplainer
-from automl_explain.scoring._linear import LinearScoringExplainer
-from automl_explain.scoring._tree import TreeScoringExplainer
+
+if TYPE_CHECKING:
+    from automl_explain.scoring._base import ScoringExplainer
+    from automl_explain.scoring._deep import DeepScoringExplainer
+    from automl_explain.scoring._kernel import KernelScoringExplainer
+    from automl_explain.scoring._linear import LinearScoringExplainer
+    from automl_explain.scoring._tree import TreeScoringExplainer
 
 __all__ = [
     "DeepScoringExplainer",
@@ -23,10 +27,17 @@ __all__ = [
     "save",
 ]
 
-_KINDS: dict[str, type[ScoringExplainer]] = {
-    cls.kind: cls
-    for cls in (TreeScoringExplainer, LinearScoringExplainer, KernelScoringExplainer, DeepScoringExplainer)
+# What files call a scoring explainer -> its module, which is imported where such a file is read.
+_KINDS = {
+    "tree": "automl_explain.scoring._tree:TreeScoringExplainer",
+    "linear": "automl_explain.scoring._linear:LinearScoringExplainer",
+    "kernel": "automl_explain.scoring._kernel:KernelScoringExplainer",
+    "deep": "automl_explain.scoring._deep:DeepScoringExplainer",
 }
+__getattr__, __dir__ = attach(
+    __name__,
+    {"ScoringExplainer": "._base", **{path.partition(":")[2]: path.partition(":")[0] for path in _KINDS.values()}},
+)
 
 
 def save(scoring_explainer: Any, directory: str | Path = ".", exist_ok: bool = False) -> str:
@@ -62,12 +73,11 @@ def save(scoring_explainer: Any, directory: str | Path = ".", exist_ok: bool = F
     >>> automl_explain.save(scoring, directory="model/", exist_ok=True)  # doctest: +SKIP
     'model/scoring_explainer.aex'
     """
-    kind = next((k for k, cls in _KINDS.items() if isinstance(scoring_explainer, cls)), None)
-    if kind is None:
-        raise InputError(
-            f"`scoring_explainer` must be a {' or '.join(cls.__name__ for cls in _KINDS.values())}; got "
-            f"{type(scoring_explainer).__name__}."
-        )
+    from automl_explain.scoring._base import ScoringExplainer
+
+    if not isinstance(scoring_explainer, ScoringExplainer) or scoring_explainer.kind not in _KINDS:
+        names = " or ".join(path.partition(":")[2] for path in _KINDS.values())
+        raise InputError(f"`scoring_explainer` must be a {names}; got {type(scoring_explainer).__name__}.")
     folder = _place(directory)
     path = folder / FILE_NAME
     if folder.exists() and not folder.is_dir():
@@ -80,7 +90,7 @@ def save(scoring_explainer: Any, directory: str | Path = ".", exist_ok: bool = F
         )
     members = scoring_explainer._to_members()
     folder.mkdir(parents=True, exist_ok=True)
-    write(path, kind, members)
+    write(path, scoring_explainer.kind, members)
     return str(path)
 
 
@@ -119,7 +129,7 @@ def load(directory: str | Path = ".", *, model: Any = None) -> Any:
     if model is not None and not needs_model:
         raise InputError(f"{path} holds a {kind} explainer, which needs no model; leave out `model`.")
     more = {"model": model} if needs_model else {}
-    return _KINDS[kind]._from_members(members, manifest["format_version"], **more)
+    return load_part(_KINDS[kind])._from_members(members, manifest["format_version"], **more)
 
 
 def _place(directory: Any) -> Path:

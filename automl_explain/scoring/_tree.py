@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
-import scipy.sparse as sp
 
 from automl_explain._files._archive import from_npy, to_npy
+from automl_explain._lazy import sparse as sp
 from automl_explain.exceptions import UnsupportedModelError
 from automl_explain.protocols import ValueSource
 from automl_explain.scoring._base import ScoringExplainer

@@ -5,8 +5,26 @@ Each meets `automl_explain.protocols.ValueSource`; explainers make them, and sco
 
 from __future__ import annotations
 
-from automl_explain.sources._kernel import KernelSource
-from automl_explain.sources._linear import LinearSource
-from automl_explain.sources._tree import TreeSource
+from typing import TYPE_CHECKING
 
-__all__ = ["KernelSource", "LinearSource", "TreeSource"]
+from automl_explain._lazy import attach
+
+if TYPE_CHECKING:
+    from automl_explain.sources._kernel import KernelSource
+    from automl_explain.sources._linear import LinearSource
+    from automl_explain.sources._tree import TreeSource
+
+__all__ = [
+    "KernelSource",
+    "LinearSource",
+    "TreeSource",
+]
+
+__getattr__, __dir__ = attach(
+    __name__,
+    {
+        "KernelSource": "._kernel",
+        "LinearSource": "._linear",
+        "TreeSource": "._tree",
+    },
+)

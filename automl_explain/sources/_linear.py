@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
+from automl_explain._lazy import is_sparse
+from automl_explain._lazy import sparse as sp
 from automl_explain._validation import check_raw_method
 from automl_explain.exceptions import DataError, InputError
 from automl_explain.explanation._folding import fold
@@ -69,10 +70,10 @@ class LinearSource:
     def shapley_values(self, X: Any) -> Any:
         """Contributions: ndarray of shape (n_outputs, n_rows, n_features), or a tuple of csr_matrix if ``sparse``."""
         self._check(X)
-        if sp.issparse(X) and self.sparse:
+        if is_sparse(X) and self.sparse:
             difference = sp.csr_matrix(X) - self._background_rows(X.shape[0])
             return tuple(sp.csr_matrix(difference @ sp.diags(each)) for each in self.weights)
-        difference = (X.toarray() if sp.issparse(X) else X) - self.background
+        difference = (X.toarray() if is_sparse(X) else X) - self.background
         return difference[None] * self.weights[:, None]
 
     def raw_values(self, X: Any, feature_map: FeatureMap, raw_method: str = "folded") -> tuple[Any, np.ndarray]:
@@ -94,7 +95,7 @@ class LinearSource:
             raise InputError(
                 f"`X` has shape {X.shape}; expected (n_rows, {len(self.background)}), the columns of the linear model."
             )
-        cells = X.data if sp.issparse(X) else X
+        cells = X.data if is_sparse(X) else X
         if not np.isfinite(cells).all():
             raise DataError(
                 "The rows hold missing or infinite cells, which a linear model cannot add up. Impute them before the "

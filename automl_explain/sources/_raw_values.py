@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.sparse as sp
 
+from automl_explain._lazy import is_sparse
+from automl_explain._lazy import sparse as sp
 from automl_explain.feature_map import MAX_DENSE_RAW_COLUMNS, FeatureMap
-from automl_explain.treeshap import Engine, Players, TreeModel
+from automl_explain.treeshap import Players, TreeModel
+
+if TYPE_CHECKING:
+    from automl_explain.treeshap import Engine
 
 
 class RawValues:
@@ -63,7 +67,7 @@ class RawValues:
             columns.
         unmapped : ndarray of shape (n_outputs, n_rows)
         """
-        if self._wide and sp.issparse(X):
+        if self._wide and is_sparse(X):
             return self._sparse(X)
         return self.engine.values_and_remainder(X)
 

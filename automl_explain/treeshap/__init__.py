@@ -13,17 +13,19 @@ import os
 import threading
 import weakref
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.sparse as sp
 
-from automl_explain.treeshap._engine import Engine
+from automl_explain._lazy import attach, is_sparse
+from automl_explain._lazy import sparse as sp
 from automl_explain.treeshap._ensemble import TreeEnsemble
 from automl_explain.treeshap._lightgbm import read_lightgbm
 from automl_explain.treeshap._players import Players
-from automl_explain.treeshap._prepare import DEFAULT_TABLE_BYTES
-from automl_explain.treeshap._readers import averages_probabilities, has_trees, read_trees
+
+if TYPE_CHECKING:
+    from automl_explain.treeshap._engine import Engine
+    from automl_explain.treeshap._readers import averages_probabilities, has_trees, read_trees
 
 __all__ = [
     "Engine",
@@ -36,6 +38,17 @@ __all__ = [
     "read_trees",
     "warm_up",
 ]
+
+# The engine needs numba, which a process that only reads a file or trains does not.
+__getattr__, __dir__ = attach(
+    __name__,
+    {
+        "Engine": "._engine",
+        "averages_probabilities": "._readers",
+        "has_trees": "._readers",
+        "read_trees": "._readers",
+    },
+)
 
 _KEPT = 4  # choices of players whose tables are kept
 
@@ -140,6 +153,8 @@ class TreeModel:
             return engine
         with self._lock:  # threads that come at the same time wait for one of them
             if key not in self._prepared:
+                from automl_explain.treeshap._engine import Engine
+
                 engine = Engine(self.ensemble, chosen, n_jobs=self.n_jobs)
                 self._prepared = dict([*self._prepared.items(), (key, engine)][-_KEPT:])
             return self._prepared[key]
@@ -165,7 +180,7 @@ class TreeModel:
             raw parent contribute is left out: `Engine.values_and_remainder` gives it.
         """
         if players is None:
-            return self._engineered.sparse_values(X) if sp.issparse(X) else self._engineered.values(X)
+            return self._engineered.sparse_values(X) if is_sparse(X) else self._engineered.values(X)
         return self.prepared(players).values(X)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -196,6 +211,9 @@ def warm_up() -> None:
     Takes half a minute the first time on a machine (numba then keeps the result on disk, by default next to
     the package or under the user's home, else where ``NUMBA_CACHE_DIR`` says) and well under a second later.
     """
+    from automl_explain.treeshap._engine import Engine
+    from automl_explain.treeshap._prepare import DEFAULT_TABLE_BYTES
+
     stump: dict[str, Any] = {
         "offsets": [0, 3], "output": [0], "feature": [0, -1, -1], "threshold": [0.5, 0, 0], "missing": [2, 0, 0],
         "default_left": [True, False, False], "left": [1, -1, -1], "right": [2, -1, -1], "cover": [2, 1, 1],

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
+from automl_explain._lazy import is_sparse
+from automl_explain._lazy import sparse as sp
 from automl_explain.exceptions import InputError, UnsupportedModelError
-from automl_explain.treeshap import _kernels
 
 #: How a split treats missing cells: NaN counts as 0.0; zero and NaN are missing; NaN is missing.
 MISSING_NONE, MISSING_ZERO, MISSING_NAN = 0, 1, 2
@@ -160,14 +160,16 @@ class TreeEnsemble:
 
     def predict(self, X: Any) -> np.ndarray:
         """Margins of shape (n_rows, n_outputs) for rows of shape (n_rows, n_features), float64."""
-        if not sp.issparse(X):
+        if not is_sparse(X):
             X = np.asarray(X, dtype=np.float64)
         if X.ndim != 2 or X.shape[1] != self.n_features:
             raise InputError(
                 f"`X` has shape {X.shape}; expected (n_rows, {self.n_features}), the columns of the trees."
             )
+        from automl_explain.treeshap import _kernels  # numba is loaded by who walks the trees, not by who reads them
+
         result = np.empty((X.shape[0], self.n_outputs))
-        if sp.issparse(X):
+        if is_sparse(X):
             rows = sp.csr_matrix(csr_rows(X), dtype=np.float64)
             stored = map(read_only, (rows.data, rows.indices, rows.indptr))
             _kernels.predict_csr(*stored, self.n_features, self._walk_arrays, result)

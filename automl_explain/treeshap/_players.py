@@ -6,8 +6,9 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
+from automl_explain._lazy import is_sparse
+from automl_explain._lazy import sparse as sp
 from automl_explain.exceptions import InputError
 
 
@@ -105,7 +106,7 @@ class Players:
             made = players
         else:
             given = getattr(players, "matrix", players)
-            made = cls.folded(given) if sp.issparse(given) or np.ndim(given) == 2 else cls.grouped(given)
+            made = cls.folded(given) if is_sparse(given) or np.ndim(given) == 2 else cls.grouped(given)
         if len(made.of_feature) != n_features:
             raise InputError(
                 f"`players` is for {len(made.of_feature)} features; the trees have {n_features}. Pass the weights "

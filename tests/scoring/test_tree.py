@@ -208,7 +208,7 @@ class Prepared:
             self.made += 1
             return own(*args, **kwargs)
 
-        monkeypatch.setattr(treeshap, "Engine", counted)
+        monkeypatch.setattr("automl_explain.treeshap._engine.Engine", counted)
 
 
 @each_kind

@@ -247,7 +247,7 @@ def test_threads_that_come_at_the_same_time_prepare_once(
         made.append(Engine(*arguments, **options))
         return made[-1]
 
-    monkeypatch.setattr("automl_explain.treeshap.Engine", slow)
+    monkeypatch.setattr("automl_explain.treeshap._engine.Engine", slow)
     trees, X = TreeModel(two_outputs[0].texts, n_jobs=1), two_outputs[1]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(trees.shapley_values, [X] * 8))
