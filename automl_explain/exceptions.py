@@ -9,7 +9,8 @@
     |   |-- MissingEvalDataError                   local values asked for without rows
     |   |-- MissingExplanationTypesError           neither ``"local"`` nor ``"global"``
     |   |-- MissingRawTransformationsError         raw values asked for without a feature map
-    |   `-- MissingLocalValuesError                the explanation holds global values only
+    |   `-- MissingPartError (AttributeError)      what was asked for, this object does not have
+    |       `-- MissingLocalValuesError            the explanation holds global values only
     |-- DataError (ValueError)                     the rows themselves cannot be used
     |-- UnsupportedModelError (TypeError)          the model cannot be explained, and why
     |   `-- UnknownTransformerError                a featurization step whose lineage is unknown
@@ -44,6 +45,7 @@ __all__ = [
     "MissingExtraError",
     "MissingExplanationTypesError",
     "MissingLocalValuesError",
+    "MissingPartError",
     "MissingRawTransformationsError",
     "NotFoundError",
     "SelfCheckError",
@@ -83,7 +85,11 @@ class MissingRawTransformationsError(InputError):
     """Raw values were asked for, but there is no feature map to fold with."""
 
 
-class MissingLocalValuesError(InputError):
+class MissingPartError(InputError, AttributeError):
+    """An attribute that this kind of object has, but not this one: ``hasattr`` says no."""
+
+
+class MissingLocalValuesError(MissingPartError):
     """The explanation was made without local values."""
 
 

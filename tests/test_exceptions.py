@@ -42,6 +42,8 @@ def test_every_warning_is_a_user_warning_below_one_root(kind: type[Warning]) -> 
     [
         ("InputError", ValueError),
         ("MissingEvalDataError", ValueError),
+        ("MissingPartError", AttributeError),
+        ("MissingLocalValuesError", AttributeError),
         ("DataError", ValueError),
         ("UnsupportedModelError", TypeError),
         ("UnknownTransformerError", TypeError),

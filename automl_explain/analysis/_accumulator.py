@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from automl_explain._tables._rows import chunks, dense
 from automl_explain.analysis._sketch import QuantileSketch
-from automl_explain.exceptions import InputError
+from automl_explain.exceptions import InputError, MissingPartError
 from automl_explain.explanation._values import Values, absolute_sums, as_values, shape_of
 
 _BLOCK = 2**20  # numbers of a sparse batch made dense at a time
@@ -146,12 +146,12 @@ class GlobalAccumulator:
 
     def _seen(self, sums: np.ndarray | None) -> np.ndarray:
         if sums is None:
-            raise InputError("No batch was added; call `add` with the values of at least one batch first.")
+            raise MissingPartError("No batch was added; call `add` with the values of at least one batch first.")
         return sums
 
     def _kept_sketch(self) -> QuantileSketch:
         if not self._sketched:
-            raise InputError("Quantiles were not kept; ask for them with `quantiles=True` before adding batches.")
+            raise MissingPartError("Quantiles were not kept; ask for them with `quantiles=True` before adding batches.")
         self._seen(self._sums)
         assert self._sketch is not None
         return self._sketch

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from automl_explain.exceptions import InputError, MissingLocalValuesError
+from automl_explain.exceptions import MissingLocalValuesError, MissingPartError
 from automl_explain.explanation._fields import ExplanationFields
 from automl_explain.explanation._ranking import (
     check_by,
@@ -19,6 +19,7 @@ from automl_explain.explanation._ranking import (
     ranked_rows,
     ranked_rows_sparse,
 )
+from automl_explain.explanation._residuals import differences, stated_bound
 from automl_explain.explanation._values import MirroredValues, Values, row_sums
 from automl_explain.feature_map import FeatureName
 
@@ -178,12 +179,13 @@ class ImportanceAccessors(ExplanationFields):
 
         Raises
         ------
-        InputError
-            For regression and for scores, which have no values per class.
+        MissingPartError
+            For regression and for scores, which have no values per class; also an AttributeError, so that
+            ``hasattr`` says no.
         """
         if self.num_classes == 0:
             kind = "A regression explanation" if self.task == "regression" else "An explanation of a score"
-            raise InputError(f"{kind} has no classes; use `global_importance_values`.")
+            raise MissingPartError(f"{kind} has no classes; use `global_importance_values`.")
         both: np.ndarray = np.concatenate([self._global, self._global])
         return both if self.num_classes == 2 else self._global
 
@@ -205,9 +207,27 @@ class ImportanceAccessors(ExplanationFields):
 
     @property
     def output(self) -> np.ndarray:
-        """The output explained, values plus expected value plus unmapped share: shape (n_rows, n_outputs)."""
+        """The output explained, shape (n_rows, n_outputs): expected value and all contributions, unattributed too."""
         total: np.ndarray = row_sums(self._local).T + self.base
         return total if self.unmapped is None else total + self.unmapped.T
+
+    @property
+    def model_output(self) -> np.ndarray | None:
+        """The model's own output, shape (n_rows, n_outputs): `output` plus residuals; None where it was not asked."""
+        return None if self.residuals is None else self.output + self.residuals.T
+
+    @property
+    def far_rows(self) -> np.ndarray:
+        """Whether each row's output explained is far from the model's own, bool of shape (n_rows,).
+
+        Far is more than ``residual_bound``: in a probability where outputs are log-odds or probabilities,
+        else in the output unit. Without a stated bound it is 0.2 in a probability, or five times the mean
+        error on held-out rows; False where neither is known or the model was not asked.
+        """
+        bound = stated_bound(self)
+        if self.residuals is None or bound is None:
+            return np.zeros(self.num_examples, dtype=bool)
+        return differences(self, self.output, self.residuals.T) > bound
 
     @property
     def unmapped_values(self) -> np.ndarray:

@@ -10,6 +10,8 @@ import scipy.sparse as sp
 
 from automl_explain._tables._positions import one_position
 from automl_explain.explanation._accessors import ImportanceAccessors
+from automl_explain.explanation._residuals import row_outputs
+from automl_explain.explanation._units import first_class
 
 
 def overall_data(explanation: ImportanceAccessors) -> dict[str, Any]:
@@ -34,6 +36,7 @@ def row_data(explanation: ImportanceAccessors, row: int) -> dict[str, Any]:
         "perf": _performance(explanation, at),
         "intercept": intercept,
         "extra": {"names": ["Intercept"], "scores": list(intercept), "values": [1]},
+        **_beside_the_model(explanation, at),
     }
 
 
@@ -61,6 +64,22 @@ def _scores(explanation: ImportanceAccessors, row: int) -> list[Any]:
     dense = [np.asarray(v[[row]].todense()).ravel() if sp.issparse(v) else v[row] for v in values]
     scores = [d.tolist() for d in dense]
     return list(scores[0]) if explanation.task == "regression" else scores
+
+
+def _beside_the_model(explanation: ImportanceAccessors, row: int) -> dict[str, Any]:
+    """The output explained, the model's own, and what the former lacks to the latter, in the order of the classes."""
+    outputs = row_outputs(explanation, row)
+    binary, unit = explanation.num_classes == 2, explanation.output_unit
+
+    def shown(output: np.ndarray | None, first: Any) -> list[float] | None:
+        return None if output is None else [*([float(first(output[0]))] if binary else []), *output.tolist()]
+
+    return {
+        "output": shown(outputs.explained, lambda o: first_class(o, unit)),
+        "model_output": shown(outputs.model, lambda o: first_class(o, unit)),
+        "residual": shown(outputs.residual, np.negative),
+        "is_far": outputs.is_far,
+    }
 
 
 def _cells(table: Any, row: int) -> list[Any] | None:

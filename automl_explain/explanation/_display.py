@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import html
 import math
+import textwrap
 import unicodedata
 from collections.abc import Sequence
 
@@ -13,18 +14,20 @@ import scipy.sparse as sp
 
 from automl_explain._tables._positions import one_position
 from automl_explain.explanation._accessors import ImportanceAccessors
+from automl_explain.explanation._residuals import RowOutputs, difference_unit, row_outputs, stated_bound
 from automl_explain.feature_map import FeatureName
 
 _SHOWN = 10
 _PARTS = " ▏▎▍▌▋▊▉█"
 _NUMBER_WIDTH = 10
+_WIDTH = 78
 # Which way a score that only a detector defines is to be read.
 _SENSE = {"outlier score": " (lower is more abnormal)", "anomaly score": " (higher is more abnormal)"}
 # Mid-tones that stand out on white and on black alike.
 _POSITIVE, _NEGATIVE = "#4c83d9", "#d9584c"
 
 
-def bar_table(names: Sequence[FeatureName], values: Sequence[float], *, unit: str, width: int = 78) -> str:
+def bar_table(names: Sequence[FeatureName], values: Sequence[float], *, unit: str, width: int = _WIDTH) -> str:
     """Names, bars and values as aligned text.
 
     Parameters
@@ -102,7 +105,8 @@ def explanation_html(explanation: ImportanceAccessors) -> str:
 def row_visual(explanation: ImportanceAccessors, row: int) -> Visual:
     """Bars of one row: the largest contributions to its output, or to its most likely class."""
     at = one_position(row, explanation.num_examples)
-    k = int(explanation.output[at].argmax())
+    outputs = row_outputs(explanation, at)
+    k = int(outputs.explained.argmax())
     part = explanation._local[k]
     scores = np.asarray(part[[at]].todense()).ravel() if sp.issparse(part) else part[at]
     order = np.argsort(-np.abs(scores), kind="stable")[:_SHOWN]
@@ -113,12 +117,27 @@ def row_visual(explanation: ImportanceAccessors, row: int) -> Visual:
     label = at if explanation.row_labels is None else explanation.row_labels[at]
     heading = [
         f"Row {label}: contributions{towards} of {explanation.space} features, {explanation.output_unit}",
-        f"expected value {_number(explanation.base[k])}, output {_number(explanation.output[at, k])}",
+        f"expected value {_number(explanation.base[k])}, output {_number(outputs.explained[k])}",
+        *_model_lines(explanation, outputs, k),
+        *_note_lines(explanation),
     ]
     rest = len(scores) - len(order)
     footing = [f"and {rest:,} more features"] if rest else []
     text = "\n".join([*heading, "", bar_table(names, values, unit=explanation.output_unit), *footing])
     return Visual(text, _html(heading, names, values, explanation.output_unit, footing))
+
+
+def _model_lines(explanation: ImportanceAccessors, outputs: RowOutputs, k: int) -> list[str]:
+    """The model's own output beside the one explained; nothing where the model was not asked."""
+    if outputs.model is None or outputs.residual is None:
+        return []
+    lines = [f"model's own output {_number(outputs.model[k])}, residual {_number(outputs.residual[k])}"]
+    if outputs.is_far:
+        lines.append(
+            f"FAR OFF: the output explained differs from the model's own by {_number(outputs.difference or 0.0)} "
+            f"({difference_unit(explanation)}), more than {_number(stated_bound(explanation) or 0.0)}"
+        )
+    return lines
 
 
 def _heading(explanation: ImportanceAccessors) -> list[str]:
@@ -134,7 +153,27 @@ def _heading(explanation: ImportanceAccessors) -> list[str]:
     ]
     if explanation.fidelity is not None:
         lines.append(f"fidelity: {explanation.fidelity}")
-    return lines
+    return [*lines, *_residual_lines(explanation), *_note_lines(explanation)]
+
+
+def _residual_lines(explanation: ImportanceAccessors) -> list[str]:
+    """How far the rows are from the model's own output."""
+    residuals = explanation.residuals
+    if residuals is None or not residuals.size:
+        return []
+    sizes = np.abs(residuals)
+    text = f"residuals: mean |{_number(sizes.mean())}|, largest |{_number(sizes.max())}| in {explanation.output_unit}"
+    n_far = 0 if explanation.values is None else int(explanation.far_rows.sum())
+    if not n_far:
+        return [text]
+    bound = _number(stated_bound(explanation) or 0.0)
+    far = f"FAR OFF: {n_far:,} row{'' if n_far == 1 else 's'}, by more than {bound} ({difference_unit(explanation)})"
+    return [text, far]
+
+
+def _note_lines(explanation: ImportanceAccessors) -> list[str]:
+    wrapped = (textwrap.wrap(f"note: {n.message}", _WIDTH, subsequent_indent="  ") for n in explanation.notes)
+    return [line for lines in wrapped for line in lines]
 
 
 def _global_unit(explanation: ImportanceAccessors) -> str:
@@ -149,8 +188,8 @@ def _footing(explanation: ImportanceAccessors) -> list[str]:
         lines.append(f"and {rest:,} more feature{'' if rest == 1 else 's'}")
     if explanation.unmapped_global is not None:
         n = len(explanation.unmapped_features)
-        origin = f", from {n} engineered feature{'' if n == 1 else 's'} that no listed feature stands for" if n else ""
-        lines.append(f"unmapped: {_number(explanation.unmapped_importance)}{origin}")
+        origin = f", from {n:,} feature{'' if n == 1 else 's'} not listed" if n else ""
+        lines.append(f"unattributed contribution: {_number(explanation.unmapped_importance)}{origin}")
     return lines
 
 

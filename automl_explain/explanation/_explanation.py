@@ -77,6 +77,9 @@ class Explanation(ImportanceAccessors):
     residuals : ndarray of shape (n_outputs, n_rows), optional
         The model's own output minus the output explained, in the output unit; None where the model was not
         asked.
+    residual_bound : float, optional
+        From which difference to the model's own output a row counts as far off (`far_rows`): in a probability
+        where the output is log-odds, else in the output unit.
     unmapped : ndarray of shape (n_outputs, n_rows), optional
         Share of each output that belongs to no listed feature.
     unmapped_features : tuple of str or int, default ()
@@ -277,7 +280,8 @@ class Explanation(ImportanceAccessors):
         key : int or None, default None
             None for all rows together (``names``, ``scores``, ``intercept``, ``mli``), the number
             of a row for that row (``names``, ``scores``, ``values``, ``perf``, ``intercept``,
-            ``extra``, ``type``), -1 for everything (``overall``, ``specific``, ``mli``).
+            ``extra``, ``type``, and ``output``, ``model_output``, ``residual``, ``is_far``), -1 for
+            everything (``overall``, ``specific``, ``mli``).
 
         Returns
         -------
@@ -331,7 +335,8 @@ class Explanation(ImportanceAccessors):
             ``global``: columns ``feature``, ``importance``, ``share`` (of the sum), most important
             first, the unmapped share last if there is one. ``local``: one row per explained row
             under its label, a column per feature, then ``(unmapped)`` if there is any,
-            ``(expected value)`` and ``(output)``, which is the sum of those before it.
+            ``(expected value)`` and ``(output)``, which is the sum of those before it; and where the model
+            was asked, its own output as ``(model output)`` and what ``(output)`` lacks to it as ``(residual)``.
 
         Raises
         ------

@@ -13,6 +13,7 @@ from automl_explain.explanation._fields import label_index
 from automl_explain.explanation._units import first_class
 
 UNMAPPED, EXPECTED, OUTPUT = "(unmapped)", "(expected value)", "(output)"
+MODEL_OUTPUT, RESIDUAL = "(model output)", "(residual)"
 
 
 def global_frame(explanation: ImportanceAccessors, label: Any) -> pd.DataFrame:
@@ -52,16 +53,15 @@ def _class_columns(classes: list[Any], taken: set[str]) -> list[Any]:
 def local_frame(explanation: ImportanceAccessors, label: Any) -> pd.DataFrame:
     """Rows by feature."""
     values = explanation._local
-    columns = [*explanation.features, *([] if explanation.unmapped is None else [UNMAPPED]), EXPECTED, OUTPUT]
+    lost = [] if explanation.unmapped is None else [UNMAPPED]
+    asked = [] if explanation.residuals is None else [MODEL_OUTPUT, RESIDUAL]
+    columns = [*explanation.features, *lost, EXPECTED, OUTPUT, *asked]
     rows = pd.RangeIndex(explanation.num_examples) if explanation.row_labels is None else explanation.row_labels
     n_outputs = len(explanation.base)
     if label is not None or n_outputs == 1:
         k = None if label is None else explanation.class_position(label)
-        block = _block(explanation, values, 0 if n_outputs == 1 or k is None else k)
-        if n_outputs == 1 and k == 0:
-            # Contributions of the first of two classes are mirrored, and so is what they start from and end at.
-            block[:, :-2] *= -1
-            block[:, -2:] = first_class(block[:, -2:], explanation.output_unit)
+        output, first = (0, k == 0) if n_outputs == 1 else (k or 0, False)
+        block = _block(explanation, values, output, first=first)
         return pd.DataFrame(block, index=rows, columns=pd.Index(columns, dtype=object))
     blocks = np.stack([_block(explanation, values, k) for k in range(n_outputs)], axis=1)
     at = np.repeat(np.arange(len(rows)), n_outputs)
@@ -73,12 +73,23 @@ def local_frame(explanation: ImportanceAccessors, label: Any) -> pd.DataFrame:
     return pd.DataFrame(blocks.reshape(-1, len(columns)), index=index, columns=pd.Index(columns, dtype=object))
 
 
-def _block(explanation: ImportanceAccessors, values: Any, k: int) -> np.ndarray:
-    """Contributions to one output, then unmapped share, expected value and their sum."""
+def _block(explanation: ImportanceAccessors, values: Any, k: int, *, first: bool = False) -> np.ndarray:
+    """Contributions to one output with all that stands beside them; of the first of two classes if ``first``."""
     part = values[k].toarray() if sp.issparse(values[k]) else values[k]
-    n_rows = explanation.num_examples
     lost = [] if explanation.unmapped is None else [explanation.unmapped[k]]
-    return np.column_stack([part, *lost, np.full(n_rows, explanation.base[k]), explanation.output[:, k]])
+    contributions = np.column_stack([part, *lost])
+    output = explanation.output[:, k]
+    outputs = [np.full(len(output), explanation.base[k]), output]
+    residual = np.empty((len(output), 0))
+    if explanation.residuals is not None:
+        residual = explanation.residuals[k][:, None]
+        outputs.append(output + explanation.residuals[k])
+    levels = np.column_stack(outputs)
+    if first:
+        # Contributions of the first of two classes are mirrored, and so is what they start from and end at.
+        contributions, residual = -contributions, -residual
+        levels = first_class(levels, explanation.output_unit)
+    return np.column_stack([contributions, levels, residual])
 
 
 def to_shap(explanation: ImportanceAccessors) -> Any:

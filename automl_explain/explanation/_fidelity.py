@@ -20,6 +20,8 @@ from automl_explain.explanation._intervals import (
 Rows = Literal["held-out", "eval"]
 _ROW_WORDS = {"held-out": "held-out", "eval": "evaluation"}
 _LEAST_SHOWN = -10
+#: Below this R2 the contributions of a surrogate are to be read with care.
+LOW_R2 = 0.95
 _INTERVALS = ("r2_interval", "r2_probability_interval", "agreement_interval")
 
 
@@ -144,6 +146,16 @@ class Fidelity:
             r2_probability_interval=proba_interval,
             agreement_interval=None if agreement is None else share_interval(agreement, len(wanted)),
         )
+
+    @property
+    def score(self) -> float | None:
+        """R2 of the probabilities where there are any, else of the output; None for a single row."""
+        return self.r2 if self.r2_probability is None else self.r2_probability
+
+    @property
+    def is_low(self) -> bool:
+        """Whether the score is below 0.95."""
+        return self.score is not None and self.score < LOW_R2
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready form, numbers that are not finite as text; `Fidelity.from_json` reads it back."""

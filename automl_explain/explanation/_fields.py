@@ -13,6 +13,7 @@ import scipy.sparse as sp
 from automl_explain.exceptions import InputError
 from automl_explain.explanation._classes import plain_label
 from automl_explain.explanation._header import ExplanationHeader, ListField
+from automl_explain.explanation._notes import with_usual_notes
 from automl_explain.explanation._values import Values, as_values, mean_absolute, read_only, read_only_csr, shape_of
 from automl_explain.feature_map import FeatureName, unique_names
 
@@ -45,6 +46,7 @@ class ExplanationFields(ExplanationHeader):
     eval_y_predicted: np.ndarray | None = None
     eval_y_predicted_proba: np.ndarray | None = None
     residuals: np.ndarray | None = None
+    residual_bound: float | None = None
     unmapped: np.ndarray | None = None
     unmapped_features: tuple[FeatureName, ...] = ()
     global_values: Any = functools.cached_property(_mean_absolute)
@@ -61,6 +63,7 @@ class ExplanationFields(ExplanationHeader):
         assert self.n_explained_rows is not None
         self._set_names(n_features)
         self._set_rows(self.n_explained_rows)
+        self._set("notes", with_usual_notes(self.notes, self.fidelity, self.unmapped_features))
 
     def _set_values(self, n_outputs: int) -> int:
         """Check the values and what goes with them; gives the number of features."""
@@ -91,6 +94,8 @@ class ExplanationFields(ExplanationHeader):
             self._set("local_fit", _floats("local_fit", self.local_fit, (n_outputs, n_rows)))
         if self.residuals is not None:
             self._set("residuals", _floats("residuals", self.residuals, (n_outputs, n_rows)))
+        if self.residual_bound is not None:
+            self._set("residual_bound", _bound(self.residual_bound))
         self._set("unmapped_features", tuple(feature_name(n) for n in self.unmapped_features))
         return n_features
 
@@ -134,6 +139,12 @@ def _floats(name: str, given: Any, shape: tuple[int, ...]) -> np.ndarray:
     if array.shape != shape:
         raise InputError(f"`{name}` has shape {array.shape}; expected {shape} to fit `values` and `base`.")
     return read_only(array)
+
+
+def _bound(given: Any) -> float:
+    if isinstance(given, bool) or not isinstance(given, (int, float, np.number)) or not 0 <= given < np.inf:
+        raise InputError(f"`residual_bound` is {given!r}; expected a finite number of at least 0.")
+    return float(given)
 
 
 def _table(name: str, rows: Any, n_rows: int) -> Any:

@@ -7,15 +7,17 @@ import datetime
 import functools
 import uuid
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, Literal, NamedTuple, Self, get_args
+from typing import Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
 
 from automl_explain.exceptions import InputError
 from automl_explain.explanation._classes import class_position, plain_label
 from automl_explain.explanation._fidelity import Fidelity
+from automl_explain.explanation._notes import Note, as_notes
 from automl_explain.explanation._units import first_class
 from automl_explain.explanation._values import read_only
+from automl_explain.feature_map import UniqueNames
 
 Task = Literal["classification", "regression"]
 Unit = Literal[
@@ -29,24 +31,6 @@ Unit = Literal[
     "score",
 ]
 Link = Literal["identity", "logit", "softmax", "log"]
-
-
-class Note(NamedTuple):
-    """Something the reader of an explanation should know.
-
-    Parameters
-    ----------
-    category : str
-        What it is about, such as ``"fidelity"`` or ``"unattributed"``.
-    message : str
-        One sentence or two.
-    """
-
-    category: str
-    message: str
-
-    def __str__(self) -> str:
-        return self.message
 
 
 class ListField:
@@ -65,7 +49,7 @@ class ListField:
         return None if items is None else list(items)
 
     def __set__(self, instance: object, items: Iterable[Any] | None) -> None:
-        if items is not None and not (type(items) is not tuple and isinstance(items, tuple)):
+        if items is not None and not isinstance(items, UniqueNames):
             items = tuple(self._clean(item) for item in items)
         instance.__dict__[self._key] = items
 
@@ -118,7 +102,7 @@ class ExplanationHeader:
         self._set("base", read_only(base))
         self._set_classes(len(base))
         self._late("eval_fidelity")
-        self._set("notes", tuple(_note(n) for n in self.notes))
+        self._set("notes", as_notes(self.notes))
         self._set("created", _utc(self.created))
         if self.id is None:
             self._set("id", _new_id())
@@ -226,14 +210,6 @@ class ExplanationHeader:
 
 def _remake(cls: type[ExplanationHeader], fields: dict[str, Any]) -> ExplanationHeader:
     return cls(**fields)
-
-
-def _note(given: Any) -> Note:
-    if isinstance(given, str):
-        return Note("note", given)
-    if isinstance(given, tuple) and len(given) == 2 and all(isinstance(part, str) for part in given):
-        return Note(*given)
-    raise InputError(f"`notes` holds {given!r}; expected texts, or pairs of texts (category, message).")
 
 
 def _utc(created: Any) -> datetime.datetime | None:

@@ -111,6 +111,7 @@ def load_fields(cls: type[AnyExplanation], path: str | os.PathLike[str]) -> AnyE
 def _describe(explanation: ExplanationFields, writer: TableWriter) -> dict[str, Any]:
     described: dict[str, Any] = {"kind": explanation.kind, **{name: getattr(explanation, name) for name in _TEXTS}}
     described["created"] = None if explanation.created is None else explanation.created.isoformat()
+    described["residual_bound"] = explanation.residual_bound
     described["notes"] = [list(note) for note in explanation.notes]
     for name in _LABELS:
         items = getattr(explanation, name)
@@ -136,6 +137,7 @@ def _restore(described: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> 
     fields: dict[str, Any] = {name: described[name] for name in _TEXTS}
     created = described.get("created")
     fields["created"] = None if created is None else datetime.datetime.fromisoformat(created)
+    fields["residual_bound"] = described.get("residual_bound")
     fields["notes"] = [tuple(note) for note in described.get("notes", ())]
     for name in _LABELS:
         items = described[name]

@@ -212,7 +212,8 @@ def test_row46_row_data_holds_its_own_row_only():
     assert row["type"] == "univariate"
     assert row["intercept"] == [10.0]
     assert row["perf"]["predicted"] == 14.0
-    assert set(row) == {"type", "names", "scores", "values", "perf", "intercept", "extra"}
+    beside = {"output", "model_output", "residual", "is_far"}
+    assert set(row) == {"type", "names", "scores", "values", "perf", "intercept", "extra"} | beside
 
 
 def test_data_of_all_rows_and_of_everything():

@@ -59,7 +59,9 @@ def test_repr_names_space_task_unit_rows_fidelity_and_unmapped_share():
     assert text.startswith("Explanation by 12 engineered features (mimic.lightgbm)\nregression, in target, 2 rows\n")
     assert "fidelity: R2 0.500 (" in text
     assert "and 2 more features" in text
-    assert "unmapped: 2.000, from 1 engineered feature" in text
+    assert "unattributed contribution: 2.000, from 1 feature not listed" in text
+    assert "note: The surrogate reproduces the model with R2 0.500 on 3 rows, below 0.95" in text
+    assert "note: 1 feature is not listed: 'tf_9'." in text
     assert text.count("█") > 10
 
 
