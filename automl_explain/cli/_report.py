@@ -79,8 +79,8 @@ def _score_text(scores: dict[str, float]) -> str:
         error, of_mean = scores["mean absolute error"], scores["mean absolute error of the mean"]
         return f"R2 {scores['R2']:.3f}, mean absolute error {_amount(error)} (always the mean: {_amount(of_mean)})"
     auc = f", AUC {scores['AUC']:.3f}" if "AUC" in scores else ""
-    guess = scores["accuracy of the commonest class"]
-    return f"accuracy {scores['accuracy']:.1%} (always the commonest class: {guess:.1%}){auc}"
+    guess = scores["accuracy of the majority class"]
+    return f"accuracy {scores['accuracy']:.1%} (always the majority class: {guess:.1%}){auc}"
 
 
 def _fidelity_text(outcome: Outcome) -> str:
@@ -134,9 +134,9 @@ def _example(outcome: Outcome) -> list[str]:
     start = float(np.asarray(raw.base)[output])
     total = start + float(values[row].sum())
     order = np.argsort(-np.abs(values[row]), kind="stable")
-    cells = outcome.setup.X_test_raw.iloc[row]
+    row_values = outcome.setup.X_test_raw.iloc[row]
     label = outcome.setup.X_test_raw.index[row]
-    parts = [(f"{raw.features[j]} = {_cell(cells.iloc[j])}", values[row, j]) for j in order[:_TOP_CONTRIBUTIONS]]
+    parts = [(f"{raw.features[j]} = {_shown(row_values.iloc[j])}", values[row, j]) for j in order[:_TOP_CONTRIBUTIONS]]
     if len(order) > _TOP_CONTRIBUTIONS:
         parts.append(
             (f"the other {len(order) - _TOP_CONTRIBUTIONS} columns", values[row, order[_TOP_CONTRIBUTIONS:]].sum())
@@ -212,7 +212,7 @@ def _amount(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
-def _cell(value: Any) -> str:
+def _shown(value: Any) -> str:
     if pd.isna(value):
         return "missing"
     if isinstance(value, pd.Timestamp):

@@ -114,11 +114,10 @@ def run(table: Table, options: RunOptions, phases: Phases) -> Outcome:
     AlreadyExistsError, StorageError
         If the folder may not or cannot be written to; found out before the model is fitted.
     InputError
-        If an amount is to be explained in a unit of classes.
+        If a regression is to be explained in a unit of classes, or the candidate is no learner of FLAML; found out
+        before the model is fitted, too.
     DataError
         If the rows are too few, or FLAML finds no model for them.
-    InputError
-        If the candidate is no learner of FLAML; found out before the model is fitted, too.
     """
     if options.output_unit is not None:
         own = "log-odds" if table.task == "classification" else "target"
@@ -141,31 +140,14 @@ def run(table: Table, options: RunOptions, phases: Phases) -> Outcome:
         warnings.simplefilter("always", ExplanationWarning)
         with phases("setup", "Taking the model apart"):
             scores = _scores(model, X_test, y_test, y_train, table.task)
+            rows = {"X": X_train, "X_test": X_test, "y": y_train, "y_test": y_test}
             setup = automl_setup_model_explanations(
-                model,
-                table.task,
-                X=X_train,
-                X_test=X_test,
-                y=y_train,
-                y_test=y_test,
-                max_eval_rows=MAX_EXPLAINED_ROWS,
-                random_state=options.seed,
+                model, table.task, **rows, max_eval_rows=MAX_EXPLAINED_ROWS, random_state=options.seed
             )
         with phases("surrogate", "Training the surrogate"):
             wrapper = MimicWrapper.from_setup(setup)
         with phases("explanations", "Explaining the test rows"):
-            rows = setup.X_test_transform
-            kinds = ["local", "global"]
-            engineered = wrapper.explain(kinds, eval_dataset=rows, output_unit=options.output_unit)
-            raw = wrapper.explain(
-                kinds,
-                eval_dataset=rows,
-                get_raw=True,
-                raw_feature_names=setup.raw_feature_names,
-                raw_eval_dataset=setup.X_test_raw,
-                raw_method=options.raw_method,
-                output_unit=options.output_unit,
-            )
+            engineered, raw = _explanations(wrapper, setup, options)
         with phases("files", "Writing files"):
             files = _write(options, model, setup, wrapper, engineered, raw)
     said = dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, ExplanationWarning))
@@ -184,6 +166,22 @@ def run(table: Table, options: RunOptions, phases: Phases) -> Outcome:
         files=files,
         candidates=_tried(automl) if options.list_candidates else None,
     )
+
+
+def _explanations(wrapper: Any, setup: Any, options: RunOptions) -> tuple[Any, Any]:
+    """The test rows explained in engineered and in raw columns."""
+    kinds, rows, unit = ["local", "global"], setup.X_test_transform, options.output_unit
+    engineered = wrapper.explain(kinds, eval_dataset=rows, output_unit=unit)
+    raw = wrapper.explain(
+        kinds,
+        eval_dataset=rows,
+        get_raw=True,
+        raw_feature_names=setup.raw_feature_names,
+        raw_eval_dataset=setup.X_test_raw,
+        raw_method=options.raw_method,
+        output_unit=unit,
+    )
+    return engineered, raw
 
 
 def prepare_folder(options: RunOptions) -> None:
@@ -296,7 +294,7 @@ def _scores(automl: Any, X: Any, y: Any, y_train: Any, task: str) -> dict[str, f
             }
         scores = {
             "accuracy": float(accuracy_score(y, predicted)),
-            "accuracy of the commonest class": float((y == y_train.value_counts().idxmax()).mean()),
+            "accuracy of the majority class": float((y == y_train.value_counts().idxmax()).mean()),
         }
         if y_train.nunique() == 2:
             scores["AUC"] = float(roc_auc_score(y == automl.classes_[1], automl.predict_proba(X)[:, 1]))
