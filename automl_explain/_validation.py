@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import reprlib
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
@@ -28,6 +29,32 @@ def warn(message: str, category: type[Warning]) -> None:
     warnings.warn(message, category, stacklevel=level)
 
 
+class _Short(reprlib.Repr):
+    """Values as a line of a message has room for; tables and arrays by their shape."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = self.maxlong = 120
+        self.maxlevel = 3
+
+    def repr1(self, x: Any, level: int) -> str:
+        shape = getattr(x, "shape", ())
+        if isinstance(shape, tuple) and shape:
+            return f"a {type(x).__name__} of shape {shape}"
+        return super().repr1(x, level)
+
+
+_SHORT = _Short()
+
+
+def shown(value: Any) -> str:
+    """A value for a message: never a whole table, array or model."""
+    try:
+        return " ".join(_SHORT.repr(value).split())
+    except Exception:  # whatever a foreign `__repr__` raises
+        return f"a {type(value).__name__}"
+
+
 def check_task(task: Any) -> str:
     """Task as given, if it is one of the three.
 
@@ -36,8 +63,8 @@ def check_task(task: Any) -> str:
     InputError
         If it is not.
     """
-    if task not in TASKS:
-        raise InputError(f"`task` must be one of {', '.join(map(repr, TASKS))}; got {task!r}.")
+    if not isinstance(task, str) or task not in TASKS:
+        raise InputError(f"`task` must be one of {', '.join(map(repr, TASKS))}; got {shown(task)}.")
     return str(task)
 
 
@@ -49,8 +76,8 @@ def check_weights(weights: Any) -> str:
     InputError
         If it is another word.
     """
-    if weights not in WEIGHTS:
-        raise InputError(f"`weights` is {weights!r}. Expected 'equal' or 'exponent'. Leave it out for 'equal'.")
+    if not isinstance(weights, str) or weights not in WEIGHTS:
+        raise InputError(f"`weights` is {shown(weights)}. Expected 'equal' or 'exponent'. Leave it out for 'equal'.")
     return str(weights)
 
 
@@ -64,7 +91,7 @@ def check_count(value: Any, argument: str, *, least: int = 1) -> None:
     """
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
         raise InputError(
-            f"`{argument}` must be a whole number of at least {least}; got {value!r}. Pass an int, such as 10."
+            f"`{argument}` must be a whole number of at least {least}; got {shown(value)}. Pass an int, such as 10."
         )
 
 
@@ -78,22 +105,23 @@ def check_raw_method(raw_method: Any) -> str:
     """
     if not isinstance(raw_method, str) or raw_method not in RAW_METHODS:
         raise InputError(
-            f"`raw_method` is {raw_method!r}; expected 'folded' or 'grouped'. Leave it out for 'folded': engineered "
-            "values shared among their raw columns."
+            f"`raw_method` is {shown(raw_method)}; expected 'folded' or 'grouped'. Leave it out for 'folded': "
+            "engineered values shared among their raw columns."
         )
     return raw_method
 
 
-def as_table(rows: Any, argument: str, *, width: int | None = None) -> Any:
+def as_table(rows: Any, argument: str, *, width: int | None = None, allow_empty: bool = False) -> Any:
     """Rows as DataFrame, 2-D ndarray or csr_matrix; one row may come as a vector of ``width`` cells.
 
     Raises
     ------
     InputError
-        If the rows are something else or have no rows.
+        If the rows are something else, hold complex numbers, are a damaged sparse matrix, or have no rows
+        where some are needed.
     """
     if is_sparse(rows):
-        rows = rows if isinstance(rows, sp.csr_matrix) else sp.csr_matrix(rows)
+        rows = sound_sparse(rows, argument)
     elif is_series(rows):
         rows = rows.to_frame().T.infer_objects() if width not in (None, 1) else rows.to_frame()
     elif isinstance(rows, np.ma.MaskedArray):
@@ -108,9 +136,87 @@ def as_table(rows: Any, argument: str, *, width: int | None = None) -> Any:
         )
     if rows.ndim != 2:
         raise InputError(f"`{argument}` must have two dimensions (rows by features); got {rows.ndim}.")
-    if rows.shape[0] == 0:
+    if rows.shape[0] == 0 and not allow_empty:
         raise InputError(f"`{argument}` has no rows; pass at least one.")
+    _refuse_complex(rows, argument)
     return rows
+
+
+def sound_sparse(rows: Any, argument: str) -> sp.csr_matrix:
+    """Sparse rows as csr_matrix whose parts fit together, sorted and each cell once; no copy of good csr rows.
+
+    Compiled code reads where the indices point, without looking: damaged rows would crash the process or
+    read other memory.
+
+    Raises
+    ------
+    InputError
+        If indices point outside of the matrix, or the parts do not fit together.
+    """
+    if rows.ndim != 2:
+        raise InputError(f"`{argument}` must have two dimensions (rows by features); got {rows.ndim}.")
+    _refuse_complex(rows, argument)
+    if rows.format in ("csr", "csc", "bsr"):
+        _check_compressed(rows, argument)
+    elif rows.format == "coo":
+        for indices, size in zip((rows.row, rows.col), rows.shape, strict=True):
+            _check_indices(indices, size, len(rows.data), argument)
+    if rows.format != "csr":
+        try:
+            rows = sp.csr_matrix(rows)
+        except (TypeError, ValueError, IndexError) as error:
+            raise _unsound(argument, str(error)) from error
+        _check_compressed(rows, argument)
+    starts, indices, stored = rows.indptr, rows.indices, int(rows.indptr[-1])
+    in_order = np.diff(indices[:stored]) > 0
+    in_order[starts[1:-1][(starts[1:-1] > 0) & (starts[1:-1] < stored)] - 1] = True
+    if not in_order.all():
+        # Made anew: the flags of the matrix given may say that it is in order.
+        rows = sp.csr_matrix((rows.data[:stored].copy(), indices[:stored].copy(), starts.copy()), shape=rows.shape)
+        rows.sum_duplicates()
+    return rows if isinstance(rows, sp.csr_matrix) else sp.csr_matrix(rows)
+
+
+def _check_compressed(rows: Any, argument: str) -> None:
+    """Look at the parts of a csr, csc or bsr matrix."""
+    block = rows.blocksize if rows.format == "bsr" else (1, 1)
+    lines, across = (rows.shape[0] // block[0], rows.shape[1] // block[1])
+    if rows.format == "csc":
+        lines, across = across, lines
+    starts = np.asarray(rows.indptr)
+    if starts.dtype.kind not in "iu" or starts.shape != (lines + 1,):
+        raise _unsound(argument, f"`indptr` is {shown(rows.indptr)} of {starts.dtype} for {lines} lines")
+    if starts[0] != 0 or (np.diff(starts) < 0).any():
+        raise _unsound(argument, "`indptr` does not rise from 0")
+    _check_indices(rows.indices, across, len(rows.data), argument)
+    if starts[-1] > len(rows.data):
+        raise _unsound(argument, f"`indptr` ends at {starts[-1]}, and there are {len(rows.data)} cells")
+
+
+def _check_indices(given: Any, size: int, n_cells: int, argument: str) -> None:
+    indices = np.asarray(given)
+    if indices.dtype.kind not in "iu" or indices.shape != (n_cells,):
+        raise _unsound(argument, f"its indices are {shown(given)} of {indices.dtype} for {n_cells} cells")
+    if n_cells and (indices.min() < 0 or indices.max() >= size):
+        wrong = indices[(indices < 0) | (indices >= size)][0]
+        raise _unsound(argument, f"an index is {wrong}, and indices go from 0 to {size - 1}")
+
+
+def _unsound(argument: str, why: str) -> InputError:
+    return InputError(
+        f"`{argument}` is a damaged sparse matrix: {why}. Make it anew, for example from its rows, columns and cells "
+        "with scipy.sparse.coo_matrix."
+    )
+
+
+def _refuse_complex(rows: Any, argument: str) -> None:
+    """Libraries below would drop the imaginary parts."""
+    dtypes = rows.dtypes if is_frame(rows) else (rows.dtype,)
+    if any(getattr(dtype, "kind", "") == "c" for dtype in dtypes):
+        raise InputError(
+            f"`{argument}` holds complex numbers; expected real ones. Pass the real part, the size or the angle of "
+            "each, as columns of their own."
+        )
 
 
 def raw_table(rows: Any, argument: str) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 from automl_explain._lazy import is_sparse
 from automl_explain._lazy import sparse as sp
 from automl_explain._tables._schema import TableSchema
-from automl_explain._validation import listed
+from automl_explain._validation import listed, sound_sparse
 from automl_explain.exceptions import InputError
 
 FeatureName: TypeAlias = str | int
@@ -283,7 +283,7 @@ class FeatureMap:
             )
         lost = list(self.unmapped)
         if is_sparse(values):
-            values = values.tocsr()
+            values = sound_sparse(values, "values")
             raw = sp.csr_matrix(values @ self.matrix.T)
             unmapped = np.asarray(values[:, lost].sum(axis=1)).ravel() if lost else np.zeros(values.shape[0])
             return (raw.toarray() if self.n_raw <= MAX_DENSE_RAW_COLUMNS else raw), unmapped
@@ -418,6 +418,8 @@ def _as_csr(matrix: Any) -> sp.csr_matrix:
                 "A feature map is a matrix of shape (n_raw, n_engineered): a FeatureMap, a 2-D array or a scipy "
                 f"sparse matrix. Got an array of shape {matrix.shape} and dtype {matrix.dtype}."
             )
+    elif matrix.ndim == 2:
+        matrix = sound_sparse(matrix, "feature_maps")
     result = sp.csr_matrix(matrix, dtype=np.float64, copy=True)
     result.sum_duplicates()
     return result

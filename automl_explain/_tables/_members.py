@@ -1,12 +1,12 @@
 """Tables as JSON and plain arrays, and back: types, categories, time zones and labels as they were.
 
-`TableWriter` collects arrays under names while it describes a table in JSON; `read_table` puts both
+`TableWriter` collects arrays under names while it describes a table in JSON; `TableReader` puts both
 together again. Nothing is ever an object array, so nothing ever needs pickle.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,11 @@ import pandas as pd
 import scipy.sparse as sp
 
 from automl_explain._tables._cells import UnknownCellError, decode_cell, encode_cell, zone_text
+from automl_explain._validation import sound_sparse
 from automl_explain.exceptions import InputError
 
+LONGEST_RANGE = 1_000_000
+MOST_COLUMNS = 2**31 - 1
 _MASKED = {
     "b": pd.arrays.BooleanArray,
     "i": pd.arrays.IntegerArray,
@@ -70,7 +73,7 @@ class TableWriter:
     def array(self, what: str, array: np.ndarray) -> dict[str, Any]:
         """Describe an ndarray of any type whose cells can be written."""
         if array.dtype == object:
-            cells = self._cells(f"`{what}`", array.ravel().tolist())
+            cells = self.cells(f"`{what}`", array.ravel().tolist())
             return {"kind": "object", "cells": cells, "shape": list(array.shape)}
         if array.dtype.kind not in "biufcUSmM":
             raise InputError(f"`{what}` is an array of {array.dtype}, which cannot be saved; convert it with `astype`.")
@@ -78,7 +81,7 @@ class TableWriter:
 
     def index(self, what: str, index: pd.Index) -> dict[str, Any]:
         """Describe an index of any kind, with its names."""
-        names = self._cells(f"the names of {what}", list(index.names))
+        names = self.cells(f"the names of {what}", list(index.names))
         if isinstance(index, pd.MultiIndex):
             levels = [self._vector(what, index.get_level_values(i)) for i in range(index.nlevels)]
             return {"kind": "multi", "levels": levels, "names": names}
@@ -109,7 +112,7 @@ class TableWriter:
         if isinstance(dtype, np.dtype) and dtype.kind != "O":
             return {"kind": "numpy", "data": self._keep(cells.to_numpy())}
         if isinstance(dtype, np.dtype):
-            return {"kind": "object", "cells": self._cells(what, cells.tolist())}
+            return {"kind": "object", "cells": self.cells(what, cells.tolist())}
         if type(dtype).__name__.replace("Dtype", "") in _NULLABLE:
             data = cells.to_numpy(dtype=dtype.numpy_dtype, na_value=dtype.numpy_dtype.type(0))
             return {
@@ -119,7 +122,8 @@ class TableWriter:
             }
         raise _unknown(what, f"cells of type {dtype}")
 
-    def _cells(self, what: str, cells: list[Any]) -> list[Any]:
+    def cells(self, what: str, cells: list[Any]) -> list[Any]:
+        """JSON forms of single cells or labels, with their types."""
         try:
             return [encode_cell(c) for c in cells]
         except UnknownCellError as error:
@@ -149,53 +153,111 @@ def _unknown(what: str, found: str) -> InputError:
     )
 
 
-def read_table(data: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Any:
-    """DataFrame, ndarray or csr_matrix that `TableWriter.table` or `TableWriter.array` described."""
-    kind = data["kind"]
-    if kind == "frame":
-        index = read_index(data["index"], arrays)
-        columns = {j: _typed(_read_vector(c, arrays), index) for j, c in enumerate(data["columns"])}
-        frame = pd.DataFrame(columns, index=index, copy=False)
-        frame.columns = read_index(data["names"], arrays)
+class TableReader:
+    """Builds what `TableWriter` described; nothing larger than what its file holds.
+
+    An array stands for one column and is given out once, rows have as many labels as cells, and what has no
+    cells of its own is bounded: a range of categories by `LONGEST_RANGE`, columns of a sparse table by
+    `MOST_COLUMNS`.
+
+    Parameters
+    ----------
+    arrays : mapping of str to ndarray
+
+    Raises
+    ------
+    ValueError, LookupError, TypeError, AttributeError, OverflowError
+        By its methods, where a description is none of `TableWriter`'s.
+    """
+
+    def __init__(self, arrays: Mapping[str, np.ndarray]) -> None:
+        self._left = dict(arrays)
+
+    def table(self, data: Mapping[str, Any]) -> Any:
+        """DataFrame, ndarray or csr_matrix that `TableWriter.table` or `TableWriter.array` described."""
+        kind = data["kind"]
+        if kind == "frame":
+            return self._frame(data)
+        if kind == "csr":
+            return self._csr(data)
+        if kind == "object":
+            return _object_array(data["cells"]).reshape(data["shape"])
+        if kind != "array":
+            raise ValueError(f"a table of kind {kind!r}")
+        return self._take(data["data"])
+
+    def index(self, data: Mapping[str, Any], n_labels: int | None = None) -> pd.Index:
+        """Index that `TableWriter.index` described, of ``n_labels`` labels where they are known."""
+        names, kind = [decode_cell(n) for n in data["names"]], data["kind"]
+        if kind == "multi":
+            levels = [self._vector(level) for level in data["levels"]]
+            made: pd.Index = pd.MultiIndex.from_arrays([pd.Index(v, dtype=v.dtype) for v in levels], names=names)
+        elif kind == "range":
+            made = pd.RangeIndex(*data["range"], name=names[0])
+        else:
+            made = self._plain_index(data, names[0])
+        if n_labels is not None and len(made) != n_labels:
+            raise ValueError(f"an index of {len(made)} labels for {n_labels} rows or columns")
+        return made
+
+    def _plain_index(self, data: Mapping[str, Any], name: Any) -> pd.Index:
+        labels = self._vector(data["labels"])
+        if data["freq"] is not None:
+            return pd.DatetimeIndex(labels, freq=data["freq"], name=name)
+        # The type is given, or pandas would read an object index of 1 and 2 as int64.
+        return pd.Index(labels, dtype=labels.dtype, name=name, tupleize_cols=False)
+
+    def _frame(self, data: Mapping[str, Any]) -> pd.DataFrame:
+        columns = [self._vector(c) for c in data["columns"]]
+        n_rows = len(columns[0]) if columns else None
+        index = self.index(data["index"], n_rows)
+        frame = pd.DataFrame({j: _typed(cells, index) for j, cells in enumerate(columns)}, index=index, copy=False)
+        frame.columns = self.index(data["names"], len(columns))
         return frame
-    if kind == "csr":
-        parts = tuple(arrays[data[part]] for part in ("data", "indices", "indptr"))
-        csr = sp.csr_matrix(parts, shape=tuple(data["shape"]))
-        csr.check_format(full_check=True)
-        csr.has_sorted_indices, csr.has_canonical_format = data["flags"]
+
+    def _csr(self, data: Mapping[str, Any]) -> sp.csr_matrix:
+        parts = tuple(self._take(data[part]) for part in ("data", "indices", "indptr"))
+        n_rows, n_columns = data["shape"]
+        if type(n_rows) is not int or type(n_columns) is not int or not 0 <= n_columns <= MOST_COLUMNS:
+            raise ValueError(f"a sparse table of shape {n_rows!r}, {n_columns!r}")
+        if parts[2].shape != (n_rows + 1,):
+            raise ValueError(f"a sparse table of {n_rows} rows with pointers of shape {parts[2].shape}")
+        csr = sp.csr_matrix(parts, shape=(n_rows, n_columns))
+        sound = sound_sparse(csr, "a sparse table")
+        in_order, once = data["flags"]
+        if (in_order and not csr.has_sorted_indices) or (once and sound is not csr):
+            raise ValueError("a sparse table that is not in the order it claims")
         return csr
-    if kind == "object":
-        return _object_array(data["cells"]).reshape(data["shape"])
-    return arrays[data["data"]]
 
+    def _vector(self, data: Mapping[str, Any]) -> Any:
+        kind = data["kind"]
+        if kind == "category":
+            codes, categories = self._take(data["codes"]), self.index(data["categories"])
+            if isinstance(categories, pd.RangeIndex) and len(categories) > LONGEST_RANGE:
+                raise ValueError(f"{len(categories)} categories that are not written out")
+            return pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(categories, data["ordered"]))
+        if kind == "string":
+            if not all(cell is None or type(cell) is str for cell in data["cells"]):
+                raise ValueError("a column of text with other cells")
+            return pd.array(data["cells"], dtype=_string_dtype(data["dtype"], data["storage"]))
+        if kind == "zoned":
+            instants = pd.DatetimeIndex(self._take(data["data"])).tz_localize("UTC")
+            return instants.tz_convert(data["zone"]).array
+        if kind == "numpy":
+            return self._take(data["data"])
+        if kind == "object":
+            return _object_array(data["cells"])
+        if kind == "masked":
+            cells = self._take(data["data"])
+            return _MASKED[cells.dtype.kind](cells, self._take(data["mask"]))
+        raise ValueError(f"a column of kind {kind!r}")
 
-def read_index(data: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> pd.Index:
-    """Index that `TableWriter.index` described."""
-    names = [decode_cell(n) for n in data["names"]]
-    if data["kind"] == "multi":
-        levels = [_read_vector(level, arrays) for level in data["levels"]]
-        return pd.MultiIndex.from_arrays([pd.Index(v, dtype=v.dtype) for v in levels], names=names)
-    if data["kind"] == "range":
-        return pd.RangeIndex(*data["range"], name=names[0])
-    labels = _read_vector(data["labels"], arrays)
-    if data["freq"] is not None:
-        return pd.DatetimeIndex(labels, freq=data["freq"], name=names[0])
-    # The type is given, or pandas would read an object index of 1 and 2 as int64.
-    return pd.Index(labels, dtype=labels.dtype, name=names[0], tupleize_cols=False)
-
-
-def _read_vector(data: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Any:
-    readers: dict[str, Callable[[], Any]] = {
-        "category": lambda: pd.Categorical.from_codes(
-            arrays[data["codes"]], dtype=pd.CategoricalDtype(read_index(data["categories"], arrays), data["ordered"])
-        ),
-        "string": lambda: pd.array(data["cells"], dtype=_string_dtype(data["dtype"], data["storage"])),
-        "zoned": lambda: pd.DatetimeIndex(arrays[data["data"]]).tz_localize("UTC").tz_convert(data["zone"]).array,
-        "numpy": lambda: arrays[data["data"]],
-        "object": lambda: _object_array(data["cells"]),
-        "masked": lambda: _masked(arrays[data["data"]], arrays[data["mask"]]),
-    }
-    return readers[data["kind"]]()
+    def _take(self, name: Any) -> np.ndarray:
+        """An array, once: a description could name the same one a million times."""
+        found = self._left.pop(name, None) if isinstance(name, str) else None
+        if found is None:
+            raise ValueError(f"the array {name!r} is missing, or used twice")
+        return found
 
 
 def _typed(cells: Any, index: pd.Index) -> Any:
@@ -208,10 +270,6 @@ def _object_array(cells: list[Any]) -> np.ndarray:
     for i, cell in enumerate(cells):
         array[i] = decode_cell(cell)
     return array
-
-
-def _masked(data: np.ndarray, mask: np.ndarray) -> Any:
-    return _MASKED[data.dtype.kind](data, mask)
 
 
 def _string_dtype(text: str, storage: str) -> Any:

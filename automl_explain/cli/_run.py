@@ -195,7 +195,7 @@ def prepare_folder(options: RunOptions) -> None:
         )
     for name in (RAW, ENGINEERED):
         folder = out / name
-        if folder.is_dir() and any(folder.iterdir()) and not (folder / "explanation.json").is_file():
+        if folder.is_dir() and any(folder.iterdir()) and not _holds_explanation(folder):
             raise AlreadyExistsError(
                 f"The folder {str(folder)!r} holds files that are no explanation; choose another folder with --out."
             )
@@ -207,6 +207,10 @@ def prepare_folder(options: RunOptions) -> None:
         ) from error
     if not os.access(out, os.W_OK | os.X_OK):
         raise StorageError(f"The folder {str(out)!r} cannot be written to; name another with --out.")
+
+
+def _holds_explanation(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in ("manifest.json", "explanation.json"))  # the latter was the first
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import pandas as pd
@@ -18,7 +18,7 @@ from automl_explain.explanation._data import overall_data, row_data, rows_data, 
 from automl_explain.explanation._display import Visual, explanation_html, explanation_text, row_visual
 from automl_explain.explanation._export import global_frame, local_frame, to_shap
 from automl_explain.explanation._folding import fold, raw_rows, warn_unmapped
-from automl_explain.explanation._storage import load_fields, save_fields
+from automl_explain.explanation._storage import from_members, load_fields, save_fields, to_members
 from automl_explain.explanation._values import take_rows
 from automl_explain.feature_map import FeatureMap, FeatureName
 
@@ -376,6 +376,33 @@ class Explanation(ImportanceAccessors):
         """Read what `save` wrote; see `load_explanation`."""
         return load_fields(cls, path)
 
+    def to_members(self) -> dict[str, bytes]:
+        """The explanation as members of an archive: ``explanation.json`` and ``.npy`` files.
+
+        Returns
+        -------
+        dict of str to bytes
+            Name -> content. `from_members` builds the same explanation from them, so a store may keep
+            them where it likes.
+
+        Raises
+        ------
+        InputError
+            If ``eval_data`` holds cells that cannot be written; names the column.
+        """
+        return to_members(self)
+
+    @classmethod
+    def from_members(cls, members: Mapping[str, bytes]) -> Self:
+        """Build the explanation that `to_members` gave; nothing of the members is run.
+
+        Raises
+        ------
+        CorruptFileError
+            If the members are none of an explanation, do not fit together, or come from a newer version.
+        """
+        return from_members(cls, members)
+
     def __repr__(self) -> str:
         return explanation_text(self)
 
@@ -384,7 +411,7 @@ class Explanation(ImportanceAccessors):
 
 
 def save_explanation(explanation: Explanation, path: str | os.PathLike[str], exist_ok: bool = False) -> None:
-    """Write an explanation to a directory: ``explanation.json`` and one ``.npz``, without pickle.
+    """Write an explanation to a directory: ``manifest.json`` and a zip of members, without pickle.
 
     Everything comes back as it was, to the last bit and with its types. A crash while writing over
     an older explanation leaves the older one readable.
@@ -402,7 +429,10 @@ def save_explanation(explanation: Explanation, path: str | os.PathLike[str], exi
     AlreadyExistsError
         If the directory exists and ``exist_ok`` is False, or the path is a file.
     InputError
-        If ``eval_data`` holds cells that cannot be written; names the column. Nothing is written.
+        If ``eval_data`` holds cells that cannot be written (names the column; nothing is written), or there
+        can be no such path.
+    StorageError
+        If the system refuses to write there.
     """
     explanation.save(path, exist_ok=exist_ok)
 
@@ -416,5 +446,7 @@ def load_explanation(path: str | os.PathLike[str]) -> Explanation:
         If there is no explanation.
     CorruptFileError
         If it is damaged, was changed, is not ours or comes from a newer version.
+    StorageError
+        If the system refuses to read there.
     """
     return Explanation.load(path)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from automl_explain._validation import sound_sparse
 from automl_explain.exceptions import InputError
 from automl_explain.explanation._classes import plain_label
 from automl_explain.explanation._header import ExplanationHeader, ListField
@@ -159,6 +160,7 @@ def _table(name: str, rows: Any, n_rows: int) -> Any:
         # Shallow copies are safe from pandas 3 on, where every write copies first.
         table: Any = rows.copy(deep=int(pd.__version__.split(".")[0]) < 3)
     elif sp.issparse(rows):
+        rows = sound_sparse(rows, name)
         table = read_only_csr(rows) if rows.dtype == np.float64 else sp.csr_matrix(rows)
     else:
         table = read_only(np.asarray(rows))

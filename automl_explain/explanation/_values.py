@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from automl_explain._validation import sound_sparse
 from automl_explain.exceptions import InputError
 
 #: ndarray (n_outputs, n_rows, n_features) or a tuple of n_outputs csr_matrix (n_rows, n_features).
@@ -160,7 +161,7 @@ def as_values(values: Any, n_outputs: int) -> Values:
         shapes = {v.shape for v in values}
         if len(values) != n_outputs or len(shapes) != 1:
             raise InputError(f"`values` holds {len(values)} sparse matrices of shapes {sorted(shapes)}; {expected}")
-        return tuple(read_only_csr(v) for v in values)
+        return tuple(read_only_csr(sound_sparse(v, "values")) for v in values)
     try:
         array = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from automl_explain._files._archive import FILE_NAME, read, write
+from automl_explain._files._archive import Format, read_file, write_file
+from automl_explain._files._writing import as_ours, place
 from automl_explain._lazy import attach
 from automl_explain._registry import load as load_part
 from automl_explain.exceptions import AlreadyExistsError, CorruptFileError, InputError
@@ -26,6 +27,18 @@ __all__ = [
     "load",
     "save",
 ]
+
+FILE_NAME = "scoring_explainer.aex"
+# 2: explainer.json says how raw values are made (`raw_method`)
+# 3: trees may be arrays (`trees_<name>.npy`) instead of LightGBM texts
+# Older ones are read in `_parts.ScoringParts.from_members`; each has a file in the tests.
+FORMAT_VERSION = 3
+_FORM = Format(
+    "automl_explain.scoring_explainer",
+    FORMAT_VERSION,
+    "scoring explainer",
+    "save one with automl_explain.save(scoring, directory)",
+)
 
 # What files call a scoring explainer -> its module, which is imported where such a file is read.
 _KINDS = {
@@ -65,7 +78,8 @@ def save(scoring_explainer: Any, directory: str | Path = ".", exist_ok: bool = F
     AlreadyExistsError
         If the directory is there and ``exist_ok`` is False.
     StorageError
-        If the explainer carries fitted transformations, which only a pickle could hold.
+        If the explainer carries fitted transformations, which only a pickle could hold, or the system refuses
+        to write there.
 
     Examples
     --------
@@ -78,19 +92,21 @@ def save(scoring_explainer: Any, directory: str | Path = ".", exist_ok: bool = F
     if not isinstance(scoring_explainer, ScoringExplainer) or scoring_explainer.kind not in _KINDS:
         names = " or ".join(path.partition(":")[2] for path in _KINDS.values())
         raise InputError(f"`scoring_explainer` must be a {names}; got {type(scoring_explainer).__name__}.")
-    folder = _place(directory)
+    folder = place(directory, "directory")
     path = folder / FILE_NAME
-    if folder.exists() and not folder.is_dir():
-        raise AlreadyExistsError(f"{folder} is a file; pass a directory.")
-    # The current directory is always there; only the file in it can be in the way.
-    in_the_way = path.exists() if folder == Path(".") else folder.exists()
+    with as_ours("write the scoring explainer to", folder, "directory"):
+        if folder.exists() and not folder.is_dir():
+            raise AlreadyExistsError(f"{folder} is a file; pass a directory.")
+        # The current directory is always there; only the file in it can be in the way.
+        in_the_way = path.exists() if folder == Path(".") else folder.exists()
     if in_the_way and not exist_ok:
         raise AlreadyExistsError(
             f"{path if folder == Path('.') else folder} exists; pass exist_ok=True to write to it."
         )
     members = scoring_explainer._to_members()
-    folder.mkdir(parents=True, exist_ok=True)
-    write(path, scoring_explainer.kind, members)
+    with as_ours("make the directory", folder, "directory"):
+        folder.mkdir(parents=True, exist_ok=True)
+    write_file(path, _FORM, scoring_explainer.kind, members, "directory")
     return str(path)
 
 
@@ -119,10 +135,11 @@ def load(directory: str | Path = ".", *, model: Any = None) -> Any:
     CorruptFileError
         If the file is damaged, was changed, is not ours, or comes from a newer version.
     """
-    place = _place(directory)
-    path = place if place.is_file() else place / FILE_NAME
-    manifest, members = read(path)
-    kind = manifest.get("kind")
+    given = place(directory, "directory")
+    with as_ours("read the scoring explainer at", given, "directory"):
+        path = given if given.is_file() else given / FILE_NAME
+    manifest, members = read_file(path, _FORM, "directory")
+    kind = manifest["kind"]
     if kind not in _KINDS:
         raise CorruptFileError(f"{path} holds a scoring explainer of kind {kind!r}; known: {', '.join(_KINDS)}.")
     needs_model = kind in ("kernel", "deep")
@@ -130,10 +147,3 @@ def load(directory: str | Path = ".", *, model: Any = None) -> Any:
         raise InputError(f"{path} holds a {kind} explainer, which needs no model; leave out `model`.")
     more = {"model": model} if needs_model else {}
     return load_part(_KINDS[kind])._from_members(members, manifest["format_version"], **more)
-
-
-def _place(directory: Any) -> Path:
-    try:
-        return Path(directory)
-    except TypeError as error:
-        raise InputError(f"`directory` is {directory!r}; expected a path. Pass text or a pathlib.Path.") from error

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from automl_explain._files._archive import from_npy, to_npy
+from automl_explain._files._members import from_npy, to_npy
 from automl_explain.exceptions import MissingExtraError, UnsupportedModelError
 from automl_explain.protocols import ValueSource
 from automl_explain.scoring._base import ScoringExplainer, WrongModelError

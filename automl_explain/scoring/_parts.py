@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from automl_explain._files._archive import from_npy, to_npy
+from automl_explain._files._members import from_json, from_npy, to_json, to_npy
 from automl_explain._tables._encoding import EngineeredEncoder
 from automl_explain._validation import check_raw_method, listed, warn
 from automl_explain.exceptions import (
@@ -153,8 +152,8 @@ class ScoringParts:
                     members[f"{part}_{i}.npy"] = to_npy(np.asarray(array, dtype=kind))
             described["feature_map"] = names
         try:
-            return {"explainer.json": json.dumps(described).encode(), **members}
-        except TypeError as error:
+            return {"explainer.json": to_json(described), **members}
+        except (TypeError, ValueError) as error:
             raise StorageError(
                 f"A class or a feature name cannot be saved: {error}. Use text, whole numbers, numbers or booleans."
             ) from error
@@ -167,7 +166,7 @@ class ScoringParts:
         read_source: Callable[[Mapping[str, Any], Mapping[str, bytes], Mapping[str, Any]], ValueSource],
     ) -> ScoringParts:
         """Read back what `to_members` wrote, now or in an older format."""
-        described = json.loads(members["explainer.json"])
+        described = from_json(members["explainer.json"])
         feature_map, fidelity, classes = (described[name] for name in ("feature_map", "fidelity", "classes"))
         if feature_map is not None:
             feature_map["weights"] = [from_npy(members[f"weights_{i}.npy"]) for i in range(3)]

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from automl_explain._files._archive import from_npy, to_npy
+from automl_explain._files._members import from_npy, to_npy
 from automl_explain._lazy import sparse as sp
 from automl_explain.exceptions import UnsupportedModelError
 from automl_explain.protocols import ValueSource

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
+import io
 import json
 import os
+import shutil
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -229,35 +233,32 @@ def test_saving_again_leaves_two_files_of_ours_and_those_of_others(tmp_path):
     assert Explanation.load(tmp_path).id == second.id
 
 
-@pytest.mark.parametrize("crash_at", [1, 2])
+@pytest.mark.parametrize("crash_at", ["fsync", "replace"])
 def test_a_crash_while_writing_leaves_the_older_explanation_readable(tmp_path, monkeypatch, crash_at):
     first = make(seed=1)
     first.save(tmp_path / "x")
-    real, calls = os.replace, []
+    before = sorted(os.listdir(tmp_path / "x"))
 
-    def replace(source, target):
-        calls.append(target)
-        if len(calls) == crash_at:
-            raise KeyboardInterrupt
-        real(source, target)
+    def fail(*_):
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr(os, "replace", replace)
+    monkeypatch.setattr(os, crash_at, fail)
     with pytest.raises(KeyboardInterrupt):
         make(seed=2).save(tmp_path / "x", exist_ok=True)
     assert Explanation.load(tmp_path / "x").id == first.id
-    assert not [name for name in os.listdir(tmp_path / "x") if name.startswith(".")]
+    assert sorted(os.listdir(tmp_path / "x")) == before
 
 
 def test_what_is_not_there_is_not_found(tmp_path):
     with pytest.raises(NotFoundError, match="does not exist"):
         Explanation.load(tmp_path / "none")
-    with pytest.raises(FileNotFoundError, match=r"has no explanation\.json"):
+    with pytest.raises(FileNotFoundError, match=r"has neither manifest\.json nor explanation\.json"):
         Explanation.load(tmp_path)
 
 
-def _edit(change):
+def _edit(change, name="manifest.json"):
     def damage(directory):
-        path = directory / "explanation.json"
+        path = directory / name
         document = json.loads(path.read_text())
         change(document)
         path.write_text(json.dumps(document))
@@ -265,45 +266,76 @@ def _edit(change):
     return damage
 
 
-def _rewrite_arrays(directory, **how):
-    """A well-made archive, with a digest that fits, that we did not write."""
-    import hashlib
-
-    (old,) = directory.glob("values-*.npz")
-    arrays = dict(np.load(old))
-    how.get("change", lambda a: None)(arrays)
-    (np.savez_compressed if how.get("compress") else np.savez)(old, **arrays)
-    digest = hashlib.sha256(old.read_bytes()).hexdigest()
-    _edit(lambda d: d["arrays"].update(sha256=digest))(directory)
+def _zip(directory):
+    (path,) = directory.glob("members-*.zip")
+    return path
 
 
-def _npz(directory):
-    return next(directory.glob("values-*.npz"))
+def members_of(directory):
+    with zipfile.ZipFile(_zip(directory)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def _rewrite(change):
+    """A well-made archive, with digests that fit, that we did not write."""
+
+    def damage(directory):
+        members = members_of(directory)
+        change(members)
+        with zipfile.ZipFile(_zip(directory), "w") as archive:
+            for name, data in members.items():
+                archive.writestr(name, data)
+        sums = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
+        _edit(lambda d: d.update(sha256=sums))(directory)
+
+    return damage
+
+
+def _described(change):
+    def edit(members):
+        document = json.loads(members["explanation.json"])
+        change(document)
+        members["explanation.json"] = json.dumps(document).encode()
+
+    return _rewrite(edit)
+
+
+def npy(array):
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
 
 
 DAMAGE = {
-    "not json": (lambda d: (d / "explanation.json").write_text("{"), "not JSON"),
-    "not text": (lambda d: (d / "explanation.json").write_bytes(b"\xff\xfe\x00"), "not JSON"),
-    "foreign": (lambda d: (d / "explanation.json").write_text('{"a": 1}'), "something else wrote it"),
-    "a list": (lambda d: (d / "explanation.json").write_text("[]"), "something else wrote it"),
-    "newer": (_edit(lambda d: d.update(schema_version=99)), "schema version 99.*Upgrade"),
-    "version text": (_edit(lambda d: d.update(schema_version="1")), "schema_version is '1'"),
-    "no arrays": (lambda d: _npz(d).unlink(), "is missing"),
-    "cut off": (lambda d: _npz(d).write_bytes(_npz(d).read_bytes()[:-9]), "sha256 differs"),
-    "escaping path": (_edit(lambda d: d["arrays"].update(file="../x.npz")), "not ours"),
-    "odd path": (_edit(lambda d: d["arrays"].update(file=3)), "not ours"),
-    "missing field": (_edit(lambda d: d["explanation"].pop("base")), "cannot be read"),
-    "odd field": (_edit(lambda d: d["explanation"].update(features=3)), "cannot be read"),
-    "odd names": (_edit(lambda d: d["explanation"].update(features=["a"])), "do not fit together"),
-    "no explanation": (_edit(lambda d: d.update(explanation=None)), "cannot be read"),
-    "unknown kind": (_edit(lambda d: d["explanation"]["base"].update(kind="pickle", data="zz")), "cannot be read"),
-    "compressed": (lambda d: _rewrite_arrays(d, compress=True), "is compressed"),
-    "object arrays": (
-        lambda d: _rewrite_arrays(d, change=lambda a: a.update(a0=np.array([{}], dtype=object))),
-        "cannot be read",
-    ),
-    "other shape": (lambda d: _rewrite_arrays(d, change=lambda a: a.update(a0=np.zeros(7))), "do not fit together"),
+    "not json": (lambda d: (d / "manifest.json").write_text("{"), "cannot be read"),
+    "not text": (lambda d: (d / "manifest.json").write_bytes(b"\xff\xfe\x00"), "cannot be read"),
+    "nested": (lambda d: (d / "manifest.json").write_text("[" * 10**6), "nested too deeply"),
+    "foreign": (_edit(lambda d: d.update(format="other")), "says 'other', not 'automl_explain.explanation'"),
+    "a list": (lambda d: (d / "manifest.json").write_text("[]"), "cannot be read"),
+    "newer": (_edit(lambda d: d.update(format_version=99)), "format version 99.*Install a newer"),
+    "version text": (_edit(lambda d: d.update(format_version="1")), "format version '1'"),
+    "kind a list": (_edit(lambda d: d.update(kind=["tabular"])), "kind .'tabular'., which is no text"),
+    "no members": (lambda d: _zip(d).unlink(), "is missing"),
+    "cut off": (lambda d: _zip(d).write_bytes(_zip(d).read_bytes()[:-9]), "no whole explanation file"),
+    "escaping path": (_edit(lambda d: d.update(members="../x.zip")), "not ours"),
+    "odd path": (_edit(lambda d: d.update(members=3)), "not ours"),
+    "another sum": (_edit(lambda d: d["sha256"].update({"a0.npy": "0"})), "'a0.npy' is not what was written"),
+    "a sum less": (_edit(lambda d: d["sha256"].pop("a0.npy")), "'a0.npy' is missing or was added"),
+    "missing field": (_described(lambda d: d["explanation"].pop("base")), "cannot be read"),
+    "odd field": (_described(lambda d: d["explanation"].update(features=3)), "cannot be read"),
+    "odd names": (_described(lambda d: d["explanation"].update(features=["a"])), "has 1 names"),
+    "no names": (_described(lambda d: d["explanation"].update(features=None)), "names no features"),
+    "odd task": (_described(lambda d: d["explanation"].update(task=["x"])), "'task' is of another type"),
+    "no explanation": (_described(lambda d: d.update(explanation=None)), "cannot be read"),
+    "another kind": (_described(lambda d: d.update(kind="image")), "kind 'image'; this .* reads 'tabular'"),
+    "unknown kind": (_described(lambda d: d["explanation"]["base"].update(kind="pickle")), "cannot be read"),
+    "an array twice": (_described(lambda d: d["explanation"]["base"].update(data="a1")), "used twice"),
+    "object arrays": (_rewrite(lambda m: m.update({"a0.npy": OBJECTS})), "cannot be read"),
+    "other shape": (_rewrite(lambda m: m.update({"a0.npy": npy(np.zeros(7))})), "cannot be read.*shape"),
 }
+_BUFFER = io.BytesIO()
+np.save(_BUFFER, np.array([{}], dtype=object), allow_pickle=True)
+OBJECTS = _BUFFER.getvalue()
 
 
 @pytest.mark.parametrize(("damage", "message"), DAMAGE.values(), ids=DAMAGE)
@@ -317,19 +349,97 @@ def test_what_is_damaged_foreign_or_newer_is_refused(tmp_path, damage, message):
 def test_sparse_parts_that_point_outside_are_refused(tmp_path):
     make(sparse=True).save(tmp_path / "x")
 
-    def point_outside(arrays):
-        key = next(k for k, a in arrays.items() if a.dtype == np.int32 and len(a) == 5)  # indptr of 4 rows
-        arrays[key] = np.array([0, 1, 2, 3, 10_000], dtype=np.int32)
+    def point_outside(members):
+        document = json.loads(members["explanation.json"])
+        name = document["explanation"]["values"][0]["indptr"]
+        members[f"{name}.npy"] = npy(np.array([0, 1, 2, 3, 10_000], dtype=np.int32))
 
-    _rewrite_arrays(tmp_path / "x", change=point_outside)
-    with pytest.raises(CorruptFileError, match="cannot be read"):
+    _rewrite(point_outside)(tmp_path / "x")
+    with pytest.raises(CorruptFileError, match="cannot be read.*[Ll]ast value of index pointer"):
         Explanation.load(tmp_path / "x")
 
 
 def test_nothing_saved_is_a_pickle(tmp_path):
     make("binary", eval_data=pd.DataFrame({"a": ["x", None, "y", "z"]})).save(tmp_path / "x")
-    with zipfile.ZipFile(_npz(tmp_path / "x")) as archive:
-        for member in archive.namelist():
-            assert b"'|O'" not in archive.read(member)
-    document = json.loads((tmp_path / "x" / "explanation.json").read_text())
-    assert document["schema_version"] == 1
+    members = members_of(tmp_path / "x")
+    assert not any(b"'|O'" in data for data in members.values())
+    assert {name.partition(".")[2] for name in members} == {"json", "npy"}
+
+
+def test_the_manifest_says_what_is_there(tmp_path):
+    make("binary").save(tmp_path / "x")
+    manifest = json.loads((tmp_path / "x" / "manifest.json").read_text())
+    told = (manifest["format"], manifest["format_version"], manifest["kind"])
+    assert told == ("automl_explain.explanation", 2, "tabular")
+    assert manifest["sha256"] == {n: hashlib.sha256(d).hexdigest() for n, d in members_of(tmp_path / "x").items()}
+
+
+def test_members_bring_an_explanation_back_without_a_disk():
+    explanation = make("multiclass", eval_data=pd.DataFrame({"a": pd.Categorical(list("abca"))}))
+    members = explanation.to_members()
+    assert json.loads(members["explanation.json"])["kind"] == "tabular"
+    again = Explanation.from_members(members)
+    same(explanation, again)
+    pd.testing.assert_frame_equal(again.eval_data, explanation.eval_data)
+    with pytest.raises(CorruptFileError, match="cannot be read"):
+        Explanation.from_members({})
+
+
+# Version 1, of which these files were written
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def test_a_dense_explanation_of_version_1_is_read():
+    found = Explanation.load(GOLDEN / "schema_1_dense")
+    assert found.values.tolist() == [[[0.1, -0.2, 0.3], [0.0, np.pi, -1e-300]]]
+    assert (found.id, found.features, found.method) == ("golden-dense", ["age", 7, "job"], "mimic.lightgbm")
+    assert [(type(c), c) for c in found.classes] == [(bool, True), (str, "1")]
+    assert found.eval_y_predicted.tolist() == [True, "1"]
+    assert found.unmapped.tolist() == [[0.5, -0.5]]
+    frame = found.eval_data
+    assert [str(dtype) for dtype in frame.dtypes] == [
+        "Int64", "float64", "category", "datetime64[ns, Europe/Berlin]", "object",
+    ]  # fmt: skip
+    assert frame["when"].iloc[1].isoformat() == "2024-03-31T03:30:00+02:00"
+    assert frame["note"].tolist() == [1, "1"]
+    assert found.row_labels.tolist() == [(1, "a"), (2, "b")]
+
+
+def test_a_sparse_explanation_of_version_1_is_read():
+    found = Explanation.load(GOLDEN / "schema_1_sparse")
+    assert [v.toarray().tolist() for v in found.values][2] == [[0.0, 4.5, 0.0, 0.0], [7.5, 0.0, 0.0, -3.0]]
+    assert found.eval_data.toarray().tolist() == [[0.0, 1.0, 0.0, 0.0], [2.0, 0.0, 0.0, 3.0]]
+    assert (found.classes, found.row_labels.tolist()) == (["p", "q", "r"], ["x", "y"])
+
+
+def test_saving_over_version_1_leaves_only_the_new_files(tmp_path):
+    shutil.copytree(GOLDEN / "schema_1_dense", tmp_path / "x")
+    second = make(seed=2)
+    second.save(tmp_path / "x", exist_ok=True)
+    assert Explanation.load(tmp_path / "x").id == second.id
+    assert {name.partition("-")[0] for name in os.listdir(tmp_path / "x")} == {"manifest.json", "members"}
+
+
+def _first(directory):
+    return next(directory.glob("values-*.npz"))
+
+
+FORMER_DAMAGE = {
+    "not json": (lambda d: (d / "explanation.json").write_text("{"), "not JSON"),
+    "foreign": (lambda d: (d / "explanation.json").write_text('{"a": 1}'), "something else wrote it"),
+    "newer": (_edit(lambda d: d.update(schema_version=99), "explanation.json"), "version 99.*Upgrade"),
+    "version text": (_edit(lambda d: d.update(schema_version="1"), "explanation.json"), "version is '1'"),
+    "no arrays": (lambda d: _first(d).unlink(), "is missing"),
+    "cut off": (lambda d: _first(d).write_bytes(_first(d).read_bytes()[:-9]), "sha256 differs"),
+    "escaping path": (_edit(lambda d: d["arrays"].update(file="../x.npz"), "explanation.json"), "not ours"),
+    "missing field": (_edit(lambda d: d["explanation"].pop("base"), "explanation.json"), "cannot be read"),
+}
+
+
+@pytest.mark.parametrize(("damage", "message"), FORMER_DAMAGE.values(), ids=FORMER_DAMAGE)
+def test_what_is_damaged_in_version_1_is_refused(tmp_path, damage, message):
+    shutil.copytree(GOLDEN / "schema_1_dense", tmp_path / "x")
+    damage(tmp_path / "x")
+    with pytest.raises(CorruptFileError, match=message):
+        Explanation.load(tmp_path / "x")

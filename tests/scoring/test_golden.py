@@ -19,7 +19,7 @@ import pytest
 from small_models import CLASSES, NAMES, RAW_NAMES
 
 from automl_explain import load
-from automl_explain._files._archive import FORMAT_VERSION
+from automl_explain.scoring import FORMAT_VERSION
 
 GOLDEN = Path(__file__).parent / "golden"
 
