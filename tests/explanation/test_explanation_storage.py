@@ -331,7 +331,7 @@ DAMAGE = {
     "unknown kind": (_described(lambda d: d["explanation"]["base"].update(kind="pickle")), "cannot be read"),
     "an array twice": (_described(lambda d: d["explanation"]["base"].update(data="a1")), "used twice"),
     "object arrays": (_rewrite(lambda m: m.update({"a0.npy": OBJECTS})), "cannot be read"),
-    "other shape": (_rewrite(lambda m: m.update({"a0.npy": npy(np.zeros(7))})), "cannot be read.*shape"),
+    "other shape": (_rewrite(lambda m: m.update({"a0.npy": npy(np.zeros(7))})), "cannot be read.*outputs"),
 }
 _BUFFER = io.BytesIO()
 np.save(_BUFFER, np.array([{}], dtype=object), allow_pickle=True)

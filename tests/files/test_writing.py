@@ -71,9 +71,7 @@ def test_a_file_that_may_not_be_read_is_a_storage_error(
 
     for call in ("open", "read_bytes"):
         monkeypatch.setattr(Path, call, refuse)
-    with pytest.raises(
-        StorageError, match="Cannot read the .*Permission denied. Pass a place"
-    ):
+    with pytest.raises(StorageError, match="Cannot read the .*Permission denied. Pass a place"):
         read(tmp_path / NOWHERE)
 
 
