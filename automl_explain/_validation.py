@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from automl_explain._frames import as_pandas, refuse_other_tables
 from automl_explain._lazy import is_frame, is_series, is_sparse
 from automl_explain._lazy import pandas as pd
 from automl_explain._lazy import sparse as sp
@@ -112,7 +113,9 @@ def check_raw_method(raw_method: Any) -> str:
 
 
 def as_table(rows: Any, argument: str, *, width: int | None = None, allow_empty: bool = False) -> Any:
-    """Rows as DataFrame, 2-D ndarray or csr_matrix; one row may come as a vector of ``width`` cells.
+    """Rows as DataFrame, 2-D ndarray or csr_matrix; one row may come as a vector of ``width`` values.
+
+    Tables of polars and pyarrow become DataFrames of the same types.
 
     Raises
     ------
@@ -120,6 +123,7 @@ def as_table(rows: Any, argument: str, *, width: int | None = None, allow_empty:
         If the rows are something else, hold complex numbers, are a damaged sparse matrix, or have no rows
         where some are needed.
     """
+    rows = as_pandas(rows)
     if is_sparse(rows):
         rows = sound_sparse(rows, argument)
     elif is_series(rows):
@@ -130,10 +134,7 @@ def as_table(rows: Any, argument: str, *, width: int | None = None, allow_empty:
         if rows.ndim == 1 and rows.shape[0] == width:
             rows = rows.reshape(1, -1)
     elif not is_frame(rows):
-        raise InputError(
-            f"`{argument}` must be a pandas DataFrame, a numpy ndarray or a scipy sparse matrix; got "
-            f"{type(rows).__name__}. Wrap a list with numpy.asarray or pandas.DataFrame."
-        )
+        refuse_other_tables(rows, argument)
     if rows.ndim != 2:
         raise InputError(f"`{argument}` must have two dimensions (rows by features); got {rows.ndim}.")
     if rows.shape[0] == 0 and not allow_empty:

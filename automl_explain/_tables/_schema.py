@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import decimal
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -13,7 +12,9 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from automl_explain.exceptions import DataError, InputError
+from automl_explain._tables._records import frame_of
+from automl_explain._tables._types import conform, families, family, missing_values
+from automl_explain.exceptions import DataError
 
 Kind = Literal["number", "boolean", "category", "datetime", "text", "date", "object"]
 
@@ -35,7 +36,12 @@ class ColumnSchema:
     ordered : bool, default False
         Whether those categories are ordered.
     none : bool, default False
-        Whether missing cells of a column of Python objects are None, not NaN; encoders tell them apart.
+        Whether missing values of a column of Python objects are None, not NaN; encoders tell them apart.
+    holds : tuple of str, default ()
+        What a column of Python objects holds, missing values included: ``"text"``, ``"number"``, ``"None"``, ...;
+        empty for other types, and where it is not known.
+    empty : bool, default False
+        Whether every value was missing, so that nothing is known of its type.
     """
 
     name: str | int
@@ -44,10 +50,17 @@ class ColumnSchema:
     categories: tuple[Any, ...] = ()
     ordered: bool = False
     none: bool = False
+    holds: tuple[str, ...] = ()
+    empty: bool = False
 
     @classmethod
     def of(cls, name: str | int, column: pd.Series) -> ColumnSchema:
         """Schema of a pandas column."""
+        empty = len(column) > 0 and bool(column.isna().all())
+        return dataclasses.replace(cls._of(name, column), empty=True) if empty else cls._of(name, column)
+
+    @classmethod
+    def _of(cls, name: str | int, column: pd.Series) -> ColumnSchema:
         dtype = column.dtype
         if isinstance(dtype, pd.CategoricalDtype):
             plain = tuple(c.item() if isinstance(c, np.generic) else c for c in dtype.categories)
@@ -61,7 +74,9 @@ class ColumnSchema:
         if pd.api.types.is_numeric_dtype(dtype):
             return cls(name, "number", str(dtype))
         if str(dtype) == "object":
-            return cls(name, _object_kind(column), "object", none=any(c is None for c in column))
+            gaps = missing_values(column)
+            holds = (*sorted(families(column)), *sorted(gaps))
+            return cls(name, _object_kind(column), "object", none="None" in gaps, holds=holds)
         return cls(name, "text", str(dtype))
 
     def read(self, column: pd.Series) -> pd.Series:
@@ -72,6 +87,8 @@ class ColumnSchema:
         DataError
             If a cell cannot be read as this type; names the column, the row and the cell.
         """
+        if len(column) == 0:
+            return self._no_rows()
         reader = {
             "number": self._read_number,
             "boolean": self._read_boolean,
@@ -82,6 +99,11 @@ class ColumnSchema:
             "object": self._read_object,
         }[self.kind]
         return reader(column)
+
+    def _no_rows(self) -> pd.Series:
+        if self.kind == "category":
+            return pd.Series(pd.Categorical([], categories=list(self.categories), ordered=self.ordered))
+        return pd.Series([], dtype="object" if self.dtype.startswith(("<U", "|S")) else self.dtype)
 
     def _read_number(self, column: pd.Series) -> pd.Series:
         try:
@@ -141,11 +163,16 @@ class ColumnSchema:
 
     def _read_text(self, column: pd.Series) -> pd.Series:
         self._refuse(column, _nested(column), "text")
+        kinds = set(self.holds) if self.dtype == "object" else {"text"}
+        if kinds & {"text", "number", "boolean"}:
+            # A code such as "007" that comes as the number 7 would be another category, or none.
+            others = column.map(lambda c: family(type(c)) not in kinds, na_action="ignore").eq(True)
+            self._refuse(column, others & ~column.isna(), "text" if "text" in kinds else "of the training's type")
         if self.dtype == "object":
             return column.astype(object).where(column.notna(), None if self.none else np.nan)
-        if str(column.dtype) == self.dtype:
+        if str(column.dtype) == self.dtype or self.dtype.startswith(("<U", "|S")):
             return column
-        return column.map(lambda c: c if isinstance(c, str) or pd.isna(c) else str(c)).astype(self.dtype)
+        return column.astype(object).where(column.notna(), None).astype(self.dtype)
 
     def _refuse(self, column: pd.Series, bad: pd.Series, expected: str) -> None:
         wrong = np.flatnonzero(bad.to_numpy(dtype=bool))
@@ -243,18 +270,23 @@ class TableSchema:
             labels = list(table.columns) if names is None else list(names)
             return cls(tuple(ColumnSchema.of(n, table.iloc[:, i]) for i, n in enumerate(labels)))
         labels = list(range(table.shape[1])) if names is None else list(names)
-        kind: Kind = "text" if table.dtype == object else "number"
-        columns = tuple(ColumnSchema(n, kind, str(table.dtype)) for n in labels)
+        if sp.issparse(table) or table.dtype != object:
+            kind: Kind = "text" if table.dtype.kind in "US" else "number"
+            columns = tuple(ColumnSchema(n, kind, str(table.dtype)) for n in labels)
+        else:
+            columns = tuple(ColumnSchema.of(n, pd.Series(table[:, j], dtype=object)) for j, n in enumerate(labels))
         return cls(columns, "sparse" if sp.issparse(table) else "array")
 
-    def read(self, rows: Sequence[Mapping[str, Any]] | pd.DataFrame) -> Any:
+    def read(self, rows: Any) -> Any:
         """Rows as the table that the pipeline was trained on: same columns, order and types.
 
         Parameters
         ----------
-        rows : list of dict, or DataFrame
-            Records as JSON gives them, one per row. Columns in excess are left out; missing cells
-            are ``None`` or NaN.
+        rows : list, dict, DataFrame, str or bytes
+            Records as JSON gives them, one per row, or another layout: lists of values in the order of the
+            columns, one record, ``{"data": [...]}`` with or without ``"columns"``, pandas'
+            ``{column: {index: value}}``, a table, or JSON text of these. Columns in excess are left out; missing
+            values are ``None`` or NaN. No rows give an empty table of the same types.
 
         Returns
         -------
@@ -263,49 +295,65 @@ class TableSchema:
         Raises
         ------
         InputError
-            If there are no rows, they are not records, or a column is missing.
+            If the rows are something else, or a column is missing or there twice.
         DataError
-            If a cell cannot be read as its column's type.
+            If a value cannot be read as its column's type.
         """
-        frame = self._frame(rows)
-        by_text = {str(c): i for i, c in enumerate(frame.columns)}
-        missing = [str(n) for n in self.names if str(n) not in by_text]
-        if missing:
-            close = {m: difflib.get_close_matches(m, by_text, n=1) for m in missing}
-            hints = "; ".join(f"did you mean {c[0]!r} for {m!r}?" for m, c in close.items() if c)
-            raise InputError(
-                f"Missing column{'s' if len(missing) > 1 else ''} {', '.join(map(repr, missing))}; "
-                f"expected {', '.join(map(repr, map(str, self.names)))}. {hints}".rstrip()
-            )
-        cells = [c.read(frame.iloc[:, by_text[str(c.name)]]) for c in self.columns]
-        result = pd.concat([c.rename(s.name) for c, s in zip(cells, self.columns, strict=True)], axis=1)
+        frame = frame_of(rows, self.names)
+        columns = [c.read(frame.iloc[:, i]) for i, c in enumerate(self.columns)]
+        result = pd.concat(columns, axis=1).set_axis(list(self.names), axis=1) if columns else frame
         if self.container == "frame":
             return result
         if self.container == "sparse":
             return sp.csr_matrix(result.to_numpy(dtype=np.float64))
         return result.to_numpy()
 
+    def conform(self, rows: Any, argument: str = "X_test") -> Any:
+        """Rows of a table with the types of training; the same object where they have them already.
+
+        Parameters
+        ----------
+        rows : DataFrame, ndarray or scipy sparse of shape (n_rows, n_raw)
+        argument : str, default "X_test"
+            What the rows are called in errors.
+
+        Raises
+        ------
+        InputError
+            If columns are missing or surplus.
+        DataError
+            If the values of a column are of another kind than in training; names the column, the row and the value.
+        """
+        if not isinstance(rows, pd.DataFrame):
+            return self._conform_array(rows, argument)
+        by_name = {c.name: c for c in self.columns}
+        if self.container != "frame" or set(rows.columns) != set(by_name):
+            return self._conform_columns(rows, self.columns, argument)
+        return self._conform_columns(rows, [by_name[label] for label in rows.columns], argument)
+
     @staticmethod
-    def _frame(rows: Any) -> pd.DataFrame:
-        if isinstance(rows, pd.DataFrame):
-            frame = rows
-        elif isinstance(rows, (Mapping, str, bytes)) or not isinstance(rows, Iterable):
-            raise InputError(
-                f"Rows must be a list of records (one dict per row) or a DataFrame; got {type(rows).__name__}."
-            )
-        else:
-            records = list(rows)
-            wrong = next((r for r in records if not isinstance(r, Mapping)), None)
-            if wrong is not None:
-                raise InputError(
-                    f"Every row must be a record (a dict of column names and cells); got {type(wrong).__name__}."
-                )
-            # Without the index a record without cells is no row.
-            index = range(len(records)) if records else None
-            frame = pd.DataFrame.from_records([dict(r) for r in records], index=index)
-        if len(frame) == 0:
-            raise InputError("There are no rows to read; pass at least one record.")
-        return frame
+    def _conform_columns(rows: pd.DataFrame, known: Sequence[ColumnSchema], argument: str) -> pd.DataFrame:
+        columns = [rows.iloc[:, j] for j in range(rows.shape[1])]
+        made = [conform(column, schema, argument) for column, schema in zip(columns, known, strict=True)]
+        changed = [j for j, (before, after) in enumerate(zip(columns, made, strict=True)) if before is not after]
+        if not changed:
+            return rows
+        rows = rows.copy(deep=False)
+        for j in changed:
+            rows.isetitem(j, made[j])
+        return rows
+
+    def _conform_array(self, rows: Any, argument: str) -> Any:
+        numeric = all(c.kind in ("number", "boolean") for c in self.columns)
+        if sp.issparse(rows) or (rows.dtype.kind in "biuf" and numeric):
+            return rows
+        frame = pd.DataFrame(rows).astype(object)
+        made = self._conform_columns(frame, self.columns, argument)
+        if self.container != "array":
+            return rows  # positions of a DataFrame's columns: compared, and left in their container
+        if numeric and rows.dtype.kind not in "c":
+            return made.to_numpy(dtype=np.float64)
+        return made.to_numpy(dtype=object) if self.columns[0].dtype == "object" else rows
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready form; `from_json` reads it back."""
@@ -314,5 +362,8 @@ class TableSchema:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> TableSchema:
         """Read back what `to_json` wrote."""
-        columns = (ColumnSchema(**{**c, "categories": tuple(c["categories"])}) for c in data["columns"])
+        columns = (
+            ColumnSchema(**{**c, "categories": tuple(c["categories"]), "holds": tuple(c.get("holds", ()))})
+            for c in data["columns"]
+        )
         return cls(tuple(columns), data["container"])

@@ -1,0 +1,279 @@
+"""Columns compared with those of training: given the training's type where that changes no value, else refused.
+
+A column that is empty in a whole batch, codes that were text and come as numbers, or dates of another time zone
+are read by a model without complaint, and as something else than in training. `conform` is the one place that
+looks: what is exactly the same value gets its training type, everything else is named in a DataError.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from automl_explain._validation import listed
+from automl_explain.exceptions import DataError
+
+if TYPE_CHECKING:
+    from automl_explain._tables._schema import ColumnSchema
+
+_WORDS = {"True": True, "False": False, "true": True, "false": False}
+_EXPECTED = {
+    "number": "numbers",
+    "boolean": "True and False",
+    "text": "text",
+    "category": "categories",
+    "datetime": "dates",
+    "date": "dates without a time",
+    "object": "Python objects of other types",
+}
+_FIXES = {
+    "number": "Convert it first, for example with pandas.to_numeric.",
+    "boolean": "Pass True and False.",
+    "text": "Read the column as text, as in training: pandas.read_csv(..., dtype={{{name!r}: str}}) keeps codes such as '007'.",
+    "category": "Pass the same values as in training: {known}.",
+    "datetime": "Convert it first, for example with pandas.to_datetime.",
+    "date": "Pass datetime.date values, or text such as '2024-02-29'.",
+    "object": "Pass values of the type that the model was fitted on.",
+}
+
+
+def family(kind: type) -> str:
+    """What values of a Python or NumPy type are to a model: ``"text"``, ``"number"``, ... or the type's name."""
+    if issubclass(kind, str):
+        return "text"
+    if issubclass(kind, (bool, np.bool_)):
+        return "boolean"
+    if issubclass(kind, (int, float, np.integer, np.floating, decimal.Decimal)):
+        return "number"
+    if issubclass(kind, (datetime.datetime, np.datetime64)):
+        return "datetime"
+    return "date" if issubclass(kind, datetime.date) else kind.__name__
+
+
+def families(column: pd.Series) -> set[str]:
+    """What the values of a column are, missing ones left out."""
+    dtype = column.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        used = column.cat.categories[np.unique(column.cat.codes[column.cat.codes >= 0])]
+        return families(pd.Series(used))
+    if dtype == object:
+        return {family(kind) for kind in {type(c) for c in column[column.notna()]}}
+    if pd.api.types.is_bool_dtype(dtype):
+        return {"boolean"}
+    if pd.api.types.is_complex_dtype(dtype):
+        return {"complex"}
+    if pd.api.types.is_numeric_dtype(dtype):
+        return {"number"}
+    if pd.api.types.is_datetime64_any_dtype(dtype):
+        return {"datetime"}
+    return {"text"} if pd.api.types.is_string_dtype(dtype) else {str(dtype).partition("[")[0]}
+
+
+def missing_values(column: pd.Series) -> set[str]:
+    """Which missing values a column of Python objects holds: ``"None"``, ``"NaN"``, ``"NA"``, ``"NaT"``."""
+    gaps = column[column.isna()]
+    return {"None" if c is None else "NA" if c is pd.NA else "NaT" if c is pd.NaT else "NaN" for c in gaps}
+
+
+def conform(column: pd.Series, known: ColumnSchema, argument: str) -> pd.Series:
+    """A column with the type that it had in training; the same object where it has that already.
+
+    Parameters
+    ----------
+    column : Series
+    known : ColumnSchema
+        The column of training.
+    argument : str
+        What the rows are called in errors.
+
+    Raises
+    ------
+    DataError
+        If its values are of another kind; names the column, the row and the value.
+    """
+    same = str(column.dtype) == known.dtype
+    if known.empty or (same and known.dtype not in ("object", "category")):
+        return column
+    gaps = column.isna()
+    if not same and gaps.all():
+        return _all_missing(column, known)
+    made = _read(column, known)
+    if made is None:
+        raise DataError(_message(column, known, argument))
+    return made
+
+
+def _read(column: pd.Series, known: ColumnSchema) -> pd.Series | None:
+    """The column as it was in training; None where that would change a value."""
+    reader = {
+        "number": _number,
+        "boolean": _boolean,
+        "text": _text,
+        "category": _category,
+        "datetime": _datetime,
+        "date": _date,
+        "object": _object,
+    }[known.kind]
+    return reader(column, known, families(column))
+
+
+def _all_missing(column: pd.Series, known: ColumnSchema) -> pd.Series:
+    """An empty column, of the training's type where that has missing values."""
+    if known.dtype == "object":
+        return pd.Series([None if known.none else np.nan] * len(column), column.index, dtype=object)
+    if known.kind == "category":
+        dtype = pd.CategoricalDtype(list(known.categories), ordered=known.ordered)
+        return pd.Series(pd.Categorical([None] * len(column), dtype=dtype), column.index)
+    try:
+        return pd.Series([None] * len(column), column.index, dtype=known.dtype)
+    except (TypeError, ValueError):  # whole numbers and booleans have no missing value
+        return pd.Series(np.full(len(column), np.nan), column.index)
+
+
+def _number(column: pd.Series, known: ColumnSchema, found: set[str]) -> pd.Series | None:
+    if "complex" in known.dtype:
+        return column if found <= {"number", "boolean", "complex"} else None
+    if not found <= {"number", "boolean"}:
+        return None
+    if column.dtype == object:
+        column = pd.to_numeric(column.map(float_of, na_action="ignore").where(column.notna(), np.nan))
+    elif isinstance(column.dtype, pd.CategoricalDtype):
+        column = pd.to_numeric(column.astype(object).where(column.notna(), np.nan))
+    return exactly(column, known.dtype)
+
+
+def float_of(cell: Any) -> Any:
+    """A decimal as the float that a model reads; other numbers as they are."""
+    return float(cell) if isinstance(cell, decimal.Decimal) else cell
+
+
+def _boolean(column: pd.Series, known: ColumnSchema, found: set[str]) -> pd.Series | None:
+    values = column.astype(object)
+    present = values[column.notna()]
+    if found == {"text"} and all(c in _WORDS for c in present):
+        values = values.map(lambda c: _WORDS.get(c, c), na_action="ignore")
+    elif not (found <= {"boolean", "number"} and all(c in (0, 1) for c in present)):
+        return None
+    elif column.isna().any() and known.dtype != "boolean" and found == {"number"}:
+        return column  # 0, 1 and NaN are what a model makes of booleans with gaps
+    if column.isna().any() and known.dtype != "boolean":
+        return values.map(bool, na_action="ignore").astype(object)
+    return values.map(bool, na_action="ignore").astype(known.dtype)
+
+
+def _text(column: pd.Series, known: ColumnSchema, found: set[str]) -> pd.Series | None:
+    wanted = pd.api.types.pandas_dtype(known.dtype)
+    if known.dtype != "object" and not pd.api.types.is_string_dtype(wanted):  # timedelta, period, interval
+        return exactly(column, known.dtype) if str(column.dtype).partition("[")[0] in known.dtype else None
+    if known.dtype != "object":
+        return column.astype(object).where(column.notna(), None).astype(known.dtype) if found <= {"text"} else None
+    kinds = {k for k in known.holds if k not in ("None", "NaN", "NA", "NaT")}
+    if kinds and not found <= kinds:
+        return None
+    return with_gaps(column, known)
+
+
+def with_gaps(column: pd.Series, known: ColumnSchema) -> pd.Series:
+    """A column of Python objects whose missing values are those of training: encoders tell None from NaN."""
+    values = column.astype(object)
+    theirs = {k for k in known.holds if k in ("None", "NaN", "NA", "NaT")}
+    if not known.holds or missing_values(values) <= theirs:
+        return column if column.dtype == object else values
+    return values.where(values.notna(), None if theirs == {"None"} else np.nan)
+
+
+def _category(column: pd.Series, known: ColumnSchema, found: set[str]) -> pd.Series | None:
+    kinds = {family(type(c)) for c in known.categories}
+    if kinds and not found <= kinds:
+        return None
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        given = column.cat.categories
+        if list(given) == list(known.categories) and bool(column.cat.ordered) == known.ordered:
+            return column
+    values = column.astype(object)
+    # An unseen value stays a value: the pipeline decides what it does with it.
+    extra = [c for c in pd.unique(values.dropna()) if c not in set(known.categories)]
+    return values.astype(pd.CategoricalDtype([*known.categories, *extra], ordered=known.ordered))
+
+
+def _datetime(column: pd.Series, known: ColumnSchema, found: set[str]) -> pd.Series | None:
+    if not found <= {"datetime", "date", "text"}:
+        return None
+    zone = getattr(pd.api.types.pandas_dtype(known.dtype), "tz", None)
+    dates = column
+    if not pd.api.types.is_datetime64_any_dtype(column.dtype):
+        try:
+            values = column.astype(object)
+            dates = pd.to_datetime(values, format="ISO8601", errors="coerce")
+        except (TypeError, ValueError):  # offsets of several zones
+            dates = pd.to_datetime(column.astype(object), format="ISO8601", errors="coerce", utc=True)
+        if (dates.isna() & column.notna()).any():
+            return None
+    if not pd.api.types.is_datetime64_any_dtype(dates.dtype) or (zone is None) != (dates.dt.tz is None):
+        return None
+    return exactly(dates if zone is None else dates.dt.tz_convert(zone), known.dtype)
+
+
+def _date(column: pd.Series, known: ColumnSchema, found: set[str]) -> pd.Series | None:
+    if column.dtype == object and found <= {"date"}:
+        return with_gaps(column, known)
+    if not found <= {"date", "datetime", "text"}:
+        return None
+    dates = pd.to_datetime(column.astype(object), format="ISO8601", errors="coerce")
+    if not pd.api.types.is_datetime64_any_dtype(dates.dtype) or dates.dt.tz is not None:
+        return None
+    if (dates.isna() & column.notna()).any() or (dates.dropna() != dates.dropna().dt.normalize()).any():
+        return None
+    return with_gaps(dates.dt.date.astype(object).where(dates.notna(), None), known)
+
+
+def _object(column: pd.Series, known: ColumnSchema, found: set[str]) -> pd.Series | None:
+    if known.dtype == "category":
+        return column if isinstance(column.dtype, pd.CategoricalDtype) and not found <= {"text", "number"} else None
+    kinds = {k for k in known.holds if k not in ("None", "NaN", "NA", "NaT")}
+    return column if column.dtype == object and (not kinds or found <= kinds) else None
+
+
+def exactly(column: pd.Series, dtype: str) -> pd.Series:
+    """Numbers, dates or spans as a type, if that changes none of them; else as they are."""
+    wanted = pd.api.types.pandas_dtype(dtype)
+    if column.dtype == wanted:
+        return column
+    try:
+        with np.errstate(all="ignore"):
+            made = column.astype(wanted)
+            back = made.astype(column.dtype)
+    except (TypeError, ValueError, OverflowError):
+        return column
+    large = pd.api.types.is_integer_dtype(column.dtype) and (column.dropna().abs() > 2**53).any()
+    if large and not pd.api.types.is_integer_dtype(wanted):
+        return column
+    same = (back == column).fillna(False).astype(bool) | (back.isna() & column.isna())
+    return made if same.all() and (made.isna() == column.isna()).all() else column
+
+
+def _message(column: pd.Series, known: ColumnSchema, argument: str) -> str:
+    """Which value is of another kind than in training, and the way on."""
+    at = _first_refused(column, known)
+    value, dtype = column.astype(object).iloc[at], getattr(pd.api.types.pandas_dtype(known.dtype), "tz", None)
+    fix = _FIXES[known.kind].format(name=known.name, known=listed(known.categories))
+    if known.kind == "datetime" and family(type(value)) in ("datetime", "text"):
+        zone = "no time zone" if dtype is None else f"the time zone {dtype}"
+        fix = f"In training they had {zone}; convert with `.dt.tz_localize` or `.dt.tz_convert`, or pass ISO 8601 text."
+    return (
+        f"Column {known.name!r} of `{argument}`, row {at}: {value!r} ({column.dtype}) is not of the training's type; the "
+        f"training rows have {_EXPECTED[known.kind]} there ({known.dtype}). {fix}"
+    )
+
+
+def _first_refused(column: pd.Series, known: ColumnSchema) -> int:
+    """Position of the first value that cannot be read, found by halving."""
+    low, high = 0, len(column)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if _read(column.iloc[:middle], known) is not None else (low, middle)
+    return low
