@@ -86,8 +86,9 @@ def _of_polars(column: Any) -> pd.Series:
     if kind == "Date":
         return pd.Series(np.array(column.to_numpy()).astype("datetime64[s]"))
     if kind == "Datetime":
-        dates = pd.Series(np.array(column.dt.replace_time_zone(None).to_numpy() if column.dtype.time_zone is None else column.dt.convert_time_zone("UTC").dt.replace_time_zone(None).to_numpy()))
         zone = column.dtype.time_zone
+        instants = column if zone is None else column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+        dates = pd.Series(np.array(instants.to_numpy()))
         return dates if zone is None else dates.dt.tz_localize("UTC").dt.tz_convert(zone)
     if kind == "Duration":
         return pd.Series(np.array(column.to_numpy()))
@@ -154,6 +155,6 @@ def refuse_other_tables(rows: Any, argument: str) -> None:
         Always; with the call that makes a table of them.
     """
     raise InputError(
-        f"`{argument}` must be a pandas DataFrame, a numpy ndarray, a scipy sparse matrix or a polars or pyarrow table; "
-        f"got {name_of(rows)}. {call_for(rows)}"
+        f"`{argument}` must be a pandas DataFrame, a numpy ndarray, a scipy sparse matrix, or a polars or pyarrow "
+        f"table; got {name_of(rows)}. {call_for(rows)}"
     )

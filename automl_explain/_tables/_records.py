@@ -42,7 +42,7 @@ def frame_of(rows: Any, names: Sequence[str | int]) -> pd.DataFrame:
     if not isinstance(rows, Iterable):
         raise InputError(f"Rows must be {_FORMS}; got {name_of(rows)}.")
     values = [_values(i, row, names) for i, row in enumerate(rows)]
-    return pd.DataFrame.from_records(values, columns=range(len(names)), index=range(len(values)))
+    return pd.DataFrame.from_records(values, columns=range(len(names)))
 
 
 def _parsed(text: str | bytes | bytearray) -> Any:
@@ -58,7 +58,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A JSON object; of a key that is there twice, `json` would keep the last value without a word."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        _refuse_twice([key for key, _ in pairs], "A JSON object")
+        _refuse_twice([key for key, _ in pairs], "a JSON object")
     return found
 
 
@@ -79,7 +79,9 @@ def _of_mapping(rows: Mapping[Any, Any], names: Sequence[str | int]) -> Any:
     _refuse_twice(list(columns), "`columns`")
     for i, row in enumerate(data):
         if not isinstance(row, Sequence) or isinstance(row, str) or len(row) != len(columns):
-            raise InputError(f"Row {i} of `data` is {_shown(row)}; expected a list of {len(columns)} values, as `columns`.")
+            raise InputError(
+                f"Row {i} of `data` is {_shown(row)}; expected a list of {len(columns)} values, as `columns`."
+            )
     return [dict(zip(map(str, columns), row, strict=True)) for row in data]
 
 
@@ -91,14 +93,14 @@ def _of_columns(rows: Mapping[Any, Any]) -> pd.DataFrame:
         if apart:
             raise InputError(f"Column {name!r} and column {first!r} do not have the same rows: {listed(apart)}.")
     columns = {name: [column[i] for i in index] for name, column in rows.items()}
-    _refuse_twice(list(columns), "The rows")
+    _refuse_twice(list(columns), "the rows")
     return pd.DataFrame({name: pd.Series(values, dtype=object).infer_objects() for name, values in columns.items()})
 
 
 def _picked(frame: pd.DataFrame, names: Sequence[str | int]) -> pd.DataFrame:
     """The columns of training from a DataFrame, labelled by position."""
     given = list(frame.columns)
-    _refuse_twice(given, "The rows")
+    _refuse_twice(given, "the rows")
     place = {str(c): i for i, c in enumerate(given)}
     _refuse_missing(None, place, names)
     return frame.iloc[:, [place[str(n)] for n in names]].set_axis(range(len(names)), axis=1)
@@ -107,7 +109,7 @@ def _picked(frame: pd.DataFrame, names: Sequence[str | int]) -> pd.DataFrame:
 def _values(i: int, row: Any, names: Sequence[str | int]) -> list[Any]:
     """Values of one row in the order of the names."""
     if isinstance(row, Mapping):
-        _refuse_twice(list(row), f"Row {i}")
+        _refuse_twice(list(row), f"row {i}")
         given = row if all(type(n) is str for n in names) else {str(key): value for key, value in row.items()}
         try:
             return [given[str(n)] for n in names]
@@ -141,7 +143,7 @@ def _refuse_twice(keys: Sequence[Any], where: str) -> None:
     texts = [str(key) for key in keys]
     if len(set(texts)) < len(texts):
         twice = sorted({t for t in texts if texts.count(t) > 1})
-        raise InputError(f"{where} has several columns named {listed(twice)}; give every column its own name.")
+        raise InputError(f"Several columns of {where} are named {listed(twice)}; give every column its own name.")
 
 
 def _shown(value: Any) -> str:

@@ -33,7 +33,7 @@ _EXPECTED = {
 _FIXES = {
     "number": "Convert it first, for example with pandas.to_numeric.",
     "boolean": "Pass True and False.",
-    "text": "Read the column as text, as in training: pandas.read_csv(..., dtype={{{name!r}: str}}) keeps codes such as '007'.",
+    "text": "Read it as text, as in training: pandas.read_csv(..., dtype={{{name!r}: str}}) keeps codes such as '007'.",
     "category": "Pass the same values as in training: {known}.",
     "datetime": "Convert it first, for example with pandas.to_datetime.",
     "date": "Pass datetime.date values, or text such as '2024-02-29'.",
@@ -60,7 +60,7 @@ def families(column: pd.Series) -> set[str]:
     if isinstance(dtype, pd.CategoricalDtype):
         used = column.cat.categories[np.unique(column.cat.codes[column.cat.codes >= 0])]
         return families(pd.Series(used))
-    if dtype == object:
+    if str(dtype) == "object":
         return {family(kind) for kind in {type(c) for c in column[column.notna()]}}
     if pd.api.types.is_bool_dtype(dtype):
         return {"boolean"}
@@ -161,7 +161,7 @@ def _boolean(column: pd.Series, known: ColumnSchema, found: set[str]) -> pd.Seri
     elif column.isna().any() and known.dtype != "boolean" and found == {"number"}:
         return column  # 0, 1 and NaN are what a model makes of booleans with gaps
     if column.isna().any() and known.dtype != "boolean":
-        return values.map(bool, na_action="ignore").astype(object)
+        return values.map(bool, na_action="ignore").astype(object).where(column.notna(), None)
     return values.map(bool, na_action="ignore").astype(known.dtype)
 
 
@@ -259,21 +259,24 @@ def exactly(column: pd.Series, dtype: str) -> pd.Series:
 def _message(column: pd.Series, known: ColumnSchema, argument: str) -> str:
     """Which value is of another kind than in training, and the way on."""
     at = _first_refused(column, known)
-    value, dtype = column.astype(object).iloc[at], getattr(pd.api.types.pandas_dtype(known.dtype), "tz", None)
+    value = column.astype(object).iloc[at]
     fix = _FIXES[known.kind].format(name=known.name, known=listed(known.categories))
     if known.kind == "datetime" and family(type(value)) in ("datetime", "text"):
-        zone = "no time zone" if dtype is None else f"the time zone {dtype}"
-        fix = f"In training they had {zone}; convert with `.dt.tz_localize` or `.dt.tz_convert`, or pass ISO 8601 text."
+        known_zone = getattr(pd.api.types.pandas_dtype(known.dtype), "tz", None)
+        zone = "no time zone" if known_zone is None else f"the time zone {known_zone}"
+        fix = f"In training they had {zone}; convert it with `.dt.tz_localize` or `.dt.tz_convert`, or pass ISO text."
     return (
-        f"Column {known.name!r} of `{argument}`, row {at}: {value!r} ({column.dtype}) is not of the training's type; the "
-        f"training rows have {_EXPECTED[known.kind]} there ({known.dtype}). {fix}"
+        f"Column {known.name!r} of `{argument}`, row {at}: {value!r} ({column.dtype}) is not of the training's type; "
+        f"the training rows have {_EXPECTED[known.kind]} there ({known.dtype}). {fix}"
     )
 
 
 def _first_refused(column: pd.Series, known: ColumnSchema) -> int:
     """Position of the first value that cannot be read, found by halving."""
-    low, high = 0, len(column)
+    present = np.flatnonzero(column.notna())
+    low, high = 0, len(present)
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if _read(column.iloc[:middle], known) is not None else (low, middle)
-    return low
+        readable = _read(column.iloc[present[:middle]], known) is not None
+        low, high = (middle, high) if readable else (low, middle)
+    return int(present[low])

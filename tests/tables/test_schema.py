@@ -83,6 +83,15 @@ def test_dates_written_by_pandas_as_milliseconds_come_back_under_any_column_name
         pd.testing.assert_frame_equal(TableSchema.of(frame).read(json.loads(text)), frame)
 
 
+@pytest.mark.parametrize("package", ["polars", "pyarrow"])
+def test_tables_of_other_libraries_are_read(package: str) -> None:
+    library = pytest.importorskip(package)
+    columns = {"a": [1, 2], "b": ["x", None]}
+    table = library.DataFrame(columns) if package == "polars" else library.table(columns)
+    frame = pd.DataFrame(columns)
+    pd.testing.assert_frame_equal(TableSchema.of(frame).read(table), frame)
+
+
 def test_each_column_has_its_kind_and_dtype() -> None:
     kinds = {c.name: c.kind for c in TableSchema.of(MIXED).columns}
     assert kinds == {
@@ -111,24 +120,38 @@ def test_columns_are_found_by_name_in_any_order_and_those_in_excess_left_out() -
 
 def test_a_missing_column_is_refused_by_name_with_the_close_one() -> None:
     schema = TableSchema.of(pd.DataFrame({"age": [1], "income": [2.0]}))
-    with pytest.raises(InputError, match=r"Missing column 'income'; expected 'age', 'income'.*mean 'incom' for"):
+    with pytest.raises(InputError, match=r"Row 0: missing column 'income'; expected 'age', 'income'.*mean 'incom' for"):
         schema.read([{"age": 1, "incom": 2}])
-    with pytest.raises(InputError, match=r"Missing columns 'age', 'income'; expected 'age', 'income'\.$"):
+    with pytest.raises(InputError, match=r"Row 0: missing columns 'age', 'income'; expected 'age', 'income'\.$"):
         schema.read([{}])
 
 
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([], "There are no rows to read; pass at least one record"),
-        (pd.DataFrame({"a": []}), "There are no rows to read"),
-        ({"a": 1}, r"list of records .* got dict"),
-        ("[1]", "got str"),
-        (b"[1]", "got bytes"),
+        ("[1", "text that is not JSON"),
+        (b"\xff", "text that is not JSON"),
+        ("3", "got int"),
         (3, "got int"),
         (None, "got NoneType"),
-        ([{"a": 1}, 2], "Every row must be a record .* got int"),
-        ([[1]], "Every row must be a record .* got list"),
+        ([{"a": 1}, 2], r"Row 1 is 2 \(int\); every row must be a record"),
+        ([None], r"Row 0 is None \(NoneType\); every row must be a record"),
+        (["a"], r"Row 0 is 'a' \(str\); every row must be a record"),
+        ([[1], [1, 2]], "Row 1 has 2 values; expected 1, in the order 'a'"),
+        ([[]], "Row 0 has 0 values; expected 1"),
+        ([{"a": 1}, {"A": 2}], "Row 1: missing column 'a'"),
+        ([{"a": 1, "b": 2}, {}], "Row 1: missing column 'a'"),
+        ({"data": [[1, 2]]}, "Row 0 has 2 values; expected 1"),
+        ({"columns": ["a", "b"], "data": [[1, 2], [1]]}, "Row 1 of `data` is .* expected a list of 2 values"),
+        ({"columns": ["b"], "data": [[1]]}, "Row 0: missing column 'a'"),
+        ({"columns": "a", "data": [[1]]}, "`columns` and `data` must be lists"),
+        ({"b": 1}, "Row 0: missing column 'a'"),
+        ({"b": {"0": 1}}, "Missing column 'a'"),
+        ({"a": {"0": 1}, "b": {"1": 1}}, "Column 'b' and column 'a' do not have the same rows: '0', '1'"),
+        ({"columns": ["a", "a"], "data": [[1, 2]]}, "Several columns of `columns` are named 'a'"),
+        ('[{"a": 1, "a": 2}]', "Several columns of a JSON object are named 'a'"),
+        ([{"a": 1, "b": 0}, {1: 1, "1": 2, "a": 3}], "Several columns of row 1 are named '1'"),
+        (pd.DataFrame([[1, 2]], columns=["a", "a"]), "Several columns of the rows are named 'a'"),
     ],
 )
 def test_what_is_no_list_of_records_is_refused(rows: Any, message: str) -> None:
@@ -243,9 +266,61 @@ def test_zoned_dates_keep_their_zone_across_the_change_of_the_clock() -> None:
     assert without["c"].iloc[0] == back.iloc[0]
 
 
-def test_numbers_in_a_text_column_become_text_and_objects_stay() -> None:
-    assert read(pd.Series(["a", None], dtype=object), [5, None, "b"]).tolist() == [5, None, "b"]
-    assert read(pd.Series(["a"], dtype="string"), [5, "b"]).tolist() == ["5", "b"]
+@pytest.mark.parametrize("dtype", [object, "string", "str"])
+def test_a_code_that_was_text_is_refused_as_a_number(dtype: Any) -> None:
+    """The number 7 may have been "7" or "007", which are two categories."""
+    with pytest.raises(DataError, match="Column 'c', row 1: 7 is not text"):
+        read(pd.Series(["007", "7"], dtype=dtype), ["7", 7])
+    mixed = pd.Series(["a", 5, None], dtype=object)
+    assert read(mixed, [5, None, "b"]).tolist() == [5, None, "b"]
+
+
+LAYOUTS: list[Any] = [
+    [{"a": 1, "b": "x"}, {"b": "y", "a": 2}],
+    [[1, "x"], [2, "y"]],
+    {"data": [[1, "x"], [2, "y"]]},
+    {"data": [{"a": 1, "b": "x"}, {"b": "y", "a": 2}]},
+    {"columns": ["b", "a"], "index": [5, 6], "data": [["x", 1], ["y", 2]]},
+    {"a": {"0": 1, "1": 2}, "b": {"0": "x", "1": "y"}},
+    {"b": {"1": "x", "0": "y"}, "a": {"0": 2, "1": 1}},
+]
+
+
+@pytest.mark.parametrize("rows", LAYOUTS)
+@pytest.mark.parametrize("form", ["objects", "text", "bytes"])
+def test_every_common_layout_of_json_is_read(rows: Any, form: str) -> None:
+    given = rows if form == "objects" else json.dumps(rows) if form == "text" else json.dumps(rows).encode()
+    expected = pd.DataFrame({"a": [1, 2], "b": ["x", "y"]})
+    pd.testing.assert_frame_equal(TableSchema.of(expected).read(given), expected, check_index_type=False)
+
+
+@pytest.mark.parametrize("orient", ["records", "columns", "split", "values", "index"])
+def test_what_pandas_writes_is_read(orient: Any) -> None:
+    frame = pd.DataFrame({"a": [1, 2], "b": ["x", None]}, index=[10, 3])
+    text = frame.to_json(orient=orient)
+    if orient == "index":
+        with pytest.raises(InputError, match="Missing columns 'a', 'b'"):
+            TableSchema.of(frame).read(text)
+        return
+    pd.testing.assert_frame_equal(TableSchema.of(frame).read(text), frame.reset_index(drop=True))
+
+
+def test_a_single_record_is_one_row_also_where_a_column_is_called_data() -> None:
+    frame = pd.DataFrame({"data": ["x"], "columns": [1]})
+    assert TableSchema.of(frame).read({"data": "y", "columns": 2}).values.tolist() == [["y", 2]]
+    assert TableSchema.of(frame[["columns"]]).read({"data": {"columns": 2}}).values.tolist() == [[2]]
+
+
+@pytest.mark.parametrize("rows", [[], {"data": []}, "[]", MIXED.iloc[:0], {str(n): {} for n in MIXED.columns}])
+def test_no_rows_are_an_empty_table_with_the_types_of_training(rows: Any) -> None:
+    back = TableSchema.of(MIXED).read(rows)
+    assert len(back) == 0
+    pd.testing.assert_series_equal(back.dtypes, MIXED.dtypes)
+
+
+def test_no_rows_keep_their_container() -> None:
+    assert TableSchema.of(np.ones((2, 3))).read([]).shape == (0, 3)
+    assert TableSchema.of(sp.csr_matrix(np.ones((2, 3)))).read([]).shape == (0, 3)
 
 
 def test_missing_text_is_none_or_nan_as_it_was_in_training() -> None:
