@@ -155,6 +155,6 @@ def refuse_other_tables(rows: Any, argument: str) -> None:
         Always; with the call that makes a table of them.
     """
     raise InputError(
-        f"`{argument}` must be a pandas DataFrame, a numpy ndarray, a scipy sparse matrix, or a polars or pyarrow "
-        f"table; got {name_of(rows)}. {call_for(rows)}"
+        f"`{argument}` must be a pandas DataFrame, a numpy ndarray or a scipy sparse matrix, or a table of polars or "
+        f"pyarrow; got {name_of(rows)}. {call_for(rows)}"
     )

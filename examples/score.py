@@ -36,7 +36,7 @@ def run(raw_data: str | bytes) -> dict[str, Any]:
     Parameters
     ----------
     raw_data : str or bytes
-        JSON: a list of records (one per row, column name -> cell), or ``{"data": [records]}``.
+        JSON in any layout that `read_records` takes: records (column name -> value), ``{"data": [...]}``, ...
 
     Returns
     -------
@@ -46,7 +46,10 @@ def run(raw_data: str | bytes) -> dict[str, Any]:
         ``error``, one line saying what was wrong with the rows. Ready for ``json.dumps``.
     """
     try:
-        rows = scoring_explainer.read_records(parse(raw_data))
+        rows = scoring_explainer.read_records(raw_data)
+        if rows.shape[0] == 0:
+            none: list[Any] = [[] for _ in scoring_explainer.classes or ()]
+            return answer([], none, none)
         task = "classification" if scoring_explainer.classes else "regression"
         # The rows are featurized once, here; every row of a request is kept.
         setup = automl_setup_model_explanations(model, X_test=rows, task=task, downsample=False)
@@ -55,8 +58,13 @@ def run(raw_data: str | bytes) -> dict[str, Any]:
         raw = scoring_explainer.explain(setup.X_test_transform, get_raw=True, as_list=True)
     except AutoMLExplainError as error:
         return {"error": " ".join(str(error).split())}
+    return answer(np.asarray(predictions).tolist(), engineered, raw)
+
+
+def answer(predictions: list[Any], engineered: list[Any], raw: list[Any]) -> dict[str, Any]:
+    """What a request gets: values, and the names that they belong to."""
     return {
-        "predictions": np.asarray(predictions).tolist(),
+        "predictions": predictions,
         "classes": scoring_explainer.classes,
         "expected_values": scoring_explainer.expected_values.tolist(),
         "output_unit": scoring_explainer.output_unit,
@@ -65,19 +73,6 @@ def run(raw_data: str | bytes) -> dict[str, Any]:
         "raw_feature_names": scoring_explainer.raw_features,
         "raw_local_importance_values": raw,
     }
-
-
-def parse(raw_data: str | bytes) -> Any:
-    """Records in the JSON of a request."""
-    try:
-        body = json.loads(raw_data)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise BadRequestError(f"The request is not JSON: {error}.") from error
-    return body["data"] if isinstance(body, dict) and "data" in body else body
-
-
-class BadRequestError(AutoMLExplainError, ValueError):
-    """The request is not JSON."""
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def frame_of(rows: Any, names: Sequence[str | int]) -> pd.DataFrame:
         rows = _of_mapping(rows, names)
     if isinstance(rows, pd.DataFrame):
         return _picked(rows, names)
-    if not isinstance(rows, Iterable):
+    if isinstance(rows, str) or not isinstance(rows, Iterable):
         raise InputError(f"Rows must be {_FORMS}; got {name_of(rows)}.")
     values = [_values(i, row, names) for i, row in enumerate(rows)]
     return pd.DataFrame.from_records(values, columns=range(len(names)))

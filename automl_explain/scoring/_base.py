@@ -283,26 +283,29 @@ class ScoringExplainer:
             unmapped_features=tuple(parts.encoder.names[j] for j in rest),
         )
 
-    def read_records(self, rows: Sequence[Mapping[str, Any]] | Any) -> Any:
+    def read_records(self, rows: Any) -> Any:
         """Raw rows that arrived as JSON, as the table the pipeline was trained on.
 
         Column order, whole numbers, booleans, categories and dates are restored.
 
         Parameters
         ----------
-        rows : list of dict, or DataFrame
-            One record per row. Columns in excess are left out; None and NaN are missing cells.
+        rows : list, dict, DataFrame, str or bytes
+            Records, one per row; or lists of values in the order of the columns, a single record,
+            ``{"data": [...]}`` with or without ``"columns"``, pandas' ``{column: {index: value}}``, a table of pandas,
+            polars or pyarrow, or JSON text of these. Columns in excess are left out; None and NaN are missing values.
 
         Returns
         -------
         DataFrame, ndarray or csr_matrix of shape (n_rows, n_raw)
+            Without rows an empty table of the same types.
 
         Raises
         ------
         InputError
-            If there are no rows, or a column is missing.
+            If the rows are something else, or a column is missing or there twice; names the row and the column.
         DataError
-            If a cell cannot be read; names the column, the row and the cell.
+            If a value cannot be read; names the column, the row and the value.
         """
         if self.input_schema is None:
             raise MissingRawTransformationsError(

@@ -213,26 +213,25 @@ def test_a_cell_of_another_type_is_named(
 
 def test_a_missing_column_is_named_with_the_one_meant(service: ModuleType, batch: pd.DataFrame) -> None:
     answer = ask(service, batch.rename(columns={"income": "incomes"}))
-    assert answer["error"].startswith("Missing column 'income'; expected 'contract', ")
+    assert answer["error"].startswith("Row 0: missing column 'income'; expected 'contract', ")
     assert "did you mean 'incomes' for 'income'?" in answer["error"]
 
 
 @pytest.mark.parametrize(
     ("request_text", "said"),
     [
-        ("[]", "There are no rows to read; pass at least one record."),
-        ('{"data": []}', "There are no rows to read; pass at least one record."),
-        ("contract=monthly", "The request is not JSON: "),
-        ("", "The request is not JSON: "),
-        (None, "The request is not JSON: "),
-        (b"\xff\xfe\x00", "The request is not JSON: "),
-        ('{"income": 1}', "Rows must be a list of records (one dict per row) or a DataFrame; got dict."),
-        ('"text"', "Rows must be a list of records"),
-        ("7", "Rows must be a list of records"),
-        ("null", "Rows must be a list of records"),
-        ("[[1, 2], [3, 4]]", "Every row must be a record (a dict of column names and cells); got list."),
-        ('[{"income": 1}, 5]', "Every row must be a record"),
-        ("[{}]", "Missing columns 'contract', "),
+        ("contract=monthly", "The rows are text that is not JSON: "),
+        ("", "The rows are text that is not JSON: "),
+        (None, "got NoneType"),
+        (b"\xff\xfe\x00", "The rows are text that is not JSON: "),
+        ('{"income": 1}', "Row 0: missing columns 'contract', "),
+        ('"text"', "got str"),
+        ("7", "got int"),
+        ("null", "got NoneType"),
+        ("[[1, 2], [3, 4]]", "Row 0 has 2 values; expected "),
+        ('[{"income": 1}, 5]', "Row 0: missing columns 'contract', "),
+        ("[5]", "Row 0 is 5 (int); every row must be a record"),
+        ("[{}]", "Row 0: missing columns 'contract', "),
     ],
 )
 def test_a_request_that_is_no_list_of_records_gets_one_line(service: ModuleType, request_text: Any, said: str) -> None:
@@ -241,6 +240,18 @@ def test_a_request_that_is_no_list_of_records_gets_one_line(service: ModuleType,
     assert said in answer["error"]
     assert "\n" not in answer["error"]
     json.dumps(answer)
+
+
+@pytest.mark.parametrize("request_text", ["[]", '{"data": []}'])
+def test_no_rows_get_no_values(service: ModuleType, request_text: str) -> None:
+    answer = service.run(request_text)
+    assert answer["predictions"] == []
+    assert answer["raw_local_importance_values"] == [[], []]
+
+
+def test_one_record_by_itself_is_answered_like_a_list_of_it(service: ModuleType, batch: pd.DataFrame) -> None:
+    record = batch.head(1).to_json(orient="records", date_format="iso")
+    assert service.run(record.strip("[]")) == service.run(record)
 
 
 def test_a_bad_batch_leaves_the_next_one_alone(service: ModuleType, batch: pd.DataFrame) -> None:
