@@ -68,7 +68,7 @@ class Run:
 def test_the_six_tuple_has_the_shapes_of_the_reference(
     table: pd.DataFrame, models: dict[int, Any], n_classes: int
 ) -> None:
-    """Row 75: None in slots 5 and 6 for regression; (K, d) for classification."""
+    """Slots 5 and 6 are None for regression and (K, d) for classification."""
     local, expected, values, names, class_values, class_names = explain_model(models[n_classes], table, table[:20])
     if n_classes == 0:
         assert np.shape(local) == (20, 3)

@@ -29,28 +29,28 @@ QUIET = settings(max_examples=60, deadline=None, derandomize=True)
 
 
 def test_an_engineered_value_is_shared_equally_by_its_two_parents() -> None:
-    """Row 28: [1, -2, 4] through [[1, 1, 0], [0, 1, 1]] gives [0, 3]."""
+    """[1, -2, 4] through [[1, 1, 0], [0, 1, 1]] gives [0, 3]."""
     raw, unmapped = FeatureMap.from_matrix([[1, 1, 0], [0, 1, 1]]).fold([[1.0, -2.0, 4.0]])
     assert raw.tolist() == [[0.0, 3.0]]
     assert unmapped.tolist() == [0.0]
 
 
 def test_weights_share_in_proportion_in_any_scale() -> None:
-    """Row 29: [[3, 0, 0], [1, 1, .25]] on ones gives [.75, 2.25]."""
+    """[[3, 0, 0], [1, 1, .25]] on ones gives [.75, 2.25]."""
     fm = FeatureMap.from_matrix([[3, 0, 0], [1, 1, 0.25]])
     assert fm.fold([[1.0, 1.0, 1.0]])[0].tolist() == [[0.75, 2.25]]
     assert np.asarray(fm).tolist() == [[0.75, 0.0, 0.0], [0.25, 1.0, 1.0]]
 
 
 def test_two_raw_parents_have_two_entries_in_the_column() -> None:
-    """Row 17: both parents are in the map, each with half, where Azure's map holds two ones."""
+    """Both parents are in the map, each with half, where Azure's map holds two ones."""
     fm = FeatureMap.from_parents([[0, 1], [2]], raw_names=["a", "b", "c"], engineered_names=["a*b", "c"])
     assert np.asarray(fm).tolist() == [[0.5, 0.0], [0.5, 0.0], [0.0, 1.0]]
     assert fm.how == ("rule", "rule")
 
 
 def test_a_chain_of_two_maps_is_their_product_scaled_to_one() -> None:
-    """Row 30: bare matrices are multiplied as they are, then every column is scaled."""
+    """Bare matrices are multiplied as they are, then every column is scaled."""
     first, later = np.array([[1.0, 0.0, 2.0], [1.0, 1.0, 0.0]]), np.array([[1.0, 0.0], [1.0, 1.0], [0.0, 3.0]])
     product = first @ later  # [[1, 6], [2, 1]]
     fm = FeatureMap.chain([first, later])
@@ -59,13 +59,13 @@ def test_a_chain_of_two_maps_is_their_product_scaled_to_one() -> None:
 
 
 def test_raw_values_sum_to_the_engineered_values_where_all_are_mapped() -> None:
-    """Row 31: 3 + 0 = 1 - 2 + 4."""
+    """3 + 0 = 1 - 2 + 4."""
     raw, _ = FeatureMap.from_matrix([[1, 1, 0], [0, 1, 1]]).fold([[1.0, -2.0, 4.0], [0.5, 0.25, -8.0]])
     assert raw.sum(axis=1).tolist() == [3.0, -7.25]
 
 
 def test_engineered_values_without_a_parent_are_reported_not_lost() -> None:
-    """Row 32: the second feature has no parent, so its value is the unmapped remainder."""
+    """The second feature has no parent, so its value is the unmapped remainder."""
     fm = FeatureMap.from_matrix([[1, 0, 0], [0, 0, 1]], engineered_names=["a", "bias", "b"])
     raw, unmapped = fm.fold([[1.0, 5.0, 2.0], [0.0, -1.0, 0.0]])
     assert raw.tolist() == [[1.0, 2.0], [0.0, 0.0]]
@@ -76,7 +76,7 @@ def test_engineered_values_without_a_parent_are_reported_not_lost() -> None:
 
 
 def test_a_raw_column_that_feeds_nothing_has_a_zero_row_and_no_importance() -> None:
-    """Row 18: listed as unused, folded to 0."""
+    """A raw column without engineered features is listed as unused and gets 0."""
     fm = FeatureMap.from_matrix([[1, 1], [0, 0]], raw_names=["kept", "dropped"])
     assert fm.unused_raw == ("dropped",)
     assert fm.fold([[3.0, -1.0]])[0].tolist() == [[2.0, 0.0]]
@@ -84,14 +84,14 @@ def test_a_raw_column_that_feeds_nothing_has_a_zero_row_and_no_importance() -> N
 
 @pytest.mark.parametrize("weight", [-1.0, -1e-300, np.nan, np.inf, -np.inf])
 def test_a_weight_below_zero_or_not_finite_is_refused(weight: float) -> None:
-    """Row 34: named in the message, with the mend."""
+    """The message names what was passed and how to fix it."""
     for matrix in (np.array([[1.0, weight]]), sp.csr_matrix(np.array([[1.0, weight]]))):
         with pytest.raises(InputError, match=r"weights >= 0; got (-|nan|inf).*Take the absolute value or 0"):
             FeatureMap.from_matrix(matrix)
 
 
 def test_a_bare_map_is_taken_as_well_as_a_list_of_one() -> None:
-    """Row 34: a FeatureMap, an array, a sparse matrix or rows of numbers, bare or in a list."""
+    """A FeatureMap, an array, a sparse matrix or rows of numbers, bare or in a list."""
     rows = [[1.0, 1.0, 0.0], [0.0, 1.0, 1.0]]
     expected = np.asarray(FeatureMap.from_matrix(rows))
     for one in (FeatureMap.from_matrix(rows), np.array(rows), sp.coo_matrix(rows), sp.csr_array(rows), rows):
@@ -112,13 +112,13 @@ def test_a_bare_map_is_taken_as_well_as_a_list_of_one() -> None:
     ids=["empty", "text", "vector", "dict", "widths of arrays", "widths of maps"],
 )
 def test_what_is_no_chain_of_maps_is_refused(maps: Any, message: str) -> None:
-    """Row 34: refused at the door, in words about maps."""
+    """What is no map is refused at the door, in words about maps."""
     with pytest.raises(InputError, match=message):
         FeatureMap.chain(maps)
 
 
 def test_another_number_of_names_than_rows_is_refused_at_creation() -> None:
-    """Row 35: raw names must be as many as the map has rows, engineered names as many as it has columns."""
+    """Raw names must be as many as the map has rows, engineered names as many as it has columns."""
     with pytest.raises(InputError, match="`raw_names` has 3 names for the 2 rows of the feature map"):
         FeatureMap.from_matrix(np.eye(2), raw_names=["a", "b", "c"])
     with pytest.raises(InputError, match="`engineered_names` has 1 names for the 2 columns"):
@@ -216,7 +216,7 @@ def test_any_number_of_leading_axes_is_folded() -> None:
 
 
 def test_sparse_values_fold_to_the_same_numbers_and_stay_sparse_only_when_wide() -> None:
-    """Row 19: equal to the dense reference, in csr where a dense table would be large."""
+    """Sparse folding equals the dense reference, and stays csr where a dense table would be large."""
     rng = np.random.default_rng(0)
     for n_raw, sparse in ((MAX_DENSE_RAW_COLUMNS, False), (MAX_DENSE_RAW_COLUMNS + 1, True)):
         weights = sp.random(n_raw, 40, density=0.002, random_state=1, format="csr")
@@ -301,7 +301,7 @@ def test_every_column_sums_to_one_or_to_zero(matrix: np.ndarray) -> None:
 @QUIET
 @given(maps_and_values())
 def test_folding_keeps_the_sum_of_each_row_with_the_unmapped_remainder(case: tuple[np.ndarray, np.ndarray]) -> None:
-    """Row 31: for any map; what has no parent is in the remainder."""
+    """Sums are kept for any map; what has no parent is in the remainder."""
     matrix, values = case
     fm = FeatureMap.from_matrix(matrix)
     scale = np.abs(values).sum(axis=1) + 1.0
@@ -342,7 +342,7 @@ def chains(draw: st.DrawFn) -> list[np.ndarray]:
 @QUIET
 @given(chains())
 def test_a_composed_chain_equals_the_product_of_its_maps(matrices: list[np.ndarray]) -> None:
-    """Row 30: for bare matrices of any length, and for maps, whose columns already sum to 1."""
+    """Columns of a chain sum to 1, for bare matrices of any length and for maps."""
 
     def scaled(matrix: np.ndarray) -> np.ndarray:
         total = matrix.sum(axis=0)
@@ -412,7 +412,7 @@ def _peak_megabytes(work: Any) -> tuple[Any, float]:
 
 
 def test_a_sparse_20000_x_2000_map_is_never_densified() -> None:
-    """Row 19: 200,000 weights of 12 bytes are 2.4 MB, in a handful of copies; dense they are 320 MB."""
+    """200,000 weights of 12 bytes are 2.4 MB, in a handful of copies; dense they are 320 MB."""
     given = sp.random(20_000, 2_000, density=0.005, random_state=0, format="csr")
     fm, peak = _peak_megabytes(lambda: FeatureMap.from_matrix(given))
     assert sp.issparse(fm.matrix)
@@ -422,7 +422,7 @@ def test_a_sparse_20000_x_2000_map_is_never_densified() -> None:
 
 
 def test_folding_sparse_20000_x_2000_values_is_never_dense() -> None:
-    """Row 19: a dense table of raw values would be 320 MB; the sparse one is 2.4 MB in a few copies."""
+    """A dense table of raw values would be 320 MB; the sparse one is 2.4 MB in a few copies."""
     values = sp.random(20_000, 2_000, density=0.005, random_state=0, format="csr")
     fm = FeatureMap.from_parents(
         [[j, (j + 1) % 2_000] if j % 10 else [] for j in range(2_000)],

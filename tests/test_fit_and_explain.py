@@ -113,7 +113,7 @@ def test_what_the_fit_raises_is_passed_on() -> None:
 )
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:flaml", "ignore::FutureWarning:flaml")
 def test_rows_without_a_target_never_become_a_class(missing: Any, labels: Any) -> None:
-    """Edge case 15: FLAML makes a class of a missing label, and floats of nullable booleans."""
+    """FLAML makes a class of a missing label, and floats of nullable booleans."""
     y = labels.copy()
     y[:8] = missing
     known = sorted(set(labels.tolist()))
@@ -164,7 +164,7 @@ def test_wrong_arguments_are_found_before_the_fit() -> None:
 
 
 def test_a_forecast_without_a_budget_is_refused_before_flaml_fails() -> None:
-    """Edge case 19: FLAML divides by the budget that was not given."""
+    """FLAML divides by the budget that was not given."""
     with pytest.raises(InputError, match=r"`time_budget` is missing.*Pass time_budget=60"):
         fit_and_explain(AutoML(), X, X["a"], task="forecasting", period=3)
     with pytest.raises(InputError, match=r"`period` is missing.*Pass period=12"):

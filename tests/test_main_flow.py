@@ -86,14 +86,14 @@ def test_both_explanations_know_their_columns(flow: SimpleNamespace) -> None:
 
 
 def test_values_add_up_to_the_surrogates_output(flow: SimpleNamespace) -> None:
-    """Row 25: sum(local) + expected equals the surrogate's margin within 1e-6, for a FLAML model too."""
+    """sum(local) + expected equals the surrogate's margin within 1e-6, for a FLAML model too."""
     surrogate, encoder = flow.explainer.explainer.surrogate_model, flow.explainer.explainer.encoder
     margins = surrogate.predict_output(encoder.encode(flow.setup.X_test_transform))
     np.testing.assert_allclose(flow.engineered.output, margins, atol=1e-6)
 
 
 def test_every_engineered_feature_goes_back_to_a_raw_column(flow: SimpleNamespace) -> None:
-    """Row 31: the sums over raw columns are those over engineered features."""
+    """The sums over raw columns are those over engineered features."""
     assert flow.setup.feature_map.unmapped == ()
     np.testing.assert_allclose(flow.raw.values.sum(-1), flow.engineered.values.sum(-1), atol=1e-9)
     dates = [n for n in flow.setup.engineered_feature_names if "last_contact" in str(n)]
@@ -105,7 +105,7 @@ def test_every_engineered_feature_goes_back_to_a_raw_column(flow: SimpleNamespac
 
 
 def test_shapes_follow_the_task(flow: SimpleNamespace) -> None:
-    """Rows 26 and 27: (n, r) for regression, (2, n, r) mirrored for two classes, (K, n, r) for more."""
+    """(n, r) for regression, (2, n, r) mirrored for two classes, (K, n, r) for more."""
     values = np.asarray(flow.raw.local_importance_values)
     classes = {"regression": (), "binary": (2,), "multiclass": (3,)}[flow.task]
     assert values.shape == (*classes, 300, 11)
@@ -138,7 +138,7 @@ def test_what_truly_matters_is_found(flow: SimpleNamespace) -> None:
 
 
 def test_scoring_says_what_training_said(flow: SimpleNamespace) -> None:
-    """Row 53: before saving and after loading, bit for bit, JSON-ready."""
+    """Scoring equals training bit for bit, before saving and after loading, and its lists are JSON-ready."""
     for scoring in (flow.scoring, load(flow.folder)):
         for get_raw, explanation in ((None, flow.engineered), (True, flow.raw)):
             found = scoring.explain(flow.setup.X_test_transform, get_raw=get_raw)
@@ -148,7 +148,7 @@ def test_scoring_says_what_training_said(flow: SimpleNamespace) -> None:
 
 
 def test_one_row_is_scored_from_the_file(flow: SimpleNamespace) -> None:
-    """Row 59: a single-row frame gives (1, r)."""
+    """A single-row frame gives (1, r)."""
     found = load(str(flow.folder)).explain(flow.setup.X_test_transform[:1], get_raw=True)
     assert found.shape[-2:] == (1, 11)
 
@@ -163,7 +163,7 @@ def test_rows_as_json_come_back_as_the_raw_table(flow: SimpleNamespace) -> None:
 
 
 def test_explanations_survive_their_files(flow: SimpleNamespace, tmp_path: Path) -> None:
-    """Row 44: end to end, a saved explanation is itself again."""
+    """A saved explanation is read back with the same values, names, classes and fidelity."""
     flow.raw.save(tmp_path / "raw")
     again = Explanation.load(tmp_path / "raw")
     np.testing.assert_array_equal(again.values, flow.raw.values)
@@ -172,7 +172,7 @@ def test_explanations_survive_their_files(flow: SimpleNamespace, tmp_path: Path)
 
 
 def test_a_row_of_data_holds_that_row_only(flow: SimpleNamespace) -> None:
-    """Row 46: `data(i)["scores"]` is row i only."""
+    """`data(i)["scores"]` is row i only."""
     values = np.asarray(flow.raw.local_importance_values)
     np.testing.assert_array_equal(flow.raw.data(7)["scores"], values[..., 7, :])
 

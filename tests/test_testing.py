@@ -141,7 +141,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("clause", WRONG)
 def test_a_wrong_adapter_breaks_the_clause(model: Pipeline, X: pd.DataFrame, y: np.ndarray, clause: str) -> None:
-    """Edge cases 50 and 51: numbers, one column for each class, in the order of the labels."""
+    """Numbers, one column for each class, in the order of the labels."""
     parts, message = WRONG[clause]
     adapter = Changed(PipelineModelAdapter(model), **parts)
     with pytest.raises(ContractError, match=message):

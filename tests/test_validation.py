@@ -23,7 +23,7 @@ def test_legal_tasks_pass(task: str) -> None:
 
 @pytest.mark.parametrize("task", ["cls", "Classification", "", None, 1, ["regression"]])
 def test_other_tasks_are_refused_with_the_three_legal_ones(task: Any) -> None:
-    """Row 3: the message names the three legal tasks."""
+    """The message names the three legal tasks."""
     with pytest.raises(InputError, match="'classification', 'regression', 'forecasting'; got") as caught:
         v.check_task(task)
     assert repr(task) in str(caught.value)
@@ -31,7 +31,7 @@ def test_other_tasks_are_refused_with_the_three_legal_ones(task: Any) -> None:
 
 @pytest.mark.parametrize("rows", [[[1, 2]], (1, 2), {"a": [1]}, "text", 3, None])
 def test_what_is_no_table_is_refused_with_the_accepted_types(rows: Any) -> None:
-    """Row 5: the message names the accepted types and the type given."""
+    """The message names the accepted types and the type given."""
     with pytest.raises(InputError, match="`X` must be a pandas DataFrame, a numpy ndarray or a scipy sparse") as caught:
         v.raw_table(rows, "X")
     assert type(rows).__name__ in str(caught.value)
@@ -90,7 +90,7 @@ def test_columns_that_share_a_name_or_have_levels_are_refused_by_name() -> None:
 
 
 def test_another_number_of_columns_is_refused_with_both_counts() -> None:
-    """Row 6: 5 columns against 3."""
+    """Five columns against three."""
     with pytest.raises(InputError, match="`X` has 5 columns and `X_test` has 3"):
         v.same_columns(np.ones((2, 5)), np.ones((2, 3)))
 
@@ -168,13 +168,13 @@ def test_targets_that_do_not_fit_the_rows_are_refused() -> None:
     ids=["float", "object", "text", "nullable", "date", "int"],
 )
 def test_missing_targets_are_nan_none_na_empty_and_the_word_nan(values: np.ndarray, expected: list[bool]) -> None:
-    """Row 11: None, '', 'nan' and NaN are missing; 0, False and other words are not."""
+    """None, '', 'nan' and NaN are missing; 0, False and other words are not."""
     assert v.present_targets(values, "y").tolist() == expected
 
 
 @pytest.mark.parametrize("values", [np.full(3, np.nan), np.array([None, "", "nan"], dtype=object)])
 def test_all_targets_missing_is_a_data_error(values: np.ndarray) -> None:
-    """Row 12: nothing is left to learn from."""
+    """All targets missing leaves nothing to learn from."""
     with pytest.raises(DataError, match="All 3 targets in `y` are missing"):
         v.present_targets(values, "y")
 
@@ -194,7 +194,7 @@ def test_raw_names_are_plain_text_or_plain_numbers() -> None:
 
 
 def test_features_of_another_length_or_twice_the_same_are_refused() -> None:
-    """Row 10: refused at the door, not at the first aggregation."""
+    """Repeated or missing names are refused at the door, not at the first aggregation."""
     with pytest.raises(InputError, match="`features` has 3 names for 4 raw columns"):
         v.raw_names(["a", "b", "c"], [np.ones((1, 4))])
     with pytest.raises(InputError, match="same name twice"):

@@ -1,7 +1,7 @@
 """Every learner that FLAML tried, as a model that can be explained.
 
-FLAML's own accessor ``best_model_for_estimator`` gives learners that were never fitted and predict all ones
-(FLAML issue 340), learners fitted on the last fold alone, and for the best learner of an ensemble the whole
+FLAML's own accessor ``best_model_for_estimator`` gives learners that were never fitted and predict all ones,
+learners fitted on the last fold alone, and for the best learner of an ensemble the whole
 stack. None of these is passed on here: what was not fitted on all rows is fitted anew.
 """
 

@@ -143,14 +143,14 @@ def test_an_array_of_objects_is_given_back_as_an_array(X: pd.DataFrame) -> None:
     ids=["lists", "periods", "complex"],
 )
 def test_cells_that_nothing_can_read_are_refused_by_column(cells: Any, shown: str) -> None:
-    """Edge case 47: a clear error before the library's."""
+    """A clear error before the library's."""
     rows = pd.DataFrame({"fine": [1.0, 2.0], "odd": cells})
     with pytest.raises(DataError, match=rf"Column 'odd' holds .*{shown}.*neither number, category, date nor text"):
         RawFeatures.of(rows, ["fine", "odd"])
 
 
 def test_names_that_are_taken_are_told_apart(X: pd.DataFrame) -> None:
-    """Edge case 27: positions are the keys."""
+    """Positions are the keys."""
     rows = X[["signup"]].assign(**{"signup (month)": 1.0})
     features = RawFeatures.of(rows, list(rows.columns))
     assert features is not None
@@ -189,7 +189,7 @@ def test_black_boxes_keep_the_contract_of_adapters(X: pd.DataFrame, y: np.ndarra
 
 
 def test_probabilities_of_every_class_are_taken_as_they_are(X: pd.DataFrame) -> None:
-    """Edge case 51: columns in the order of `classes`, whatever the sorted order of the labels is."""
+    """Columns in the order of `classes`, whatever the sorted order of the labels is."""
 
     def three(rows: pd.DataFrame) -> pd.DataFrame:
         p = chance(rows)
@@ -205,7 +205,7 @@ def test_probabilities_of_every_class_are_taken_as_they_are(X: pd.DataFrame) -> 
 
 
 def test_any_container_of_predictions_is_read(X: pd.DataFrame) -> None:
-    """Edge cases 24 and 50: columns, frames, tables of a library's own, lists, booleans."""
+    """Columns, frames, tables of a library's own, lists, booleans."""
     numbers = X["count"].to_numpy(dtype=float)
 
     class Held:  # as LightAutoML's NumpyDataset
@@ -223,7 +223,7 @@ def test_any_container_of_predictions_is_read(X: pd.DataFrame) -> None:
 
 
 def test_an_object_may_have_labels_of_its_own(X: pd.DataFrame, y: np.ndarray) -> None:
-    """Edge case 52: a threshold other than a half; scores are explained, labels are the model's."""
+    """A threshold other than a half; scores are explained, labels are the model's."""
 
     class Cautious:
         classes_ = ("no", "yes")
@@ -355,7 +355,7 @@ def test_labels_given_for_probabilities_are_refused(X: pd.DataFrame, y: np.ndarr
 
 
 def test_more_labels_than_probabilities_are_refused(X: pd.DataFrame) -> None:
-    """Edge case 61: classes come from the model."""
+    """Classes come from the model."""
     setup = automl_setup_model_explanations(chance, "classification", X=X, y=np.arange(N) % 3)
     with pytest.raises(InputError, match="`classes` has 3 labels; the model gives probabilities of 2 classes"):
         MimicWrapper.from_setup(setup)

@@ -53,7 +53,7 @@ def first(rows: pd.DataFrame) -> np.ndarray:
 
 
 def test_a_model_that_learnt_missing_targets_as_a_class_is_told_of(X: pd.DataFrame) -> None:
-    """Edge case 15: None among the labels of training became a class NaN."""
+    """None among the labels of training became a class NaN."""
 
     class Learnt:
         classes_ = np.array(["no", "yes", np.nan], dtype=object)
@@ -72,7 +72,7 @@ def test_a_model_that_learnt_missing_targets_as_a_class_is_told_of(X: pd.DataFra
 
 
 def test_targets_of_nullable_booleans_fit_classes_of_floats(X: pd.DataFrame) -> None:
-    """Edge case 15: the library keeps 0.0 and 1.0 where the table has False and True."""
+    """The library keeps 0.0 and 1.0 where the table has False and True."""
 
     class Floats:
         classes_ = np.array([0.0, 1.0])
@@ -89,14 +89,14 @@ def test_targets_of_nullable_booleans_fit_classes_of_floats(X: pd.DataFrame) -> 
 
 @pytest.mark.parametrize("names", [["[a]", "b<c>", '"d":', "e{f}"], [7, 3, 99, 0]], ids=["characters", "numbers"])
 def test_names_that_learners_refuse_reach_the_explanation_as_they_are(X: pd.DataFrame, names: Any) -> None:
-    """Edge cases 22 and 23: special characters and whole numbers with gaps."""
+    """Special characters and whole numbers with gaps."""
     result = explain_automl(first, X.set_axis(names, axis=1), X.set_axis(names, axis=1)[:5], task="regression")
     assert result.raw.features == names
     assert result.raw.get_ranked_global_names(top_k=1) == names[:1]
 
 
 def test_rows_go_by_position_whatever_the_index_holds(X: pd.DataFrame) -> None:
-    """Edge case 46: labels that repeat, and are no range, come back in the explanation."""
+    """Labels that repeat, and are no range, come back in the explanation."""
     rows = X.set_axis(np.arange(N) // 7 * 3, axis=0)
     result = explain_automl(first, rows, rows[5:12], task="regression")
     assert list(result.raw.row_labels) == rows.index[5:12].tolist()
@@ -104,7 +104,7 @@ def test_rows_go_by_position_whatever_the_index_holds(X: pd.DataFrame) -> None:
 
 
 def test_nullable_columns_reach_the_model_with_their_types() -> None:
-    """Edge case 53: some libraries drop Int64 or fail on it, so a black box must not turn it into floats."""
+    """Some libraries drop Int64 or fail on it, so a black box must not turn it into floats."""
     rows = pd.DataFrame({"n": pd.array([1, None, 3] * 20, dtype="Int64"), "b": pd.array([True, None, False] * 20)})
     seen: list[list[str]] = []
 
@@ -117,7 +117,7 @@ def test_nullable_columns_reach_the_model_with_their_types() -> None:
 
 
 def test_a_model_that_cannot_be_pickled_leaves_a_file_all_the_same(X: pd.DataFrame, tmp_path: Path) -> None:
-    """Edge case 58: the file to ship holds the surrogate and the names, never the model."""
+    """The file to ship holds the surrogate and the names, never the model."""
 
     class Locked:
         def __init__(self) -> None:
@@ -135,7 +135,7 @@ def test_a_model_that_cannot_be_pickled_leaves_a_file_all_the_same(X: pd.DataFra
 
 
 def test_no_training_row_is_in_the_file(X: pd.DataFrame, tmp_path: Path) -> None:
-    """Edge case 60: neighbours keep their training rows; cells that are there once stay out of the file."""
+    """Neighbours keep their training rows; cells that are there once stay out of the file."""
     model = KNeighborsClassifier().fit(X[["a"]], X["a"] > 0)
     box = BlackBox(lambda rows: model.predict_proba(rows[["a"]]), task="classification", classes=["low", "high"])
     setup = automl_setup_model_explanations(box, "classification", X=X)
@@ -151,7 +151,7 @@ def test_no_training_row_is_in_the_file(X: pd.DataFrame, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("shift", [0.0, 1e-9], ids=["exactly", "nearly"])
 def test_probabilities_of_zero_and_one_have_finite_contributions(X: pd.DataFrame, shift: float) -> None:
-    """Edge case 62: log-odds of a certain class are infinite, and so are clipped."""
+    """Log-odds of a certain class are infinite, and so are clipped."""
 
     def certain(rows: pd.DataFrame) -> np.ndarray:
         p = np.where(rows["a"] > 0, 1.0 - shift, shift)
@@ -164,7 +164,7 @@ def test_probabilities_of_zero_and_one_have_finite_contributions(X: pd.DataFrame
 
 
 def test_fully_grown_trees_are_probabilities_not_labels(X: pd.DataFrame) -> None:
-    """Edge case 62: columns of exactly 0 and 1 are taken as they are where there is one for each class."""
+    """Columns of exactly 0 and 1 are taken as they are where there is one for each class."""
     model = RandomForestClassifier(1, bootstrap=False, random_state=0).fit(X[["a"]], X["city"])
     setup = automl_setup_model_explanations(
         BlackBox(lambda rows: model.predict_proba(rows[["a"]]), task="classification"), "classification", X=X
@@ -173,7 +173,7 @@ def test_fully_grown_trees_are_probabilities_not_labels(X: pd.DataFrame) -> None
 
 
 def test_slow_models_are_asked_a_few_times_for_many_rows(X: pd.DataFrame) -> None:
-    """Edge case 64: a call may take most of a second whatever its rows, so calls are counted."""
+    """A call may take most of a second whatever its rows, so calls are counted."""
     calls: list[int] = []
 
     def counted(rows: pd.DataFrame) -> np.ndarray:
@@ -191,7 +191,7 @@ HEAVY = ["flaml", "mlflow", "supervised", "tpot", "autogluon", "h2o", "lightauto
 
 
 def test_no_other_library_is_imported_before_a_model_of_it_comes() -> None:
-    """Edge case 59: adapters are found by the name of a type and imported then."""
+    """Adapters are found by the name of a type and imported then."""
     code = f"import sys, automl_explain.adapters; print([m for m in {HEAVY!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

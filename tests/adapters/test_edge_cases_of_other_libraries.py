@@ -34,7 +34,7 @@ class Filled:
 
 
 def test_gaps_that_are_none_become_nan_before_a_pipeline_that_knows_only_nan() -> None:
-    """Edge case 54: PyCaret's setup does so outside of its pipeline."""
+    """PyCaret's setup does so outside of its pipeline."""
     assert X["city"].iloc[1] is None
     last = LinearRegression().fit([[0.0, 1.0], [1.0, 2.0]], [0.0, 1.0])
     last._estimator_type = "regressor"  # as in the release of scikit-learn that PyCaret needs
@@ -86,18 +86,18 @@ def mljar(n_folds: int) -> Any:
 
 @pytest.mark.parametrize(("n_folds", "kind"), [(1, MljarAdapter), (2, BlackBoxAdapter)])
 def test_featurizations_of_several_folds_are_no_single_engineered_space(n_folds: int, kind: type) -> None:
-    """Edge case 56: mljar has one for every fold, and the answer is their average."""
+    """mljar has one for every fold, and the answer is their average."""
     assert isinstance(mljar_adapter(mljar(n_folds)), kind)
 
 
 def test_algorithms_with_engineered_spaces_of_their_own_are_a_black_box() -> None:
-    """Edge case 56: LightAutoML's linear models and trees read different tables."""
+    """LightAutoML's linear models and trees read different tables."""
     preset = SimpleNamespace(reader=SimpleNamespace(task=SimpleNamespace(name="reg")))
     assert isinstance(LightAutoMLAdapter(preset), BlackBoxAdapter)
 
 
 def test_a_learner_that_is_loaded_when_asked_is_asked() -> None:
-    """Edge case 57: the model inside is None until then."""
+    """The model inside is None until then."""
     run = mljar(1)
     assert run._best_model.learners[0].model is None
     adapter = mljar_adapter(run)

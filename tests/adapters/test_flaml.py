@@ -91,7 +91,7 @@ def models(mixed: pd.DataFrame, score: np.ndarray) -> Callable[[str, str], tuple
 def test_labels_of_every_kind_keep_their_order_and_type(
     models: Any, mixed: pd.DataFrame, check: Any, keep: Any, target: str
 ) -> None:
-    """Row 20: classes stand in the order of the estimator's outputs. Edge cases 6 to 8: the task tells."""
+    """Classes stand in the order of the estimator's outputs, and the task is the model's own."""
     automl, y = models(target)
     task = "regression" if target == "number" else "classification"
     untouched = keep(mixed)
@@ -108,7 +108,7 @@ def test_labels_of_every_kind_keep_their_order_and_type(
 def test_every_learner_predicts_from_engineered_rows_what_flaml_predicts_from_raw_rows(
     models: Any, mixed: pd.DataFrame, check: Any, learner: str
 ) -> None:
-    """Edge case 13: kneighbor drops categories and sgd mixes rows inside; FLAML's rows are before that."""
+    """Kneighbor drops categories and sgd mixes rows inside; FLAML's rows are before that."""
     automl, y = models("text", learner)
     setup = set_up(automl, mixed, y)
     check(setup, automl)
@@ -120,7 +120,7 @@ def test_every_learner_predicts_from_engineered_rows_what_flaml_predicts_from_ra
 def test_every_regressor_predicts_from_engineered_rows_what_flaml_predicts_from_raw_rows(
     models: Any, mixed: pd.DataFrame, check: Any, learner: str
 ) -> None:
-    """Edge cases 13 and 21: compared with a tolerance, since forests differ in the last bit between calls."""
+    """Compared with a tolerance, since forests differ in the last bit between calls."""
     automl, y = models("number", learner)
     check(set_up(automl, mixed, y, "regression"), automl)
 
@@ -129,7 +129,7 @@ def test_every_regressor_predicts_from_engineered_rows_what_flaml_predicts_from_
 def test_the_map_is_exactly_what_moves_when_one_raw_column_is_shuffled(
     models: Any, mixed: pd.DataFrame, moved: Any, learner: str
 ) -> None:
-    """Edge case 9: engineered columns are categories first, then numbers, and the map has them so."""
+    """Engineered columns are categories first, then numbers, and the map has them so."""
     automl, y = models("text", learner)
     setup = set_up(automl, mixed, y)
     found = moved(own_rows(automl), mixed)
@@ -139,7 +139,7 @@ def test_the_map_is_exactly_what_moves_when_one_raw_column_is_shuffled(
 
 
 def test_columns_that_flaml_drops_have_a_zero_row(models: Any, mixed: pd.DataFrame) -> None:
-    """Row 18: the constant and the id feed nothing, and the setup says so."""
+    """The constant and the id feed nothing, and the setup says so."""
     automl, y = models("text")
     setup = set_up(automl, mixed, y)
     assert setup.feature_map.unused_raw == ("constant", "id")
@@ -149,7 +149,7 @@ def test_columns_that_flaml_drops_have_a_zero_row(models: Any, mixed: pd.DataFra
 
 
 def test_a_date_is_named_for_what_it_became_and_its_parts_belong_to_it(models: Any, mixed: pd.DataFrame) -> None:
-    """Edge case 11: under its own name a date column holds an ordinal day."""
+    """Under its own name a date column holds an ordinal day."""
     automl, y = models("text")
     setup = set_up(automl, mixed, y)
     names = setup.engineered_feature_names
@@ -164,7 +164,7 @@ def test_a_date_is_named_for_what_it_became_and_its_parts_belong_to_it(models: A
 
 
 def test_a_raw_column_named_like_a_date_part_stays_itself(moved: Any) -> None:
-    """Edge case 12: ``year_d`` is a raw column, ``year_x_d`` ends in two date names."""
+    """``year_d`` is a raw column, ``year_x_d`` ends in two date names."""
     rng = np.random.default_rng(0)
     dates = pd.Timestamp("2019-01-01") + pd.to_timedelta(rng.integers(0, 90_000_000, (2, 300)).ravel(), unit="s")
     X = pd.DataFrame({"year_d": rng.normal(size=300), "d": dates[:300], "x_d": dates[300:], "v": rng.normal(size=300)})
@@ -179,7 +179,7 @@ def test_a_raw_column_named_like_a_date_part_stays_itself(moved: Any) -> None:
 
 
 def test_a_category_frame_stays_a_frame(models: Any, mixed: pd.DataFrame) -> None:
-    """Edge case 25: as an array its categories would be bare text."""
+    """As an array its categories would be bare text."""
     automl, y = models("text")
     setup = set_up(automl, mixed, y)
     assert isinstance(setup.X_test_transform, pd.DataFrame)
@@ -188,7 +188,7 @@ def test_a_category_frame_stays_a_frame(models: Any, mixed: pd.DataFrame) -> Non
 
 
 def test_an_index_that_repeats_is_kept_and_rows_go_by_position(models: Any, mixed: pd.DataFrame, check: Any) -> None:
-    """Edge case 46: rows, labels and index stay together when targets are missing and rows are sampled."""
+    """Rows, labels and index stay together when targets are missing and rows are sampled."""
     automl, y = models("text")
     y_test = np.array(y, dtype=object)
     y_test[[1, 5, 8]] = [None, "", "nan"]
@@ -210,7 +210,7 @@ def test_an_index_that_repeats_is_kept_and_rows_go_by_position(models: Any, mixe
 
 
 def test_rows_to_explain_alone_are_enough(models: Any, mixed: pd.DataFrame, keep: Any) -> None:
-    """Row 2: without X there are no classes and no training rows, but map and engineered rows."""
+    """Without X there are no classes and no training rows, but map and engineered rows."""
     automl, y = models("text")
     untouched = keep(mixed)
     setup = automl_setup_model_explanations(automl, "classification", X_test=mixed.iloc[[3]])
@@ -246,7 +246,7 @@ def test_names_given_for_the_raw_columns_stand_in_for_the_labels(models: Any, mi
 
 
 def test_integer_labels_with_gaps_are_kept(check: Any, moved: Any) -> None:
-    """Edge case 22: FLAML renames such columns inside; the names given are the names shown."""
+    """FLAML renames such columns inside; the names given are the names shown."""
     rng = np.random.default_rng(0)
     X = pd.DataFrame(rng.normal(size=(300, 3)), columns=[1, 5, 9])
     X[7] = rng.choice(["u", "v"], 300)
@@ -261,7 +261,7 @@ def test_integer_labels_with_gaps_are_kept(check: Any, moved: Any) -> None:
 
 
 def test_dates_that_came_as_json_are_refused_until_the_schema_has_read_them(models: Any, mixed: pd.DataFrame) -> None:
-    """Edge case 17: a date column that arrives as text or a number is no date to FLAML."""
+    """A date column that arrives as text or a number is no date to FLAML."""
     automl, y = models("text")
     setup = set_up(automl, mixed, y)
     rows = mixed.iloc[1:4]
@@ -277,7 +277,7 @@ def test_dates_that_came_as_json_are_refused_until_the_schema_has_read_them(mode
 
 
 def test_missing_columns_are_refused_by_name(models: Any, mixed: pd.DataFrame) -> None:
-    """Edge case 10: FLAML keeps no raw names, but knows those it uses."""
+    """FLAML keeps no raw names, but knows those it uses."""
     automl, _ = models("text")
     with pytest.raises(InputError, match="The rows lack columns that FLAML was fitted on: 'city', 'age'"):
         automl_setup_model_explanations(automl, "classification", X_test=mixed.drop(columns=["age", "city"]))
@@ -291,7 +291,7 @@ def test_missing_columns_are_refused_by_name(models: Any, mixed: pd.DataFrame) -
 
 
 def test_cells_that_hold_lists_are_refused_by_column(models: Any, mixed: pd.DataFrame) -> None:
-    """Edge case 47: a clear error before the library's."""
+    """A clear error before the library's."""
     automl, _ = models("text")
     rows = mixed.iloc[:3].assign(city=pd.Series([["Oslo"], "Rome", None], index=mixed.index[:3], dtype=object))
     with pytest.raises(DataError, match=r"'city'.*list"):
@@ -310,7 +310,7 @@ def numbers() -> np.ndarray:
 
 
 def test_an_array_passes_unchanged_and_needs_names(numbers: np.ndarray, check: Any, keep: Any) -> None:
-    """Rows 7 and 8: FLAML hands arrays through, so the map is the identity of the names given."""
+    """FLAML hands arrays through, so the map is the identity of the names given."""
     y = np.where(np.nan_to_num(numbers[:, 0]) + np.nan_to_num(numbers[:, 1]) > 0, "up", "down")
     automl = fit(numbers, y)
     with pytest.raises(InputError, match="pass `features`"):
@@ -328,7 +328,7 @@ def test_an_array_passes_unchanged_and_needs_names(numbers: np.ndarray, check: A
 @pytest.mark.parametrize("make", [sp.csr_matrix, sp.csr_array, sp.coo_matrix, sp.csc_matrix])
 @pytest.mark.parametrize("task", ["classification", "regression"])
 def test_sparse_rows_of_every_format_are_explained(check: Any, make: Any, task: str) -> None:
-    """Edge case 5: FLAML has no featurization for sparse rows; row 15: whole numbers become float64."""
+    """FLAML has no featurization for sparse rows; whole numbers become float64."""
     rng = np.random.default_rng(0)
     dense = rng.poisson(0.4, (300, 8))
     total = dense[:, 0] + 2 * dense[:, 1] - dense[:, 2]
@@ -348,7 +348,7 @@ def test_sparse_rows_of_every_format_are_explained(check: Any, make: Any, task: 
 
 
 def test_an_array_of_objects_is_refused() -> None:
-    """Edge case 14: FLAML codes its text anew for every batch, so predictions depend on the other rows."""
+    """FLAML codes its text anew for every batch, so predictions depend on the other rows."""
     rng = np.random.default_rng(0)
     X = np.column_stack([rng.choice(["a", "b", "c"], 200), rng.normal(size=200)]).astype(object)
     X[:, 1] = X[:, 1].astype(float)
@@ -364,7 +364,7 @@ def test_an_array_of_objects_is_refused() -> None:
 
 @pytest.mark.parametrize("task", ["classification", "regression"])
 def test_an_ensemble_is_explained_as_one_model(numbers: np.ndarray, check: Any, task: str) -> None:
-    """Edge case 3: a stacker's ``model`` is itself."""
+    """A stacker's ``model`` is itself."""
     X = pd.DataFrame(np.nan_to_num(numbers), columns=list("abcde"))
     total = X["a"] + X["b"] * X["c"]
     y = total if task == "regression" else np.where(total > 0, "yes", "no")
@@ -425,7 +425,7 @@ class _Direct:
 def test_flaml_as_last_step_of_a_pipeline(
     pipelines: Any, mixed: pd.DataFrame, score: np.ndarray, check: Any, moved: Any, output: str, task: str
 ) -> None:
-    """Edge case 7: scikit-learn's own check calls a FLAML model on sparse rows unfitted."""
+    """Scikit-learn's own check calls a FLAML model on sparse rows unfitted."""
     pipe = pipelines(output, task)
     y = score if task == "regression" else np.where(score > 0, "yes", "no")
     setup = set_up(pipe, mixed, y, task)
@@ -443,7 +443,7 @@ def test_flaml_as_last_step_of_a_pipeline(
 def test_flaml_that_reorders_and_drops_columns_of_the_pipeline_is_mapped_through_both(
     mixed: pd.DataFrame, score: np.ndarray, check: Any, moved: Any
 ) -> None:
-    """Edge case 9: the category comes first and the constant goes, after the pipeline had them otherwise."""
+    """The category comes first and the constant goes, after the pipeline had them otherwise."""
     prepare = ColumnTransformer(
         [("num", SimpleImputer(), ["age"]), ("same", "passthrough", ["constant", "kind", "member"])]
     )
@@ -467,7 +467,7 @@ def test_a_model_that_was_never_fitted_is_refused() -> None:
 
 
 def test_a_regression_on_text_targets_is_refused(numbers: np.ndarray) -> None:
-    """Edge case 16: FLAML numbers the texts and would predict texts."""
+    """FLAML numbers the texts and would predict texts."""
     y = np.where(np.nan_to_num(numbers[:, 0]) > 0, "20", "10").astype(object)
     automl = fit(pd.DataFrame(numbers, columns=list("abcde")), y, "regression")
     with pytest.raises(UnsupportedModelError, match="regression on text targets"):
@@ -475,7 +475,7 @@ def test_a_regression_on_text_targets_is_refused(numbers: np.ndarray) -> None:
 
 
 def test_a_learner_from_inside_flaml_is_refused(models: Any) -> None:
-    """Edge case 1: such a learner may be unfitted and predict all ones."""
+    """Such a learner may be unfitted and predict all ones."""
     automl, _ = models("text")
     with pytest.raises(UnsupportedModelError, match="LGBMEstimator is a learner from inside FLAML"):
         adapter_for(automl.model)
@@ -495,7 +495,7 @@ def _fake(**task: bool) -> Any:
 
 
 def test_forecasts_are_refused_where_no_adapter_of_forecasts_has_taken_them() -> None:
-    """Row 22: never a made-up number."""
+    """A time-series model is refused; no number is made up for it."""
     with pytest.raises(UnsupportedModelError, match=r"FLAML's xgboost for ts_forecast .* refused rather than made up"):
         FlamlAdapter(_fake(is_ts_forecast=True, is_regression=True))
 
@@ -507,7 +507,7 @@ def test_tasks_that_are_not_on_a_table_are_refused() -> None:
 
 
 def test_learners_that_predict_a_column_give_a_vector() -> None:
-    """Edge case 24: CatBoost's labels of several classes come as (n, 1), forecasts as a Series."""
+    """CatBoost's labels of several classes come as (n, 1), forecasts as a Series."""
     for output in (np.array([[1], [0]]), pd.Series([1, 0]), np.array([1, 0])):
         automl = types.SimpleNamespace(
             model=types.SimpleNamespace(predict=lambda Z, output=output: output), label_transformer=None
@@ -545,6 +545,6 @@ def test_a_model_whose_parts_predict_something_else_is_explained_as_a_black_box(
 
 
 def test_a_fitted_model_is_explainable_and_an_unfitted_one_is_not(models: Any) -> None:
-    """Row 23: a model on LightGBM alone is explainable."""
+    """A model on LightGBM alone is explainable."""
     assert automl_check_model_if_explainable(models("text")[0])
     assert not automl_check_model_if_explainable(AutoML())

@@ -148,7 +148,7 @@ def test_the_list_tells_what_flaml_found(run: AutoML) -> None:
 
 
 def test_a_candidate_that_was_never_fitted_is_fitted_anew(run: AutoML, mixed: pd.DataFrame, score: np.ndarray) -> None:
-    """Edge case 1: FLAML's own accessor gives a learner that predicts all ones."""
+    """FLAML's own accessor gives a learner that predicts all ones."""
     name = list_candidates(run)[1].name
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # FLAML on pandas 3
@@ -166,7 +166,7 @@ def test_a_candidate_that_was_never_fitted_is_fitted_anew(run: AutoML, mixed: pd
 def test_a_candidate_fitted_on_a_part_of_the_rows_is_told_and_fitted_anew(
     mixed: pd.DataFrame, score: np.ndarray
 ) -> None:
-    """Edge case 2: with a history of models FLAML keeps the fit on the last fold."""
+    """With a history of models FLAML keeps the fit on the last fold."""
     y = labels_of(score)
     automl = fit(mixed, y, learners=["lgbm", "rf"], max_iter=8, model_history=True, eval_method="cv", n_splits=3)
     other = list_candidates(automl)[1]
@@ -182,7 +182,7 @@ def test_a_candidate_fitted_on_a_part_of_the_rows_is_told_and_fitted_anew(
 def test_the_chosen_model_is_explained_as_it_is_even_if_fitted_on_a_part(
     mixed: pd.DataFrame, score: np.ndarray
 ) -> None:
-    """Edge case 2: without `retrain_full` FLAML's best model saw 90 % of the rows, and it is what predicts."""
+    """Without `retrain_full` FLAML's best model saw 90 % of the rows, and it is what predicts."""
     automl = fit(mixed, labels_of(score), learners=["rf"], eval_method="holdout", retrain_full=False)
     best = list_candidates(automl)[0]
     assert best.fitted_on == "part of the rows"
@@ -205,7 +205,7 @@ def stacked() -> tuple[AutoML, pd.DataFrame, np.ndarray]:
 
 
 def test_the_best_learner_of_a_stack_is_not_the_stack(stacked: Any) -> None:
-    """Edge case 4: FLAML's accessor gives the whole stack for the name of the best learner."""
+    """FLAML's accessor gives the whole stack for the name of the best learner."""
     automl, X, y = stacked
     assert type(automl.best_model_for_estimator(automl.best_estimator)).__name__ == "StackingClassifier"
     found = list_candidates(automl)
@@ -292,7 +292,7 @@ def test_a_pipeline_that_ends_in_flaml_has_its_candidates(mixed: pd.DataFrame, s
 
 
 def test_arrays_and_sparse_rows_are_fitted_anew_too(rng: np.random.Generator) -> None:
-    """Edge case 5: there is no featurization for them."""
+    """There is no featurization for them."""
     import scipy.sparse as sp
 
     dense = rng.normal(size=(200, 4)) * (rng.random((200, 4)) < 0.6)
@@ -305,7 +305,7 @@ def test_arrays_and_sparse_rows_are_fitted_anew_too(rng: np.random.Generator) ->
 
 
 def test_rows_without_a_target_are_left_out_of_a_refit(run: AutoML, mixed: pd.DataFrame, score: np.ndarray) -> None:
-    """Edge case 15: a missing label is no class."""
+    """A missing label is no class."""
     y = labels_of(score)
     y[:10] = None
     name = list_candidates(run)[1].name
@@ -341,7 +341,7 @@ def test_a_learner_that_was_never_tried_is_told_apart(mixed: pd.DataFrame, score
 def test_a_learner_that_cannot_be_fitted_is_not_passed_on(
     run: AutoML, mixed: pd.DataFrame, score: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Edge case 1: a learner without a model inside would predict ones."""
+    """A learner without a model inside would predict ones."""
     name = list_candidates(run)[1].name
     monkeypatch.setattr(run._state.learner_classes[name], "fit", lambda self, *rows, **options: None)
     with pytest.raises(UnsupportedModelError, match="could not be fitted anew"):

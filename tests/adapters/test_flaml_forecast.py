@@ -85,7 +85,7 @@ def set_up(automl: AutoML, **options: Any) -> Any:
 
 @pytest.mark.parametrize("learner", ["lgbm", "rf", "lassolars", pytest.param("xgboost", marks=pytest.mark.slow)])
 def test_each_row_ahead_is_explained_with_flamls_own_forecast_of_it(learner: str) -> None:
-    """Edge case 18: all steps are forecast from the row that follows training, each by a learner of its own."""
+    """All steps are forecast from the row that follows training, each by a learner of its own."""
     automl = fit(learner)
     setup = set_up(automl)
     np.testing.assert_allclose(setup.automl_estimator.predict(setup.X_test_transform), own(automl), rtol=1e-12)
@@ -116,7 +116,7 @@ def test_the_rows_of_training_are_forecasts_from_their_own_past(lgbm: AutoML) ->
 
 
 def test_lags_and_calendar_belong_to_their_raw_columns(lgbm: AutoML) -> None:
-    """Edge case 20: FLAML orders its columns by Python sets, so the map goes by their names."""
+    """FLAML orders its columns by Python sets, so the map goes by their names."""
     setup = set_up(lgbm)
     weights = pd.DataFrame(np.asarray(setup.feature_map), setup.raw_feature_names, setup.engineered_feature_names)
     np.testing.assert_array_equal(weights.sum(), 1.0)
@@ -153,7 +153,7 @@ def test_the_rows_ahead_alone_are_enough_for_scoring(lgbm: AutoML) -> None:
 
 
 def test_rows_that_do_not_follow_the_training_are_refused(lgbm: AutoML) -> None:
-    """Edge case 18: FLAML would forecast the next steps whatever the rows say, in the order of the batch."""
+    """FLAML would forecast the next steps whatever the rows say, in the order of the batch."""
     for rows in (TRAIN[:3], AHEAD[::-1], X[N_TRAIN + 1 : N_TRAIN + 3]):
         with pytest.raises(DataError, match=r"FLAML forecasts the steps that follow its training, from 2021-01-01"):
             set_up(lgbm, X_test=rows)

@@ -90,7 +90,7 @@ OPENED: dict[str, Callable[[], Any]] = {
 
 @pytest.mark.parametrize("name", OPENED)
 def test_one_pipeline_inside_is_taken_apart(X: pd.DataFrame, y: np.ndarray, check: Any, name: str) -> None:
-    """Edge case 52: labels follow the model's own threshold, scores are explained."""
+    """Labels follow the model's own threshold, scores are explained."""
     model = fit(OPENED[name](), X, y)
     setup = set_up(model, X, y)
     assert len(setup.engineered_feature_names) == len(ENGINEERED)
@@ -127,7 +127,7 @@ def test_a_search_without_a_model_is_refused_with_the_mend(X: pd.DataFrame, y: n
 def test_a_transformed_target_around_a_pipeline_is_explained_in_the_unit_of_the_target(
     X: pd.DataFrame, score: np.ndarray, check: Any
 ) -> None:
-    """Edge case 43: the inverse-transformed output is what the surrogate learns."""
+    """The inverse-transformed output is what the surrogate learns."""
     target = np.exp(score / 20)
     for inner in (pipeline(Ridge()), GridSearchCV(pipeline(Ridge()), {"model__alpha": [1.0]}, cv=2)):
         model = fit(TransformedTargetRegressor(inner, func=np.log, inverse_func=np.exp), X, target)
@@ -153,7 +153,7 @@ CLOSED: dict[str, Callable[[], Any]] = {
 
 @pytest.mark.parametrize("name", CLOSED)
 def test_several_pipelines_inside_read_the_raw_columns(X: pd.DataFrame, y: np.ndarray, check: Any, name: str) -> None:
-    """Edge case 42: engineered features are the raw columns then, and the setup says so."""
+    """Engineered features are the raw columns then, and the setup says so."""
     model = fit(CLOSED[name](), X, y)
     setup = set_up(model, X, y)
     check(setup, model)
@@ -186,7 +186,7 @@ def test_an_ensemble_of_pipelines_is_explained_with_categories_and_gaps(X: pd.Da
 
 
 def test_pipelines_with_samplers_are_taken_apart(X: pd.DataFrame, y: np.ndarray, check: Any) -> None:
-    """Edge case 41: steps that change the rows in training alone are left out."""
+    """Steps that change the rows in training alone are left out."""
     imblearn = pytest.importorskip("imblearn.pipeline")
     from imblearn.over_sampling import RandomOverSampler
 

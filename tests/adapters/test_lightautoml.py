@@ -60,7 +60,7 @@ def asked(model: Any) -> Asked:
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 def test_the_raw_columns_are_explained(task: str, tmp_path: Path) -> None:
-    """Edge case 56: its engineered spaces are several. Classes stand in its order, the frequent ones first."""
+    """Its engineered spaces are several. Classes stand in its order, the frequent ones first."""
     table = make_mixed_table(400, task)
     model = fitted(task, table.X[:300], table.y[:300])
     assert isinstance(adapter_for(model), BlackBoxAdapter)

@@ -62,7 +62,7 @@ def test_an_ensemble_is_a_black_box(task: str, tmp_path: Path) -> None:
 
 
 def test_folds_are_a_black_box(tmp_path: Path) -> None:
-    """Edge case 56: every fold has a featurization of its own."""
+    """Every fold has a featurization of its own."""
     table = make_mixed_table(400)
     folds = {"validation_type": "kfold", "k_folds": 2, "shuffle": True, "random_seed": 1}
     model = fitted(table.X[:300], table.y[:300], tmp_path / "run", validation_strategy=folds)
@@ -119,7 +119,7 @@ def test_labels_keep_their_type(labels: list[Any], expected: list[Any], tmp_path
 
 
 def test_a_finished_run_is_read_from_its_folder(tmp_path: Path) -> None:
-    """Edge case 57: an AutoML made with the path of a run loads its learners when they are asked."""
+    """An AutoML made with the path of a run loads its learners when they are asked."""
     table = make_mixed_table(300)
     model = fitted(table.X, table.y, tmp_path / "run")
     again = supervised.AutoML(results_path=str(tmp_path / "run"))

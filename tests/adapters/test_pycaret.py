@@ -92,7 +92,7 @@ def test_a_transformed_target_comes_back_in_its_own_unit(tmp_path: Path) -> None
 
 
 def test_gaps_that_are_none_and_repeated_row_labels() -> None:
-    """Edge case 54: its pipelines take None for a value, and multiply rows with labels that repeat; it gets neither."""
+    """Its pipelines take None for a value, and multiply rows with labels that repeat; it gets neither."""
     X, y, _ = table_of("binary")
     model = fitted("binary", X, y)
     gaps = X.assign(region=X["region"].where(np.arange(len(X)) % 5 > 0, None)).set_axis(np.arange(len(X)) // 2, axis=0)

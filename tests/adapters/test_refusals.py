@@ -63,7 +63,7 @@ def called(name: str) -> Any:
 
 @pytest.mark.parametrize(("name", "shown"), TIME_SERIES)
 def test_time_series_models_are_refused_by_type_or_by_step_name(name: str, shown: str) -> None:
-    """Row 22: a typed refusal that names the model; never random data."""
+    """A typed refusal that names the model; never random data."""
     for model in (called(name), Pipeline([(name, LinearRegression())]).fit(X, Y)):
         with pytest.raises(UnsupportedModelError, match=rf"^{shown} forecasts from the history of the target"):
             automl_setup_model_explanations(model, "forecasting", X=X, X_test=X, y=Y)
@@ -71,13 +71,13 @@ def test_time_series_models_are_refused_by_type_or_by_step_name(name: str, shown
 
 
 def test_the_refusal_does_not_depend_on_the_data_given() -> None:
-    """Row 22: with rows to explain alone there is no way round it either."""
+    """Passing only rows to explain does not get round the refusal."""
     with pytest.raises(UnsupportedModelError, match="AutoArima forecasts"):
         automl_setup_model_explanations(called("AutoArima"), "regression", X_test=X)
 
 
 def test_any_time_series_member_refuses_the_whole_ensemble() -> None:
-    """Row 23: TCNForecaster among others is not explainable, LightGBM and others are."""
+    """TCNForecaster among others is not explainable, LightGBM and others are."""
     mixed = VotingRegressor([("linear", LinearRegression()), ("TCNForecaster", DummyRegressor())]).fit(X, Y)
     assert refusal(mixed) is not None
     assert not automl_check_model_if_explainable(mixed)
@@ -126,7 +126,7 @@ def test_forecasters_inside_models_of_scikit_learn_are_found(name: str) -> None:
     ids=["bagging", "estimators", "estimators_", "named_estimators_", "best_estimator_"],
 )
 def test_members_are_found_wherever_ensembles_keep_them(holder: Any) -> None:
-    """Row 23: lists of members, of pairs with names, dicts, and the best one of a search."""
+    """Members are found in lists, in pairs with names, in dicts, and in the best model of a search."""
     assert refusal(holder) is not None
     assert not automl_check_model_if_explainable(holder)
 
@@ -148,7 +148,7 @@ def test_models_that_hold_themselves_are_searched_once() -> None:
     [({"model_exp_support": "True"}, True), ({"model_exp_support": "False"}, False), ({}, False)],
 )
 def test_a_run_is_explainable_only_if_its_property_says_so(properties: dict[str, str], expected: bool) -> None:
-    """Row 24: a run without the property is not."""
+    """A run is explainable only if its property says so."""
     run = types.SimpleNamespace(properties=properties)
     assert automl_check_model_if_explainable(run) is expected
     stale = types.SimpleNamespace(properties={}, get_properties=lambda: properties)

@@ -156,7 +156,7 @@ def test_every_featurization_is_mapped_and_predicts_what_the_pipeline_predicts(
 def test_every_estimator_keeps_its_labels(
     table: pd.DataFrame, labels: np.ndarray, check: Any, featurization: str, model: str
 ) -> None:
-    """Row 20: classes in the order of the estimator's own, here not the order of the score."""
+    """Classes in the order of the estimator's own, here not the order of the score."""
     made = make_pipeline(FEATURIZATIONS[featurization](), MODELS[model]())
     if featurization == "one-hot" and model == "boosting":
         made[0].set_params(sparse_threshold=0.0)  # scikit-learn's own boosting reads no sparse rows
@@ -191,7 +191,7 @@ def test_words_belong_to_their_text_column_and_say_so(table: pd.DataFrame, label
 
 
 def test_a_feature_built_from_two_raw_columns_has_both_as_parents(table: pd.DataFrame, labels: np.ndarray) -> None:
-    """Row 17: both have weight, shared equally; row 32: the bias has no parent and is listed as unmapped."""
+    """Both parents have weight, shared equally; the bias has no parent and is listed as unmapped."""
     model = fit(make_pipeline(FEATURIZATIONS["products"](), LogisticRegression(max_iter=3000)), table, labels)
     setup = set_up(model, table, labels)
     column = np.asarray(setup.feature_map)[:, setup.engineered_feature_names.index("num__age visits")]
@@ -202,7 +202,7 @@ def test_a_feature_built_from_two_raw_columns_has_both_as_parents(table: pd.Data
 
 
 def test_a_column_dropped_by_the_featurization_has_a_zero_row(table: pd.DataFrame, labels: np.ndarray) -> None:
-    """Row 18: importance 0, and listed as unused."""
+    """An unused column has importance 0 and is listed as unused."""
     model = fit(make_pipeline(FEATURIZATIONS["passthrough rest"](), MODELS["boosting"]()), table, labels)
     setup = set_up(model, table, labels)
     assert setup.feature_map.unused_raw == ("review",)
@@ -213,7 +213,7 @@ def test_a_column_dropped_by_the_featurization_has_a_zero_row(table: pd.DataFram
 def test_featurizations_that_give_frames_are_read_as_pandas(
     table: pd.DataFrame, labels: np.ndarray, check: Any, output: str
 ) -> None:
-    """Edge case 45: containers are made one at the boundary."""
+    """Containers are made one at the boundary."""
     pytest.importorskip(output)
     prepare = FEATURIZATIONS["one-hot"]()
     prepare.set_params(hot=OneHotEncoder(sparse_output=False)).set_output(transform=output)
@@ -226,7 +226,7 @@ def test_featurizations_that_give_frames_are_read_as_pandas(
 def test_a_pipeline_at_the_end_of_a_pipeline_is_opened(
     table: pd.DataFrame, labels: np.ndarray, check: Any, moved: Any
 ) -> None:
-    """Edge case 44: featurization is everything before the innermost estimator, whatever the steps are called."""
+    """Featurization is everything before the innermost estimator, whatever the steps are called."""
     end = Pipeline(
         [("prepare", StandardScaler(with_mean=False)), ("model", make_pipeline(LogisticRegression(max_iter=3000)))]
     )
@@ -242,7 +242,7 @@ def test_a_pipeline_at_the_end_of_a_pipeline_is_opened(
 def test_a_transformed_target_is_explained_in_the_unit_of_the_target(
     table: pd.DataFrame, score: np.ndarray, check: Any
 ) -> None:
-    """Edge case 43: the model to mimic gives the target, not its logarithm."""
+    """The model to mimic gives the target, not its logarithm."""
     y = np.exp(score / 20)
     target = TransformedTargetRegressor(Ridge(), func=np.log, inverse_func=np.exp)
     model = fit(make_pipeline(FEATURIZATIONS["one-hot"](), target), table, y)
@@ -266,7 +266,7 @@ def numbers() -> pd.DataFrame:
 
 
 def test_an_estimator_without_featurization_has_the_identity_map(numbers: pd.DataFrame, check: Any) -> None:
-    """Row 9: engineered names equal the columns, where Azure gives none."""
+    """Engineered names equal the columns, where Azure gives none."""
     y = numbers["a"] + numbers["b"] > 0
     model = LogisticRegression().fit(numbers, y)
     setup = set_up(model, numbers, y)

@@ -104,7 +104,7 @@ def test_training_writes_what_scoring_needs(trained: Path) -> None:
 def test_a_batch_is_answered_with_predictions_and_both_explanations(
     service: ModuleType, trained: Path, batch: pd.DataFrame
 ) -> None:
-    """Row 53: a scoring service answers what the process that trained would, as JSON."""
+    """A scoring service answers what the process that trained would, as JSON."""
     answer = ask(service, batch)
     automl = joblib.load(trained / "model.joblib")
     setup = automl_setup_model_explanations(automl, X_test=batch, task="classification")

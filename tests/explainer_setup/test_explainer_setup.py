@@ -74,7 +74,7 @@ def set_up(model: Any, **options: Any) -> AutoMLExplainerSetup:
 
 
 def test_three_engineered_features_of_five_raw_columns(model: Pipeline, X: pd.DataFrame, y: np.ndarray) -> None:
-    """Row 1: X of (400, 5) gives X_transform of (400, 3) and a map of (5, 3) floats."""
+    """X of (400, 5) gives X_transform of (400, 3) and a map of (5, 3) floats."""
     setup = set_up(model, X=X, X_test=X[:10], y=y, y_test=y[:10])
     assert setup.X_transform.shape == (400, 3)
     assert setup.X_test_transform.shape == (10, 3)
@@ -94,7 +94,7 @@ def test_three_engineered_features_of_five_raw_columns(model: Pipeline, X: pd.Da
 
 
 def test_rows_to_explain_alone_give_map_and_engineered_rows(model: Pipeline, X: pd.DataFrame, y: np.ndarray) -> None:
-    """Row 2: with X_test only, X_transform and classes are None."""
+    """With X_test only, X_transform and classes are None."""
     setup = set_up(model, X_test=X[:10])
     assert setup.X_transform is None
     assert setup.classes is None
@@ -193,13 +193,13 @@ def test_engineered_columns_of_text_are_categories_to_the_surrogate() -> None:
 
 
 def test_another_task_is_refused_with_the_three_legal_ones(model: Pipeline, X: pd.DataFrame) -> None:
-    """Row 3: 'cls' is none of classification, regression, forecasting."""
+    """'cls' is none of classification, regression, forecasting."""
     with pytest.raises(InputError, match="'classification', 'regression', 'forecasting'; got 'cls'"):
         automl_setup_model_explanations(model, "cls", X=X)
 
 
 def test_nothing_to_work_on_is_refused(model: Pipeline, y: np.ndarray) -> None:
-    """Row 4: X, X_test and y all None; y alone is as little."""
+    """No table at all, or `y` alone, leaves nothing to set up."""
     with pytest.raises(InputError, match="`X`, `X_test` and `y` are all None; pass training rows"):
         set_up(model)
     with pytest.raises(InputError, match="`y` alone gives nothing to explain"):
@@ -208,13 +208,13 @@ def test_nothing_to_work_on_is_refused(model: Pipeline, y: np.ndarray) -> None:
 
 @pytest.mark.parametrize("argument", ["X", "X_test"])
 def test_rows_in_a_list_are_refused_with_the_accepted_types(model: Pipeline, X: pd.DataFrame, argument: str) -> None:
-    """Row 5: names the argument and the types, for X and X_test alike."""
+    """The message names the argument and the types, for X and X_test alike."""
     with pytest.raises(InputError, match=rf"`{argument}` must be a pandas DataFrame, a numpy .* got list"):
         set_up(model, **{"X": X, argument: [[1.0, 2.0, 3.0, 4.0, 5.0]]})
 
 
 def test_tables_of_different_width_are_refused_with_both_counts(model: Pipeline, X: pd.DataFrame) -> None:
-    """Row 6: 5 against 3 columns."""
+    """Five against three columns."""
     with pytest.raises(InputError, match="`X` has 5 columns and `X_test` has 3"):
         set_up(model, X=X, X_test=X[["a", "b", "c"]])
     with pytest.raises(InputError, match="`X` has 5 columns and `X_test` has 3"):
@@ -222,21 +222,21 @@ def test_tables_of_different_width_are_refused_with_both_counts(model: Pipeline,
 
 
 def test_arrays_without_names_and_featurization_need_features(bare: LinearRegression) -> None:
-    """Row 7: the message says to pass `features`, for dense and sparse rows."""
+    """The message says to pass `features`, for dense and sparse rows."""
     for rows in (np.ones((3, 4)), sp.csr_matrix(np.ones((3, 4)))):
         with pytest.raises(InputError, match=r"no column names .* pass `features`"):
             automl_setup_model_explanations(bare, "regression", X=rows)
 
 
 def test_features_name_the_columns_of_an_array(bare: LinearRegression) -> None:
-    """Row 8: without featurization the map is the 4 x 4 identity, and all names are the features."""
+    """Without featurization the map is the 4 x 4 identity, and all names are the features."""
     setup = automl_setup_model_explanations(bare, "regression", X=np.ones((3, 4)), features=["a", "b", "c", "d"])
     np.testing.assert_array_equal(np.asarray(setup.feature_map), np.eye(4))
     assert setup.engineered_feature_names == setup.raw_feature_names == ["a", "b", "c", "d"]
 
 
 def test_a_frame_names_its_columns_without_featurization(X: pd.DataFrame) -> None:
-    """Row 9: engineered names are the columns; Azure gives None."""
+    """Engineered names are the columns; Azure gives None."""
     fitted = LinearRegression().fit(X, X["a"])
     setup = automl_setup_model_explanations(fitted, "regression", X=X)
     assert setup.engineered_feature_names == setup.raw_feature_names == list(X.columns)
@@ -245,7 +245,7 @@ def test_a_frame_names_its_columns_without_featurization(X: pd.DataFrame) -> Non
 
 
 def test_features_of_another_length_are_refused(bare: LinearRegression, model: Pipeline, X: pd.DataFrame) -> None:
-    """Rows 10 and 35: at once, not at the first aggregation."""
+    """Wrong names are refused at once, not at the first aggregation."""
     with pytest.raises(InputError, match="`features` has 3 names for 4 raw columns"):
         automl_setup_model_explanations(bare, "regression", X=np.ones((3, 4)), features=["a", "b", "c"])
     with pytest.raises(InputError, match="`features` has 6 names for 5 raw columns"):
@@ -268,7 +268,7 @@ def test_another_task_than_that_of_the_model_is_refused(model: Pipeline, X: pd.D
 
 
 def test_forecasting_needs_the_targets(X: pd.DataFrame) -> None:
-    """Row 21: a clear error without y; with it a regression on the columns of a row is explained."""
+    """A clear error without y; with it a regression on the columns of a row is explained."""
     fitted = make_pipeline(StandardScaler(), Ridge()).fit(X, X["a"])
     for options in ({"X": X}, {"X": X, "X_test": X}, {"X_test": X}):
         with pytest.raises(InputError, match="`task='forecasting'` needs the target history: pass `y`"):
@@ -279,14 +279,14 @@ def test_forecasting_needs_the_targets(X: pd.DataFrame) -> None:
 
 
 def test_pure_time_series_models_are_refused_before_anything_is_made(X: pd.DataFrame) -> None:
-    """Row 22: an 'AutoArima' pipeline is refused, never explained with random data."""
+    """An 'AutoArima' pipeline is refused, never explained with random data."""
     fitted = Pipeline([("prepare", StandardScaler()), ("AutoArima", LinearRegression())]).fit(X, X["a"])
     with pytest.raises(UnsupportedModelError, match="AutoArima forecasts from the history of the target"):
         automl_setup_model_explanations(fitted, "forecasting", X=X, X_test=X, y=X["a"])
 
 
 def test_whether_a_model_is_explainable_can_be_asked_beforehand(model: Pipeline, X: pd.DataFrame) -> None:
-    """Rows 23 and 24: members decide for ensembles, the property for runs."""
+    """An ensemble is explainable if its members are, a run if its property says so."""
     assert automl_check_model_if_explainable(model)
     tcn = Pipeline([("prepare", StandardScaler()), ("TCNForecaster", LinearRegression())]).fit(X, X["a"])
     assert not automl_check_model_if_explainable(tcn)
@@ -301,7 +301,7 @@ def test_whether_a_model_is_explainable_can_be_asked_beforehand(model: Pipeline,
 def test_rows_with_a_missing_target_vanish_from_rows_and_targets(
     model: Pipeline, X: pd.DataFrame, y: np.ndarray
 ) -> None:
-    """Row 11: None, '', 'nan' and NaN; what remains is aligned by the key column."""
+    """None, '', 'nan' and NaN; what remains is aligned by the key column."""
     gaps = y.copy()
     gaps[[0, 7, 8, 399]] = [None, "", "nan", np.nan]
     setup = set_up(model, X=X, X_test=X, y=gaps, y_test=gaps)
@@ -315,7 +315,7 @@ def test_rows_with_a_missing_target_vanish_from_rows_and_targets(
 
 
 def test_a_missing_number_is_missing_too(X: pd.DataFrame) -> None:
-    """Row 11: NaN among numbers, in a Series whose index is not that of the rows."""
+    """NaN among numbers, in a Series whose index is not that of the rows."""
     fitted = make_pipeline(StandardScaler(), LinearRegression()).fit(X, X["a"])
     targets = pd.Series(X["a"].to_numpy(copy=True), index=np.arange(N)[::-1])
     targets.iloc[3] = np.nan
@@ -325,7 +325,7 @@ def test_a_missing_number_is_missing_too(X: pd.DataFrame) -> None:
 
 
 def test_all_targets_missing_is_a_data_error(model: Pipeline, X: pd.DataFrame) -> None:
-    """Row 12: names the argument."""
+    """The message names the argument."""
     with pytest.raises(DataError, match="All 400 targets in `y` are missing"):
         set_up(model, X=X, y=[None] * N)
     with pytest.raises(DataError, match="All 4 targets in `y_test` are missing"):
@@ -348,7 +348,7 @@ def of_many(many: tuple[pd.DataFrame, np.ndarray]) -> Pipeline:
 
 
 def test_many_rows_to_explain_are_sampled_unless_told_otherwise(of_many: Pipeline, many: Any) -> None:
-    """Row 13: 8,000 rows become 5,000 in both tables, the same rows; ``downsample=False`` keeps all."""
+    """8,000 rows become 5,000 in both tables, the same rows; ``downsample=False`` keeps all."""
     X, y = many
     setup = set_up(of_many, X_test=X, y_test=y)
     assert len(setup.X_test_raw) == len(setup.X_test_transform) == len(setup.y_test) == 5000
@@ -359,7 +359,7 @@ def test_many_rows_to_explain_are_sampled_unless_told_otherwise(of_many: Pipelin
 
 
 def test_the_same_seed_gives_the_same_rows_with_their_labels(of_many: Pipeline, many: Any) -> None:
-    """Row 14: twice the same; labels and index go with the rows, in their order."""
+    """Two calls draw the same rows; labels and index go with them, in their order."""
     X, y = many
     first, again = (set_up(of_many, X_test=X, y_test=y, random_state=3) for _ in range(2))
     kept = first.X_test_raw["key"].to_numpy()
@@ -412,7 +412,7 @@ def test_nothing_given_is_changed(model: Pipeline, X: pd.DataFrame, y: np.ndarra
 
 
 def test_classes_come_from_the_estimator_not_from_the_labels(X: pd.DataFrame) -> None:
-    """Row 20, edge case 61: a class that the labels at hand lack is there, in the place of its probability."""
+    """A class that the labels at hand lack is there, in the place of its probability."""
     three = np.array([30, 10, 20])[np.digitize(X["a"], [-0.5, 0.5])]
     fitted = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, three)
     few = X[three != 20]
@@ -422,7 +422,7 @@ def test_classes_come_from_the_estimator_not_from_the_labels(X: pd.DataFrame) ->
 
 
 def test_classes_are_the_sorted_labels_where_the_estimator_knows_none(X: pd.DataFrame, y: np.ndarray) -> None:
-    """Row 20: labels keep their types."""
+    """Labels keep their types."""
 
     class Nameless:
         def predict(self, X: Any) -> np.ndarray:
@@ -449,7 +449,7 @@ def counts() -> sp.csr_matrix:
 
 @pytest.mark.parametrize("make", [sp.csr_matrix, sp.csr_array, sp.coo_matrix, sp.coo_array, sp.csc_matrix])
 def test_sparse_whole_numbers_become_float64_and_raw_rows_stay(counts: sp.csr_matrix, make: Any) -> None:
-    """Row 15: int64 in, float64 csr in X_transform, X_test_raw left as it was; in every scipy format."""
+    """int64 in, float64 csr in X_transform, X_test_raw left as it was; in every scipy format."""
     given = make(counts)
     fitted = LinearRegression().fit(counts.astype(float), np.arange(300.0))
     setup = automl_setup_model_explanations(
@@ -478,7 +478,7 @@ class FirstColumn(RegressorMixin, BaseEstimator):
 
 
 def test_wide_sparse_rows_with_a_missing_target_are_never_dense() -> None:
-    """Rows 16 and 19, edge case 63: 20,000 x 2,000 take 320 MB dense; of 2.4 MB of entries a few copies."""
+    """20,000 x 2,000 values would take 320 MB dense; a few copies of the 2.4 MB of entries are allowed."""
     rows = sp.random(20_000, 2_000, density=0.005, random_state=0, format="csr")
     y = np.zeros(20_000)
     y[7] = np.nan
@@ -503,7 +503,7 @@ def test_wide_sparse_rows_with_a_missing_target_are_never_dense() -> None:
 
 
 def test_a_wide_map_is_sparse_and_equals_the_dense_reference() -> None:
-    """Row 19: 300 categories of two columns, checked against a map written down by hand."""
+    """300 categories of two columns, checked against a map written down by hand."""
     frame = pd.DataFrame({"a": [f"a{i % 300}" for i in range(600)], "b": [f"b{i % 200}" for i in range(600)]})
     fitted = make_pipeline(ColumnTransformer([("hot", OneHotEncoder(), ["b", "a"])]), LinearRegression())
     setup = automl_setup_model_explanations(fitted.fit(frame, np.arange(600.0)), "regression", X=frame)
@@ -578,7 +578,7 @@ def test_a_model_that_does_not_answer_row_by_row_is_refused(X: pd.DataFrame, ans
 
 
 def test_last_bits_and_missing_predictions_do_not_count(monkeypatch: pytest.MonkeyPatch, X: pd.DataFrame) -> None:
-    """Edge case 21: compared with a relative 1e-6, never for equality."""
+    """Compared with a relative 1e-6, never for equality."""
     rows = X[["a", "b"]].copy()
     rows.loc[0, "a"] = np.nan
     stub = _stub(predict_raw=lambda X: X["a"].to_numpy() * (1 + 5e-7))

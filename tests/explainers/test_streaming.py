@@ -26,7 +26,7 @@ def pieces(X: Any, *ends: int) -> Any:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("space", ["engineered", "raw"])
 def test_a_stream_of_chunks_gives_the_global_values_of_all_rows_at_once(task: str, kind: str, space: str) -> None:
-    """Row 36: over chunks, within 1e-9 for means; 333 rows are few enough for exact quantiles."""
+    """Means over chunks agree within 1e-9; 333 rows are few enough for exact quantiles."""
     wrapper, X = shared_wrapper(task, kind), rows(kind, 333, seed=1)
     whole = wrapper.explain(["local", "global"], eval_dataset=X, get_raw=space == "raw")
     summary = wrapper.explain_global_stream(pieces(X, 1, 100, 100, 290), get_raw=space == "raw")

@@ -131,7 +131,7 @@ def test_no_transformer_of_scikit_learn_is_forgotten() -> None:
 
 @pytest.mark.parametrize("last", [DictVectorizer(), DictVectorizer(sparse=False), FeatureHasher(32)], ids=str)
 def test_dicts_made_of_several_columns_are_followed_through_the_chain(last: Any) -> None:
-    """Edge case 38: between the steps there is no table, so both steps are probed as one."""
+    """Between the steps there is no table, so both steps are probed as one."""
     rows = frame()[["city", "size", "a"]]
     chain = make_pipeline(FunctionTransformer(to_dicts), last).fit(rows)
     with warnings.catch_warnings():

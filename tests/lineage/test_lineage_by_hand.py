@@ -254,7 +254,7 @@ def test_a_rule_of_another_width_than_the_output_is_not_used() -> None:
 
 
 def test_rows_that_are_no_table_between_steps_have_no_rule() -> None:
-    """Edge case 38: the rest of the chain, up to the next table, is one step."""
+    """The rest of the chain, up to the next table, is one step."""
     chain = make_pipeline(FunctionTransformer(lambda t: (t["city"] + t["city"]).tolist()), CountVectorizer()).fit(X)
     with pytest.raises(
         UnknownTransformerError, match="FunctionTransformer -> CountVectorizer .step 'functiontransformer'"

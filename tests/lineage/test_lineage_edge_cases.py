@@ -35,7 +35,7 @@ NUMBERS = frame(missing=False)[["a", "b", "c"]]
 
 
 def test_a_transformer_fitted_on_a_frame_is_followed_though_it_refuses_other_names() -> None:
-    """Edge case 26: asked with other input names than those of its fit, it raises; positions need no names."""
+    """Asked with other input names than those of its fit, it raises; positions need no names."""
     scaler = make_pipeline(StandardScaler(), PolynomialFeatures(1, include_bias=False)).fit(NUMBERS)
     fm = trace(scaler, NUMBERS, ["x", "y", "z"])
     np.testing.assert_array_equal(np.asarray(fm), np.identity(3))
@@ -43,7 +43,7 @@ def test_a_transformer_fitted_on_a_frame_is_followed_though_it_refuses_other_nam
 
 
 def test_equal_engineered_names_keep_their_own_parents() -> None:
-    """Edge case 27: category ``b_c`` of ``a`` and category ``c`` of ``a_b`` have the same name."""
+    """Category ``b_c`` of ``a`` and category ``c`` of ``a_b`` have the same name."""
     table = pd.DataFrame({"a": ["b_c", "x"], "a_b": ["c", "y"]})
     fm = trace(OneHotEncoder().fit(table), table)
     assert fm.engineered_names == ("a_b_c", "a_x", "a_b_c#2", "a_b_y")
@@ -51,7 +51,7 @@ def test_equal_engineered_names_keep_their_own_parents() -> None:
 
 
 def test_tokens_that_do_not_name_their_column_belong_to_it() -> None:
-    """Edge case 28: ``t__good`` says nothing of the column ``review``, and both texts hold the word."""
+    """``t__good`` says nothing of the column ``review``, and both texts hold the word."""
     table = X[["review"]].assign(title=X["review"].str.split().str[0])
     ct = ColumnTransformer([("t", TfidfVectorizer(), "title"), ("r", CountVectorizer(), "review")]).fit(table)
     fm = trace(ct, table)
@@ -60,7 +60,7 @@ def test_tokens_that_do_not_name_their_column_belong_to_it() -> None:
 
 
 def test_one_function_without_names_takes_the_names_of_no_other_step() -> None:
-    """Edge case 29: scikit-learn gives no names at all then."""
+    """Scikit-learn gives no names at all then."""
     ct = ColumnTransformer(
         [("f", FunctionTransformer(lambda T: T.to_numpy()[:, ::-1]), ["a", "c"]), ("s", "passthrough", ["b"])]
     )
@@ -76,7 +76,7 @@ def test_one_function_without_names_takes_the_names_of_no_other_step() -> None:
     "coupled", [Normalizer(), KNNImputer(), IterativeImputer(max_iter=2)], ids=lambda t: type(t).__name__
 )
 def test_columns_that_only_look_one_to_one_depend_on_the_whole_row(coupled: Any) -> None:
-    """Edge case 30: their names deny it; the column keeps the weight and the others are in the support."""
+    """Their names deny it; the column keeps the weight and the others are in the support."""
     rows = NUMBERS if isinstance(coupled, Normalizer) else X[["a", "b", "c"]]
     fm = trace(coupled.fit(rows), rows)
     np.testing.assert_array_equal(np.asarray(fm), np.identity(3))
@@ -85,7 +85,7 @@ def test_columns_that_only_look_one_to_one_depend_on_the_whole_row(coupled: Any)
 
 
 def test_columns_that_imputers_drop_because_they_are_empty_shift_no_other() -> None:
-    """Edge case 31: the output is narrower than the input."""
+    """The output is narrower than the input."""
     table = pd.DataFrame({"empty": np.nan, "p": [1.0, np.nan, 3.0], "q": [1.0, 2.0, 3.0]})
     fm = trace(SimpleImputer().fit(table), table)
     np.testing.assert_array_equal(np.asarray(fm), [[0, 0], [1, 0], [0, 1]])
@@ -93,7 +93,7 @@ def test_columns_that_imputers_drop_because_they_are_empty_shift_no_other() -> N
 
 
 def test_indicators_belong_to_the_columns_that_had_gaps() -> None:
-    """Edge case 32: there is one for each column with gaps, behind all others."""
+    """There is one for each column with gaps, behind all others."""
     table = pd.DataFrame({"p": [1.0, 2.0], "q": [np.nan, 1.0], "r": [1.0, np.nan]})
     fm = trace(SimpleImputer(add_indicator=True).fit(table), table)
     np.testing.assert_array_equal(np.asarray(fm), [[1, 0, 0, 0, 0], [0, 1, 0, 1, 0], [0, 0, 1, 0, 1]])
@@ -111,7 +111,7 @@ def test_indicators_belong_to_the_columns_that_had_gaps() -> None:
     ],
 )
 def test_one_hot_blocks_are_as_wide_as_they_really_are(options: dict[str, Any], widths: tuple[int, int]) -> None:
-    """Edge case 33: dropped and infrequent categories make a block narrower than its categories."""
+    """Dropped and infrequent categories make a block narrower than its categories."""
     table = X[["city", "size"]]
     fm = trace(OneHotEncoder(**options).fit(table), table)
     np.testing.assert_array_equal(np.asarray(fm), np.repeat(np.identity(2), widths, axis=1))
@@ -119,7 +119,7 @@ def test_one_hot_blocks_are_as_wide_as_they_really_are(options: dict[str, Any], 
 
 @pytest.mark.parametrize("columns", [["b"], [1], [-2], [False, True, False], slice("b", "b"), slice(1, 2)], ids=str)
 def test_the_rest_is_the_same_however_the_columns_were_given(columns: Any) -> None:
-    """Edge case 34: the remainder is kept as positions or as names, depending on how the others were given."""
+    """The remainder is kept as positions or as names, depending on how the others were given."""
     ct = ColumnTransformer([("s", StandardScaler(), columns)], remainder=MinMaxScaler()).fit(NUMBERS)
     np.testing.assert_array_equal(np.asarray(trace(ct, NUMBERS)), [[0, 1, 0], [1, 0, 0], [0, 0, 1]])
 
@@ -152,7 +152,7 @@ def test_the_rest_is_the_same_however_the_columns_were_given(columns: Any) -> No
     ],
 )
 def test_every_form_of_selector_picks_the_same_columns(columns: Any) -> None:
-    """Edge case 35: masks, slices of labels with their end, negative positions, callables."""
+    """Masks, slices of labels with their end, negative positions, callables."""
     ct = ColumnTransformer([("s", StandardScaler(), columns)]).fit(NUMBERS)
     fm = trace(ct, NUMBERS)
     np.testing.assert_array_equal(np.asarray(fm), [[1, 0], [0, 0], [0, 1]])
@@ -160,14 +160,14 @@ def test_every_form_of_selector_picks_the_same_columns(columns: Any) -> None:
 
 
 def test_a_single_name_gives_a_series_and_a_list_of_it_a_table() -> None:
-    """Edge case 36: text vectorizers take the one, encoders the other."""
+    """Text vectorizers take the one, encoders the other."""
     ct = make_column_transformer((CountVectorizer(), "review"), (OneHotEncoder(), ["city"])).fit(X)
     np.testing.assert_array_equal(trace(ct, X).support.toarray(), dependence(ct.transform, X))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 def test_the_map_is_the_same_whether_the_output_is_sparse_or_dense(share: float) -> None:
-    """Edge case 37: the output flips with its density."""
+    """The output flips with its density."""
     ct = ColumnTransformer([("o", OneHotEncoder(), ["city"]), ("s", StandardScaler(), ["a"])], sparse_threshold=share)
     fm = trace(ct.fit(X), X)
     expected = np.zeros((8, 5))
@@ -176,7 +176,7 @@ def test_the_map_is_the_same_whether_the_output_is_sparse_or_dense(share: float)
 
 
 def test_the_bias_goes_to_the_remainder() -> None:
-    """Edge case 39: it has no parent, and its share must not vanish."""
+    """It has no parent, and its share must not vanish."""
     fm = trace(PolynomialFeatures(1).fit(NUMBERS), NUMBERS)
     raw, rest = fm.fold([[7.0, 1.0, 2.0, 3.0]])
     np.testing.assert_array_equal(raw, [[1, 2, 3]])
@@ -184,7 +184,6 @@ def test_the_bias_goes_to_the_remainder() -> None:
 
 
 def test_a_column_used_twice_sums_up_and_one_never_used_is_listed() -> None:
-    """Edge case 40."""
     ct = make_column_transformer((StandardScaler(), ["a"]), (KBinsDiscretizer(2, strategy="kmeans"), ["a"])).fit(
         NUMBERS
     )
@@ -195,7 +194,6 @@ def test_a_column_used_twice_sums_up_and_one_never_used_is_listed() -> None:
 
 @pytest.mark.parametrize("container", ["default", "pandas", "polars"])
 def test_the_container_between_steps_does_not_matter(container: str) -> None:
-    """Edge case 45."""
     if container == "polars":
         pytest.importorskip("polars")
     inner = make_column_transformer((OneHotEncoder(sparse_output=False), ["city"]), (StandardScaler(), ["a", "c"]))
@@ -204,7 +202,7 @@ def test_the_container_between_steps_does_not_matter(container: str) -> None:
 
 
 def test_an_index_that_repeats_changes_nothing() -> None:
-    """Edge case 46: rows are taken by position, also where a step is probed."""
+    """Rows are taken by position, also where a step is probed."""
     step = FunctionTransformer(lambda T: T[["c", "a"]].to_numpy())
     again = NUMBERS.set_axis(np.arange(len(NUMBERS)) % 7, axis=0)
     wanted = [[0, 1], [0, 0], [1, 0]]
@@ -214,7 +212,7 @@ def test_an_index_that_repeats_changes_nothing() -> None:
 
 
 def test_cells_that_hold_lists_are_refused_where_the_transformer_refuses_them() -> None:
-    """Edge case 47: with the step and the error of the library."""
+    """With the step and the error of the library."""
     table = pd.DataFrame({"tags": [["p"], ["q"]] * 20, "a": 1.0})
     ct = make_column_transformer((OneHotEncoder(), ["a"]), ("passthrough", ["tags"])).fit(table)
     assert trace(ct, table).engineered_names == ("onehotencoder__a_1.0", "passthrough__tags")
@@ -223,14 +221,14 @@ def test_cells_that_hold_lists_are_refused_where_the_transformer_refuses_them() 
 
 
 def test_links_of_a_library_are_cut_down_to_what_moves() -> None:
-    """Edge case 55: a library links each date part to every date; probing keeps the true parents."""
+    """A library links each date part to every date; probing keeps the true parents."""
     dates = frame()[["day"]].assign(until=frame(seed=1)["day"])
     parts = FunctionTransformer(lambda T: np.column_stack([T["day"].dt.month, T["until"].dt.month, T["until"].dt.year]))
     np.testing.assert_array_equal(trace(parts, dates).support.toarray(), [[1, 0, 0], [0, 1, 1]])
 
 
 def test_a_large_vocabulary_stays_sparse() -> None:
-    """Edge case 63: 30,000 tokens are 30,000 links, and no dense table of either."""
+    """30,000 tokens are 30,000 links, and no dense table of either."""
     texts = pd.DataFrame({"t": [" ".join(f"w{100 * i + j}" for j in range(100)) for i in range(300)], "x": 1.0})
     fm = trace(make_column_transformer((TfidfVectorizer(), "t"), ("passthrough", ["x"])).fit(texts), texts)
     assert fm.n_engineered == 30_001
@@ -239,7 +237,7 @@ def test_a_large_vocabulary_stays_sparse() -> None:
 
 
 def test_an_unknown_step_on_many_tokens_of_one_text_stays_sparse() -> None:
-    """Edge case 63: every output has one raw parent; 20,000 x 20,000 links between the steps would take 3 GB."""
+    """Every output has one raw parent; 20,000 x 20,000 links between the steps would take 3 GB."""
     texts = pd.Series([" ".join(f"w{200 * i + j}" for j in range(200)) for i in range(100)], name="t")
     chain = make_pipeline(TfidfVectorizer(), FunctionTransformer(lambda Z: Z * 2, accept_sparse=True)).fit(texts)
     tracemalloc.start()

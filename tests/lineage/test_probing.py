@@ -167,7 +167,7 @@ def test_rare_values_are_found_by_rows_in_which_they_are_active() -> None:
 
 
 def test_a_column_that_stands_still_in_the_sample_is_given_another_value() -> None:
-    """Edge case 48: it need not stand still in production."""
+    """It need not stand still in production."""
     X = frame()[["a", "k"]].assign(country="NO", flag=True, when=pd.Timestamp("2024-05-01"), level=3.5)
     X["kind"] = pd.Categorical(["s"] * len(X), categories=["s", "t"])
 

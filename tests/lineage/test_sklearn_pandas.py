@@ -96,7 +96,7 @@ def test_a_mapper_may_be_the_first_step_of_a_pipeline() -> None:
 
 
 def test_the_width_of_a_mapper_that_passes_the_rest_follows_no_new_column() -> None:
-    """Edge case 49: with ``default=None`` its width follows the table; the setup takes the columns of the training."""
+    """With ``default=None`` its width follows the table; the setup takes the columns of the training."""
     model = make_pipeline(sklearn_pandas.DataFrameMapper([(["c"], StandardScaler())], default=None), LinearRegression())
     model.fit(NUMBERS, NUMBERS["a"])
     later = NUMBERS[:50]

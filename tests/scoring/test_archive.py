@@ -59,7 +59,7 @@ def rewrite(path: Path, members: Members, *, seal: bool = True, manifest: dict[s
 
 
 def test_saving_writes_one_known_file(scoring: TreeScoringExplainer, tmp_path: Path) -> None:
-    """Row 55: save to a new directory, made with its parents, writes one known file and gives its path."""
+    """`save` to a new directory, made with its parents, writes one known file and gives its path."""
     folder = tmp_path / "deep" / "model"
     path = save(scoring, directory=str(folder))
     assert path == str(folder / "scoring_explainer.aex")
@@ -69,7 +69,7 @@ def test_saving_writes_one_known_file(scoring: TreeScoringExplainer, tmp_path: P
 def test_an_existing_directory_is_refused_unless_it_may_be_written_to(
     scoring: TreeScoringExplainer, tmp_path: Path
 ) -> None:
-    """Row 55: an existing directory without exist_ok is an error; with it the file is written anew."""
+    """An existing directory without exist_ok is an error; with it the file is written anew."""
     with pytest.raises(AlreadyExistsError, match="exists; pass exist_ok=True to write to it"):
         save(scoring, tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -143,7 +143,7 @@ def test_the_manifest_names_versions_and_checksums(saved: Path) -> None:
 
 
 def test_loading_runs_no_code_of_the_file(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Row 56: load executes no code from the file: no pickle is opened on the way."""
+    """`load` executes no code from the file: no pickle is opened on the way."""
     load(saved.parent).explain(rows("frame", 5), get_raw=True)  # numba reads its own cache of kernels once
 
     def refuse(*args: Any, **kwargs: Any) -> None:
@@ -156,7 +156,7 @@ def test_loading_runs_no_code_of_the_file(saved: Path, monkeypatch: pytest.Monke
 
 
 def test_an_array_of_objects_is_refused(saved: Path) -> None:
-    """Row 56: a pickle smuggled into an array, with right checksums, is refused and not run."""
+    """A pickle smuggled into an array, with right checksums, is refused and not run."""
     buffer = io.BytesIO()
     np.save(buffer, np.array([Bomb()], dtype=object), allow_pickle=True)
     rewrite(saved, {**members_of(saved), "weights_2.npy": buffer.getvalue()})
@@ -173,7 +173,7 @@ class Bomb:
 
 
 def test_a_missing_directory_or_file_is_not_found(tmp_path: Path) -> None:
-    """Row 56: load of a missing directory is a clear not-found error."""
+    """`load` of a missing directory is a clear not-found error."""
     for place in (tmp_path, tmp_path / "nowhere", tmp_path / "nowhere" / FILE_NAME):
         with pytest.raises(NotFoundError, match="There is no scoring explainer at .*; save one with"):
             load(place)

@@ -78,7 +78,7 @@ def shape(task: str, n_rows: int, n_features: int) -> tuple[int, ...]:
 @each_task
 @each_kind
 def test_scoring_gives_the_local_values_of_training(task: str, kind: str, life: Any) -> None:
-    """Row 53: explain equals the training-time local values bit for bit, in one shape convention, JSON-ready always."""
+    """`explain` equals the training-time local values bit for bit, in one shape convention, always JSON-ready."""
     X, scoring = rows(kind, 40, seed=1), life(scoring_of(task, kind))
     wrapper = shared_wrapper(task, kind)
     for get_raw, names in ((False, NAMES), (True, RAW_NAMES)):
@@ -108,7 +108,7 @@ def test_columns_of_a_frame_may_come_in_another_order(task: str, life: Any) -> N
 @each_task
 @each_kind
 def test_values_and_expected_values_add_up_to_the_output(task: str, kind: str, life: Any) -> None:
-    """Row 25: in scoring too, within 1e-6."""
+    """Contributions and expected value add up to the margin within 1e-6 in scoring too."""
     X, scoring = rows(kind, 40, seed=1), life(scoring_of(task, kind))
     outputs = scoring.predict_output(X)
     if task == "binary":
@@ -120,7 +120,7 @@ def test_values_and_expected_values_add_up_to_the_output(task: str, kind: str, l
 
 @each_kind
 def test_several_classes_have_raw_values_of_one_shape(kind: str, life: Any) -> None:
-    """Row 54: sparse multiclass with get_raw=True gives (K, n, r)."""
+    """Sparse multiclass with get_raw=True gives (K, n, r)."""
     raw = life(scoring_of("four classes", kind)).explain(rows(kind, 40, seed=1), get_raw=True)
     assert isinstance(raw, np.ndarray)
     assert raw.shape == (4, 40, 3)
@@ -135,7 +135,7 @@ def test_sparse_rows_give_sparse_values(task: str) -> None:
 @each_task
 @each_kind
 def test_it_stands_where_a_model_is_expected(task: str, kind: str, life: Any) -> None:
-    """Row 57: fit(None) gives itself, and predict is explain."""
+    """`fit(None)` returns the explainer itself, and `predict` is `explain`."""
     X, scoring = rows(kind, 20, seed=1), life(scoring_of(task, kind))
     assert scoring.fit(None) is scoring
     np.testing.assert_array_equal(dense(scoring.predict(X)), dense(scoring.explain(X)))
@@ -144,7 +144,7 @@ def test_it_stands_where_a_model_is_expected(task: str, kind: str, life: Any) ->
 @each_task
 @pytest.mark.parametrize("form", ["one-row frame", "series", "vector", "one-row array", "one-row sparse"])
 def test_a_single_row_gives_one_row_of_raw_values(task: str, form: str, life: Any) -> None:
-    """Row 59: a single-row frame gives (1, r); so do a vector and the other forms of a row."""
+    """A single-row frame gives (1, r); so do a vector and the other forms of a row."""
     kind = "frame" if form in ("one-row frame", "series") else "sparse" if "sparse" in form else "array"
     X, scoring = rows(kind, 20, seed=1), life(scoring_of(task, kind))
     row = {
@@ -310,7 +310,7 @@ def transformed(request: pytest.FixtureRequest) -> MimicExplainer:
 
 
 def test_transformations_make_raw_the_default(transformed: MimicExplainer) -> None:
-    """Row 58: with transformations the default is raw, and get_raw=False is engineered."""
+    """With transformations the default is raw, and get_raw=False is engineered."""
     scoring, X = TreeScoringExplainer(transformed), raw_rows(30, seed=1)
     wanted = transformed.explain_local(X).local_importance_values
     np.testing.assert_array_equal(scoring.explain(X), wanted)
@@ -489,7 +489,7 @@ def test_a_misspelt_column_is_named_with_the_one_meant() -> None:
 
 
 def test_raw_values_without_a_map_are_refused() -> None:
-    """Row 49: in scoring too."""
+    """Raw values without a map are a typed error in scoring too."""
     bare = TreeScoringExplainer(shared_wrapper("binary", "array").explainer)
     with pytest.raises(MissingRawTransformationsError, match=r"`feature_maps=\[setup.feature_map\]`"):
         bare.explanation(rows("array", 20), get_raw=True)

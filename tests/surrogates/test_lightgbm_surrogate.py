@@ -97,7 +97,7 @@ def test_binary_log_odds_are_learnt_beyond_five() -> None:
 
 
 def test_a_class_that_never_wins_keeps_its_own_values() -> None:
-    """Row 37: a class that never wins argmax still has its block, and it is not zero."""
+    """A class that never wins argmax still has its block, and it is not zero."""
     X = rows()
     never = 0.1 + 0.05 * np.tanh(X[:, 2])
     rest = 1 / (1 + np.exp(-4 * X[:, 0]))

@@ -52,7 +52,7 @@ def test_codes_come_from_the_training_rows_not_from_the_rows_at_hand() -> None:
 
 
 def test_a_category_frame_turned_into_an_array_keeps_its_codes() -> None:
-    """Edge case 25: ``to_numpy`` makes an object array of text and numbers."""
+    """``to_numpy`` makes an object array of text and numbers."""
     np.testing.assert_array_equal(EngineeredEncoder.of(FRAME).encode(FRAME.astype(object).to_numpy()), CODES)
 
 
@@ -110,7 +110,7 @@ def test_one_row_may_come_as_a_vector_or_a_series() -> None:
 
 
 def test_another_number_of_names_is_refused() -> None:
-    """Row 35: names and columns are counted when the encoder is made."""
+    """Names and columns are counted when the encoder is made."""
     with pytest.raises(InputError, match="`features` has 2 names for 5 engineered columns"):
         EngineeredEncoder.of(FRAME, names=["a", "b"])
 

@@ -74,7 +74,7 @@ def test_a_mixed_table_comes_back_from_json_with_names_order_types_and_categorie
 
 
 def test_dates_written_by_pandas_as_milliseconds_come_back_under_any_column_name() -> None:
-    """Edge case 17: ``read_json`` revives dates only under names it guesses; a schema knows."""
+    """``read_json`` revives dates only under names it guesses; a schema knows."""
     frame = pd.DataFrame({"signup": pd.to_datetime(["2020-02-29", None, "1965-01-01"])})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pandas 3 will drop "epoch"; services that send it are there to stay
@@ -180,7 +180,7 @@ def test_what_is_no_list_of_records_is_refused(rows: Any, message: str) -> None:
     ],
 )
 def test_a_cell_that_cannot_be_read_is_refused_by_column_row_and_value(column: Any, cells: Any, message: str) -> None:
-    """Edge case 47: lists and records in a cell too, before a library chokes on them."""
+    """Lists and records in a cell too, before a library chokes on them."""
     with pytest.raises(DataError, match=message):
         read(column, cells)
 

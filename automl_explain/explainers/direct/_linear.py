@@ -21,10 +21,10 @@ from automl_explain.sources import LinearSource
 class LinearExplainer(DirectExplainer):
     """Explains scikit-learn's linear models by themselves.
 
-    The value of a column is its weight times what the cell differs from the mean of the init rows:
-    interventional Shapley values with the init rows as background (Lundberg & Lee 2017,
+    The value of a column is its weight times the difference between the row and the mean of the background data:
+    interventional Shapley values (Lundberg & Lee 2017,
     doi:10.48550/arXiv.1705.07874). They are in log-odds for models with probabilities, in decision
-    values for classifiers without (row 71 of the acceptance list: never as numbers of labels), in the
+    values for classifiers without (labels are never taken for numbers), in the
     target for regression, and in its logarithm for generalised linear models with a log link.
 
     Parameters

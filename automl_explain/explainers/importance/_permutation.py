@@ -78,8 +78,8 @@ class PFIExplainer:
     Notes
     -----
     Importance is the score of the rows as they are minus the mean score of the shuffled ones; for
-    errors it is the rise of the error. So the column that matters most comes first for both
-    (acceptance row 68), and columns whose shuffling happens to help are negative. Two columns that
+    errors it is the rise of the error. So the column that matters most comes first for both,
+    and columns whose shuffling happens to help are negative. Two columns that
     say the same hide each other: shuffling one leaves the other.
 
     References
@@ -163,7 +163,7 @@ class PFIExplainer:
         Raises
         ------
         InputError
-            If the labels are left out (acceptance row 69), or are not one per row.
+            If the labels are left out, or are not one per row.
         DataError
             If no label can be used, or the metric is not a number or cannot be worked out.
         """

@@ -128,7 +128,7 @@ def test_sparse_rows_are_compared_with_their_median() -> None:
 
 
 def test_a_classifier_without_probabilities_is_explained_in_decision_values() -> None:
-    """Row 71: never as a regression on its labels."""
+    """A classifier is never explained as a regression on its labels."""
     model = LinearSVC().fit(X, np.where(X[:, 0] > 0, "yes", "no"))
     explanation = KernelExplainer(model, X[:20]).explain_local(X[:3])
     assert explanation.output_unit == "decision value"

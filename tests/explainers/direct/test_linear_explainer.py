@@ -63,7 +63,7 @@ MODELS = [
 
 @pytest.mark.parametrize(("model", "kind", "unit", "link"), MODELS)
 def test_values_are_those_of_shap_and_add_up(model: Any, kind: str, unit: str, link: str) -> None:
-    """Direct explanation equals exact SHAP. Row 71: decision values, never labels taken for numbers."""
+    """Values equal exact SHAP of the decision values; labels are never taken for numbers."""
     model.fit(X, TARGETS[kind])
     explainer = LinearExplainer(model, X)
     explanation = explainer.explain_local(X[:30])

@@ -59,7 +59,7 @@ def test_the_explainer_fits_the_model(model: Any, y: Any, explainer: Any, kind: 
 
 
 def test_two_classes_of_gradient_boosting_do_not_crash() -> None:
-    """Row 74: GradientBoostingClassifier binary with classes gives (2, n, d)."""
+    """A binary GradientBoostingClassifier with classes gives (2, n, d)."""
     made = TabularExplainer(GradientBoostingClassifier(n_estimators=3).fit(X, LABELS), X, classes=["no", "yes"])
     assert np.asarray(made.explain_local(X[:4]).local_importance_values).shape == (2, 4, 3)
 

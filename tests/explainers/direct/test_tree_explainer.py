@@ -142,7 +142,7 @@ def test_boosters_are_read_by_their_objective() -> None:
 
 
 def test_two_classes_of_gradient_boosting_with_classes_give_two_blocks() -> None:
-    """Row 74: GradientBoostingClassifier binary with classes gives (2, n, d); the reference system crashes."""
+    """A binary GradientBoostingClassifier with classes gives (2, n, d)."""
     X = table()
     explainer = TreeExplainer(GradientBoostingClassifier(**SMALL).fit(X, target("binary")), classes=["no", "yes"])
     explanation = explainer.explain_local(X[:7])
@@ -209,7 +209,7 @@ def test_values_are_given_in_probabilities_too() -> None:
 
 
 def test_bins_of_two_columns_go_back_to_their_own_column() -> None:
-    """Row 73: one-hot bins over two columns map every output to its own column."""
+    """One-hot bins over two columns map every output to its own column."""
     X = table()[["a", "b"]]
     bins = ColumnTransformer([("bins", KBinsDiscretizer(4, quantile_method="averaged_inverted_cdf"), ["a", "b"])])
     Z = bins.fit_transform(X)

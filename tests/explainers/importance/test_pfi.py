@@ -95,7 +95,7 @@ def test_columns_are_shuffled_apart_from_each_other():
      functools.partial(sklearn.metrics.mean_squared_error),
      sklearn.metrics.make_scorer(sklearn.metrics.mean_absolute_error, greater_is_better=False)],
 )  # fmt: skip
-def test_acceptance_68_the_most_important_column_of_a_regression_comes_first(metric):
+def test_the_most_important_column_of_a_regression_comes_first(metric):
     """Hazard: the reference ranked the column that mattered most last, its error metrics being taken for scores."""
     explanation = PFIExplainer(LINEAR, metric=metric, features=["a", "b", "c"]).explain_global(X, TARGET)
     assert explanation.get_ranked_global_names() == ["b", "c", "a"]
@@ -203,7 +203,7 @@ def test_a_contradiction_of_a_known_metric_is_an_error(metric, told):
     PFIExplainer(LINEAR, metric=metric, is_error_metric=not told)
 
 
-def test_acceptance_69_missing_labels_are_an_error():
+def test_missing_labels_are_an_error():
     with pytest.raises(InputError, match="`true_labels` is missing: permutation importance compares"):
         PFIExplainer(LINEAR).explain_global(X)
     with pytest.raises(InputError, match="`true_labels` has 3 values for 200 rows; pass one per row"):

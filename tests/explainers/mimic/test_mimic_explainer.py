@@ -56,7 +56,7 @@ def explainer_of(task: str, kind: str) -> MimicExplainer:
 @each_task
 @each_kind
 def test_values_and_expected_values_add_up_to_the_surrogates_output(task: str, kind: str) -> None:
-    """Row 25: sum(local) + expected equals the surrogate's margin within 1e-6, for every task and container."""
+    """sum(local) + expected equals the surrogate's margin within 1e-6, for every task and container."""
     explainer, X = explainer_of(task, kind), rows(kind, 50, seed=1)
     explanation = explainer.explain_local(X)
     margins = explainer.surrogate_model.predict_output(explainer.encoder.encode(X))
@@ -69,7 +69,7 @@ def test_values_and_expected_values_add_up_to_the_surrogates_output(task: str, k
 
 @each_kind
 def test_binary_values_are_mirrored(kind: str) -> None:
-    """Row 26: binary local values have shape (2, n, d), and the first class is minus the second."""
+    """Binary local values have shape (2, n, d), and the first class is minus the second."""
     explanation = explainer_of("binary", kind).explain_local(rows(kind, 50, seed=1))
     values = dense(explanation.local_importance_values)
     assert values.shape == (2, 50, 4)
@@ -79,7 +79,7 @@ def test_binary_values_are_mirrored(kind: str) -> None:
 
 @each_kind
 def test_several_classes_have_a_block_and_an_expected_value_each(kind: str) -> None:
-    """Row 27: multiclass local values have shape (K, n, d) and K expected values, dense and sparse alike."""
+    """Multiclass local values have shape (K, n, d) and K expected values, dense and sparse alike."""
     explanation = explainer_of("four classes", kind).explain_local(rows(kind, 50, seed=1))
     assert dense(explanation.local_importance_values).shape == (4, 50, 4)
     assert explanation.expected_values.shape == (4,)
@@ -115,7 +115,7 @@ def test_a_single_row_may_come_as_a_vector(form: str) -> None:
 
 
 def test_a_class_that_never_wins_keeps_its_block() -> None:
-    """Row 37: a class that never wins argmax still has its block of values."""
+    """A class that never wins argmax still has its block of values."""
 
     def proba(Z: np.ndarray) -> np.ndarray:
         never = 0.1 + 0.05 * np.tanh(Z[:, 2])
@@ -173,7 +173,7 @@ def test_functions_are_explained_like_their_models(task: str) -> None:
 @each_kind
 @pytest.mark.parametrize("space", ["engineered", "raw"])
 def test_streaming_gives_the_global_values_of_all_rows_at_once(task: str, kind: str, space: str) -> None:
-    """Row 36: batched global equals global in memory within 1e-9, dense and sparse, all tasks, both spaces."""
+    """Batched global equals global in memory within 1e-9, dense and sparse, all tasks, both spaces."""
     wrapper, X = shared_wrapper(task, kind), rows(kind, 333, seed=1)
     fold = {"feature_map": wrapper.feature_map} if space == "raw" else {}
     whole = wrapper.explainer.explain_rows(X, include_local=True, **fold)
@@ -205,7 +205,7 @@ def test_a_batch_size_below_one_is_refused() -> None:
 @each_task
 @each_kind
 def test_a_second_explanation_shows_its_own_rows(task: str, kind: str) -> None:
-    """Row 38: a second explain on other rows gives that call's predictions and rows."""
+    """A second explain on other rows gives that call's predictions and rows."""
     explainer = make_wrapper(task, kind).explainer
     first, second = rows(kind, 60, seed=1), rows(kind, 25, seed=2)
     before = explainer.explain_global(first)
@@ -306,7 +306,7 @@ def test_explanations_carry_fidelity_unit_method_and_classes(task: str) -> None:
 
 @each_task
 def test_a_row_of_data_holds_that_row_only(task: str) -> None:
-    """Row 46: `data(i)["scores"]` is row i only."""
+    """`data(i)["scores"]` is row i only."""
     explanation = explainer_of(task, "frame").explain_local(rows("frame", 20, seed=1))
     values = dense(explanation.local_importance_values)
     for i in (0, 7, 19):

@@ -63,7 +63,7 @@ def wrap(**more: Any) -> MimicWrapper:
 @each_task
 @each_kind
 def test_it_works_without_a_workspace(task: str, kind: str) -> None:
-    """Row 47: upload=False and workspace None work offline."""
+    """`upload=False` and a workspace of None work offline."""
     explanation = shared_wrapper(task, kind).explain(BOTH, rows(kind, 20, seed=1), upload=False)
     assert isinstance(explanation, Explanation)
     assert explanation.is_engineered
@@ -73,7 +73,7 @@ def test_it_works_without_a_workspace(task: str, kind: str) -> None:
 @each_task
 @each_kind
 def test_folding_to_raw_keeps_the_sum_of_each_row(task: str, kind: str) -> None:
-    """Row 31: the sum over raw columns is that over engineered features, per row and output."""
+    """The sum over raw columns is that over engineered features, per row and output."""
     wrapper, X = shared_wrapper(task, kind), rows(kind, 50, seed=1)
     engineered, raw = wrapper.explain(BOTH, X), wrapper.explain(BOTH, X, get_raw=True)
     assert raw.is_raw
@@ -88,7 +88,7 @@ def test_folding_to_raw_keeps_the_sum_of_each_row(task: str, kind: str) -> None:
 @each_task
 @each_kind
 def test_engineered_features_without_raw_parent_are_warned_of_and_summed_up(task: str, kind: str) -> None:
-    """Row 32: an unmapped engineered column gives a warning and an explicit unmapped total."""
+    """An unmapped engineered column gives a warning and an explicit unmapped total."""
     partial = [np.array([[1.0, 1, 0.5, 0], [0, 0, 0.5, 0]])]
     wrapper, X = make_wrapper(task, kind, feature_maps=partial), rows(kind, 30, seed=1)
     engineered = wrapper.explain(BOTH, X)
@@ -107,7 +107,7 @@ def test_engineered_features_without_raw_parent_are_warned_of_and_summed_up(task
 @each_task
 @each_kind
 def test_raw_global_values_are_mean_magnitudes_of_raw_local_ones(task: str, kind: str) -> None:
-    """Row 33: raw global is mean |raw local|, over the classes too, whether or not locals are kept."""
+    """Raw global is mean |raw local|, over the classes too, whether or not locals are kept."""
     wrapper, X = shared_wrapper(task, kind), rows(kind, 50, seed=1)
     kept = wrapper.explain(BOTH, X, get_raw=True)
     streamed = wrapper.explain(["global"], X, get_raw=True)
@@ -121,7 +121,7 @@ def test_raw_global_values_are_mean_magnitudes_of_raw_local_ones(task: str, kind
 @each_task
 @each_kind
 def test_raw_values_are_those_folded_afterwards_without_engineered_ones(task: str, kind: str) -> None:
-    """Row 51: contributions are computed once for what is asked, and raw ones equal the engineered ones folded."""
+    """Contributions are computed once for what is asked, and raw ones equal the engineered ones folded."""
     wrapper, X = make_wrapper(task, kind), rows(kind, 30, seed=1)
     counter = Counter.on(wrapper.explainer.surrogate_model, "shapley_values")
     raw = wrapper.explain(BOTH, X, get_raw=True)
@@ -188,7 +188,7 @@ def test_a_map_may_come_in_any_form(form: str) -> None:
 
 
 def test_the_callers_dict_is_not_changed() -> None:
-    """Row 50: explainer_kwargs and the dict in it are as they were."""
+    """`explainer_kwargs` and the dict in it are not changed."""
     kwargs = {"explainable_model_args": dict(SMALL), "augment_data": False}
     before = copy.deepcopy(kwargs)
     wrapper = wrap(explainer_kwargs=kwargs)

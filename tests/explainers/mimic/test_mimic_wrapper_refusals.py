@@ -48,7 +48,7 @@ def wrap(**more: Any) -> MimicWrapper:
 
 
 def test_local_values_without_rows_are_refused() -> None:
-    """Row 48: ['local'] without data is a typed error that says what to pass."""
+    """['local'] without data is a typed error that says what to pass."""
     for types in (["local"], BOTH, "local"):
         with pytest.raises(MissingEvalDataError, match="Local values need rows: pass `eval_dataset`"):
             shared_wrapper("binary", "frame").explain(types)
@@ -56,26 +56,26 @@ def test_local_values_without_rows_are_refused() -> None:
 
 @pytest.mark.parametrize(("types", "seen"), [([], "an empty list"), (None, "NoneType"), ("", "''")])
 def test_no_explanation_types_are_refused(types: Any, seen: str) -> None:
-    """Row 48: [] is a typed error listing the legal values."""
+    """[] is a typed error listing the legal values."""
     with pytest.raises(MissingExplanationTypesError, match=f"must hold 'local', 'global' or both; got {seen}"):
         shared_wrapper("binary", "frame").explain(types, rows("frame", 20))
 
 
 @pytest.mark.parametrize("types", ["x", ["x"], ["local", "x"], ["Local"]])
 def test_unknown_explanation_types_are_refused(types: Any) -> None:
-    """Row 48: ['x'] is a typed error listing the legal values and what came instead."""
+    """['x'] is a typed error listing the legal values and what came instead."""
     with pytest.raises(MissingExplanationTypesError, match="must hold 'local', 'global' or both; got '(x|Local)'"):
         shared_wrapper("binary", "frame").explain(types, rows("frame", 20))
 
 
 def test_raw_values_without_a_map_are_refused() -> None:
-    """Row 49: get_raw without a map is a typed error that says what to pass."""
+    """`get_raw` without a map is a typed error that says what to pass."""
     with pytest.raises(MissingRawTransformationsError, match="`get_raw=True` needs to know.*`feature_maps="):
         wrap(feature_maps=None).explain(BOTH, rows("array", 20), get_raw=True)
 
 
 def test_transformations_and_maps_together_are_refused() -> None:
-    """Row 52: transformations and feature_maps together are a typed error."""
+    """`transformations` and `feature_maps` together are a typed error."""
     with pytest.raises(ConflictingTransformationsError, match="Both `transformations` and `feature_maps` were given"):
         wrap(transformations=[("x0", None)])
 
@@ -167,7 +167,7 @@ def test_a_misspelt_column_is_named_with_the_one_meant() -> None:
 
 
 def test_words_not_declared_categorical_name_the_column() -> None:
-    """Row 72: a column of text that is not declared categorical is an error that names it."""
+    """A column of text that is not declared categorical is an error that names it."""
     X = rows("frame").astype({"x3": object})
     with pytest.raises(DataError, match="Column 'x3' holds '.*', which is not a number.*`categorical_features`"):
         wrap(init_dataset=X)

@@ -95,7 +95,7 @@ def test_fidelity_is_measured_on_rows_the_surrogate_was_not_trained_on(augment: 
 
 @pytest.mark.parametrize(("most", "n_mixed"), [(10, 10_000), (1, 1000), (0, 0)])
 def test_a_table_wider_than_long_grows_by_rows_whose_cells_stay_in_their_columns(most: int, n_mixed: int) -> None:
-    """Row 70: 10 x 65 rows. The bound of the Azure SDK, 60 rows, is one for copies whose columns are permuted."""
+    """10 x 65 rows. The bound of the Azure SDK, 60 rows, is one for augmented rows whose columns are permuted."""
     init = np.random.default_rng(0).normal(size=(10, 65))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LowFidelityWarning)  # two rows are held out
