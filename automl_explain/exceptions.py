@@ -23,8 +23,8 @@
         |-- NotFoundError (FileNotFoundError)      nothing is saved under that name
         `-- CorruptFileError (ValueError)          the file is damaged, foreign or from a newer version
 
-Warnings: `ExplanationWarning` (a ``UserWarning``) with `BlackBoxWarning`, `UnmappedFeaturesWarning` and
-`LowFidelityWarning` below it.
+Warnings: `ExplanationWarning` (a ``UserWarning``) with `BlackBoxWarning`, `UnmappedFeaturesWarning`,
+`LowFidelityWarning` and `ResidualWarning` below it.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ __all__ = [
     "MissingPartError",
     "MissingRawTransformationsError",
     "NotFoundError",
+    "ResidualWarning",
     "SelfCheckError",
     "StorageError",
     "SurrogateNotFittedError",
@@ -151,3 +152,7 @@ class UnmappedFeaturesWarning(ExplanationWarning):
 
 class LowFidelityWarning(ExplanationWarning):
     """The surrogate reproduces the teacher less well than it should."""
+
+
+class ResidualWarning(ExplanationWarning):
+    """In some of the rows explained the surrogate is far from what the model predicts."""

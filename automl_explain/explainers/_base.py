@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from automl_explain._tables._encoding import EngineeredEncoder
-from automl_explain._tables._rows import chunks, take
-from automl_explain._validation import as_table, check_count, check_raw_method
+from automl_explain._tables._rows import take
 from automl_explain.analysis import GlobalAccumulator, GlobalSummary
-from automl_explain.exceptions import ConflictingTransformationsError, InitDatasetMissingError, InputError
-from automl_explain.explainers._fidelity import measure
-from automl_explain.explainers._inputs import category_types, check_subset, with_categories
+from automl_explain.exceptions import InputError
+from automl_explain.explainers._fidelity import fidelity as fidelity_of
+from automl_explain.explainers._inputs import Inputs
 from automl_explain.explainers._predictions import Predictions
+from automl_explain.explainers._request import Request
+from automl_explain.explainers._residuals import difference_of_columns, surrogate_residuals, warn_of_far_rows
 from automl_explain.explainers._streaming import stream_summary
 from automl_explain.explainers._views import View, join_blocks
 from automl_explain.explanation import Explanation, Fidelity
-from automl_explain.explanation._fields import feature_name
 from automl_explain.explanation._folding import raw_rows as raw_rows_of
-from automl_explain.explanation._folding import warn_unmapped
-from automl_explain.explanation._units import ToProbability, check_output_unit
-from automl_explain.feature_map import FeatureMap, UniqueNames, unique_names
+from automl_explain.explanation._units import ToProbability, check_output_unit, output_probabilities
+from automl_explain.feature_map import FeatureMap
 from automl_explain.lineage import TransformationsFeaturizer
 from automl_explain.protocols import ValueSource
 from automl_explain.sources._raw_values import method_name
 
-_BLOCK_BYTES = 32 * 2**20
-_LEAST_ROWS = 8192  # of a block, where they fit: smaller ones give the tree engine no work for its threads
 _DEFAULT_EVAL_ROWS = 5000
 _FEW_ROWS = 16  # such as single ones in production
 SHAP_VALUES_OUTPUTS = ("default", "probability", "teacher_probability")
@@ -51,6 +47,8 @@ class RowExplainer:
         What gives the values of encoded rows.
     teacher : Predictions
         The model's soft output.
+    inputs : Inputs
+        How rows are read.
     encoder : EngineeredEncoder
         From rows to numbers.
     fidelity : Fidelity or None
@@ -63,11 +61,12 @@ class RowExplainer:
     model: Any
     source: ValueSource
     teacher: Predictions
-    encoder: EngineeredEncoder
+    inputs: Inputs
     fidelity: Fidelity | None
     classes: list[Any] | None
     show_progress: bool | None
     _shap_values_output: str = "default"
+    _far: float | None = None
 
     def _read_rows(
         self,
@@ -78,25 +77,14 @@ class RowExplainer:
         explain_subset: Sequence[int] | None,
         categorical_features: Sequence[str | int] | None = None,
     ) -> Any:
-        """Engineered init rows; settles names, categories, transformations and the subset."""
-        if initialization_examples is None:
-            raise InitDatasetMissingError(
-                "`initialization_examples` is None; pass the rows to train the surrogate on, or those to compare with."
-            )
-        self._featurizer: TransformationsFeaturizer | None = None
-        self._map: FeatureMap | None = None
-        rows = as_table(initialization_examples, "initialization_examples")
-        self._raw_width = rows.shape[1]
-        if transformations is not None:
-            if explain_subset is not None:
-                raise ConflictingTransformationsError("`explain_subset` and `transformations` cannot be combined.")
-            self._featurizer = TransformationsFeaturizer(transformations)
-            self._map = self._featurizer.feature_map(rows, None if isinstance(rows, pd.DataFrame) else features)
-            features = self._map.engineered_names
-            rows = self._featurizer.transform(rows)
-        self.encoder = EngineeredEncoder.of(rows, features, categorical_features)
-        self._dtypes = category_types(rows)
-        self._subset = check_subset(explain_subset, self.encoder.n_features)
+        """Engineered init rows; settles the `inputs`."""
+        self.inputs, rows = Inputs.read(
+            initialization_examples,
+            features=features,
+            transformations=transformations,
+            explain_subset=explain_subset,
+            categorical_features=categorical_features,
+        )
         return rows
 
     def _keep(
@@ -128,43 +116,30 @@ class RowExplainer:
             check_output_unit("probability", source_unit, f"shap_values_output={shap_values_output!r}")
         self._shap_values_output = shap_values_output
 
-    def _engineered(self, rows: Any, argument: str) -> tuple[Any, Any]:
-        """Rows as given, and as the teacher read them in training: same columns, order and categories."""
-        if self._featurizer is None:
-            shown = made = as_table(rows, argument, width=self.encoder.n_features)
-        else:
-            shown = as_table(rows, argument, width=self._raw_width)
-            made = self._featurizer.transform(shown)
-        if isinstance(made, pd.DataFrame):
-            made = with_categories(self.encoder.align(made, argument), self._dtypes)
-            shown = made if self._featurizer is None else shown
-        return shown, made
-
-    @functools.cached_property
-    def _names(self) -> UniqueNames:
-        return unique_names(map(feature_name, self.encoder.names))
+    @property
+    def encoder(self) -> EngineeredEncoder:
+        """From rows as the model reads them to numbers."""
+        return self.inputs.encoder
 
     @property
     def features(self) -> list[str | int]:
         """Names of the features in explanations."""
-        if self._map is not None:
-            return list(self._map.raw_names)
-        return [self.encoder.names[j] for j in self._subset or range(self.encoder.n_features)]
+        return self.inputs.features
 
     @property
     def explain_subset(self) -> tuple[int, ...] | None:
         """Positions of the features shown, if not all are."""
-        return self._subset
+        return self.inputs.subset
 
     @property
     def feature_map(self) -> FeatureMap | None:
         """Map of the ``transformations``, if any."""
-        return self._map
+        return self.inputs.feature_map
 
     @property
     def featurizer(self) -> TransformationsFeaturizer | None:
         """The ``transformations``, if any."""
-        return self._featurizer
+        return self.inputs.featurizer
 
     @property
     def method(self) -> str:
@@ -293,25 +268,15 @@ class RowExplainer:
         InputError, DataError
             If an argument or a cell cannot be used.
         """
-        if batch_size is not None:
-            check_count(batch_size, "batch_size")
-        unit = self._unit(output_unit)
-        view = self._view(feature_map, raw_method)
-        if rows is None:
-            return self._stream(self._init_sample, view, batch_size, self._conversion(unit, self._init_proba), {})
-        shown, rows = self._engineered(rows, "eval_dataset")
-        encoded = self.encoder.encode(rows)
-        described = self._describe(rows, encoded)
-        conversion = self._conversion(unit, described["eval_y_predicted_proba"])
-        if not include_local:
-            return self._stream(encoded, view, batch_size, conversion, described)
-        values, unmapped = join_blocks(encoded.shape[0], self._blocks(encoded, view, batch_size, conversion))
-        if view.fold is not None:
-            raw = raw_rows if self._map is None else shown
-            shown, described["row_labels"] = raw_rows_of(raw, view.fold, described["row_labels"])
-        return Explanation(
-            values=values, unmapped=unmapped, eval_data=shown, **self._common(view, conversion), **described
+        request = self._request(
+            include_local=include_local,
+            batch_size=batch_size,
+            feature_map=feature_map,
+            raw_rows=raw_rows,
+            raw_method=raw_method,
+            output_unit=output_unit,
         )
+        return self._explain_sample(request) if rows is None else self._explain(rows, request)
 
     def explain_global_stream(
         self,
@@ -344,25 +309,46 @@ class RowExplainer:
         InputError, DataError
             If there are no rows, ``chunks`` is one table, or a piece cannot be used.
         """
-        return stream_summary(self, chunks, self._view(feature_map, raw_method), self._unit(output_unit), quantiles)
+        request = self._request(
+            include_local=False, feature_map=feature_map, raw_method=raw_method, output_unit=output_unit
+        )
+        return stream_summary(self, chunks, request, quantiles)
 
-    def _unit(self, output_unit: str | None) -> str:
-        return self.output_unit if output_unit is None else check_output_unit(output_unit, self.source_unit)
+    def _request(self, **asked: Any) -> Request:
+        return Request.of(self.inputs, self.source, own_unit=self.source_unit, default_unit=self.output_unit, **asked)
 
-    def _view(self, feature_map: FeatureMap | None, raw_method: str) -> View:
-        fold = self._map if feature_map is None else feature_map
-        view = View.of(self.source, self._names, self._subset, fold, check_raw_method(raw_method))
-        if view.fold is not None and view.unmapped_features:
-            warn_unmapped(view.unmapped_features)
-        return view
+    def _explain_sample(self, request: Request) -> Explanation:
+        """Global values of the sample of init rows."""
+        conversion = self._conversion(request.unit, self._init_proba)
+        return Explanation(**self._global_values(self._init_sample, request, conversion))
 
-    def _conversion(self, unit: str, proba: np.ndarray | None) -> ToProbability | None:
+    def _explain(self, rows: Any, request: Request) -> Explanation:
+        shown, made = self.inputs.engineered(rows, "eval_dataset")
+        encoded = self.encoder.encode(made)
+        output = self.teacher.soft_output(made)
+        margins = self._margins(encoded, output)
+        conversion = self._conversion(request.unit, output)
+        described = self._describe(made, output, margins, conversion)
+        view = request.view
+        if view.fold is not None:
+            raw = request.raw_rows if self.feature_map is None else shown
+            shown, described["row_labels"] = raw_rows_of(raw, view.fold, described["row_labels"])
+        if not request.include_local:
+            return Explanation(eval_data=shown, **self._global_values(encoded, request, conversion), **described)
+        values, unmapped = join_blocks(
+            encoded.shape[0], request.blocks(encoded, self.teacher.n_outputs, conversion, self.show_progress)
+        )
+        return Explanation(
+            values=values, unmapped=unmapped, eval_data=shown, **self._common(view, conversion), **described
+        )
+
+    def _conversion(self, unit: str, output: np.ndarray | None) -> ToProbability | None:
         """What makes probabilities of the source's values, where they are wanted: the teacher's if so set."""
         if unit == self.source_unit:
             return None
         wanted = None
-        if self._shap_values_output == "teacher_probability" and proba is not None:
-            wanted = proba[:, -self.teacher.n_outputs :]
+        if self._shap_values_output == "teacher_probability" and output is not None:
+            wanted = output[:, -self.teacher.n_outputs :]
         return ToProbability(self.source.expected_values, self.source_link, wanted)
 
     def _common(self, view: View, conversion: ToProbability | None) -> dict[str, Any]:
@@ -380,59 +366,46 @@ class RowExplainer:
             "model_type": self.teacher.model_type,
         }
 
-    def _describe(self, rows: Any, encoded: Any) -> dict[str, Any]:
-        """The teacher's own predictions on the rows, and how well the surrogate meets them."""
-        output = self.teacher.soft_output(rows)
+    def _margins(self, encoded: Any, output: np.ndarray) -> np.ndarray:
+        """The outputs explained, shape (n_rows, n_outputs), beside the teacher's soft output."""
+        margins = self.source.predict_output(encoded)
+        if self._far is not None:
+            warn_of_far_rows(self.teacher, output, margins, self._far)
+        return margins
+
+    def _describe(
+        self, rows: Any, output: np.ndarray, margins: np.ndarray, conversion: ToProbability | None
+    ) -> dict[str, Any]:
+        """The teacher's own predictions on the rows, and how well the outputs explained meet them."""
+        teacher = self.teacher
+        wanted = teacher.in_unit(teacher.targets(output))
+        # Of few rows it is worked out when first read, from these arrays: it costs more than the values of a row.
+        late = functools.partial(fidelity_of, teacher.unit, wanted, margins, output, "eval")
         return {
-            "eval_y_predicted": self.teacher.predictions(rows, output),
-            "eval_y_predicted_proba": output if self.teacher.unit == "log-odds" else None,
-            "eval_fidelity": self._measured(encoded, output),
+            "eval_y_predicted": teacher.predictions(rows, output),
+            "eval_y_predicted_proba": output if teacher.unit == "log-odds" else None,
+            "eval_fidelity": late if len(output) <= _FEW_ROWS else late(),
+            "residuals": surrogate_residuals(teacher, wanted, margins)
+            if conversion is None
+            else self._probability_residuals(output, margins, conversion),
             "row_labels": rows.index if isinstance(rows, pd.DataFrame) else None,
         }
 
-    def _measured(self, encoded: Any, output: np.ndarray) -> Any:
-        """The same at once, or of few rows when it is first asked for: it costs more than the values of a row."""
-        late = functools.partial(self._measure, encoded, output)
-        return late if encoded.shape[0] <= _FEW_ROWS else late()
+    def _probability_residuals(self, output: np.ndarray, margins: np.ndarray, conversion: ToProbability) -> np.ndarray:
+        explained = conversion.wanted
+        if explained is None:
+            explained = output_probabilities(margins, conversion.link)
+        return difference_of_columns(explained, output)
 
-    def _measure(self, encoded: Any, output: np.ndarray) -> Fidelity | None:
-        """How well the source meets the teacher's output on these rows."""
-        return measure(self.source, self.teacher, encoded, output, rows="eval")
-
-    def _stream(
-        self,
-        encoded: Any,
-        view: View,
-        batch_size: int | None,
-        conversion: ToProbability | None,
-        described: dict[str, Any],
-    ) -> Explanation:
-        """Global values of rows worked through in blocks."""
+    def _global_values(self, encoded: Any, request: Request, conversion: ToProbability | None) -> dict[str, Any]:
+        """Fields of an explanation of rows worked through in blocks."""
         total = GlobalAccumulator()
-        for _, values, unmapped in self._blocks(encoded, view, batch_size, conversion):
+        for _, values, unmapped in request.blocks(encoded, self.teacher.n_outputs, conversion, self.show_progress):
             total.add(values, unmapped)
-        described.pop("row_labels", None)
-        return Explanation(
-            values=None,
-            global_values=total.global_values,
-            unmapped_global=total.unmapped_global,
-            n_explained_rows=total.n_rows,
-            **self._common(view, conversion),
-            **described,
-        )
-
-    def _blocks(
-        self, encoded: Any, view: View, batch_size: int | None, conversion: ToProbability | None
-    ) -> Iterator[tuple[slice, Any, np.ndarray | None]]:
-        """Blocks of rows with their values and their unmapped share."""
-        n_rows, n_features = encoded.shape
-        fitting = max(100, _BLOCK_BYTES // (8 * n_features * self.teacher.n_outputs))
-        blocks = list(chunks(n_rows, batch_size or min(fitting, max(_LEAST_ROWS, n_rows // 20))))
-        hidden = None if self.show_progress is None else not self.show_progress
-        # A bar that is never shown still costs a single row more than its values do.
-        shown = blocks
-        if len(blocks) > 1:
-            shown = tqdm(blocks, desc="explaining", unit="block", disable=hidden, leave=False)
-        for rows in shown:
-            values, unmapped = view.values(encoded[rows])
-            yield rows, *((values, unmapped) if conversion is None else conversion(values, unmapped, rows))
+        return {
+            "values": None,
+            "global_values": total.global_values,
+            "unmapped_global": total.unmapped_global,
+            "n_explained_rows": total.n_rows,
+            **self._common(request.view, conversion),
+        }

@@ -1,36 +1,124 @@
-"""Small parts of `MimicExplainer`: checks of its arguments, and the types of categories."""
+"""Inputs: what an explainer knows of its rows, and how it reads the rows it is given."""
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from automl_explain.exceptions import InputError
+from automl_explain._tables._encoding import EngineeredEncoder
+from automl_explain._validation import as_table
+from automl_explain.exceptions import ConflictingTransformationsError, InitDatasetMissingError, InputError
+from automl_explain.explanation._fields import feature_name
+from automl_explain.feature_map import FeatureMap, UniqueNames, unique_names
+from automl_explain.lineage import TransformationsFeaturizer
 
 
-def make_surrogate(explainable_model: Any, arguments: Mapping[str, Any] | None) -> Any:
-    if not isinstance(explainable_model, type) or not hasattr(explainable_model, "shapley_values"):
-        raise InputError(
-            f"`explainable_model` must be a surrogate class such as LGBMExplainableModel; got {explainable_model!r}."
-        )
-    given = dict(arguments or {})
-    try:
-        return explainable_model(**given)
-    except TypeError as error:
-        raise InputError(
-            f"`explainable_model_args` {given} do not fit {explainable_model.__name__}: {error}."
-        ) from error
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """Columns, categories, transformations and subset, as the init rows settled them.
 
+    Parameters
+    ----------
+    encoder : EngineeredEncoder
+        From rows as the model reads them to numbers.
+    width : int
+        Columns of the rows that are given.
+    category_types : dict of column label to CategoricalDtype
+        Of the init rows, as the model reads them.
+    featurizer : TransformationsFeaturizer, optional
+        The ``transformations``.
+    feature_map : FeatureMap, optional
+        Theirs.
+    subset : tuple of int, optional
+        Positions of the features shown, if not all are.
+    """
 
-def check_only(argument: str, value: str, legal: str) -> None:
-    if value != legal:
-        raise InputError(f"`{argument}` must be {legal!r}; got {value!r}. Other values are not supported.")
+    encoder: EngineeredEncoder
+    width: int
+    category_types: Mapping[Any, pd.CategoricalDtype]
+    featurizer: TransformationsFeaturizer | None = None
+    feature_map: FeatureMap | None = None
+    subset: tuple[int, ...] | None = None
+
+    @classmethod
+    def read(
+        cls,
+        initialization_examples: Any,
+        *,
+        features: Sequence[str | int] | None = None,
+        transformations: Any = None,
+        explain_subset: Sequence[int] | None = None,
+        categorical_features: Sequence[str | int] | None = None,
+    ) -> tuple[Inputs, Any]:
+        """Inputs like these rows, and the rows as the model reads them.
+
+        Raises
+        ------
+        InitDatasetMissingError
+            If there are no rows.
+        ConflictingTransformationsError
+            If both ``explain_subset`` and ``transformations`` are given.
+        """
+        if initialization_examples is None:
+            raise InitDatasetMissingError(
+                "`initialization_examples` is None; pass the rows to train the surrogate on, or those to compare with."
+            )
+        featurizer, feature_map = None, None
+        rows = as_table(initialization_examples, "initialization_examples")
+        width = rows.shape[1]
+        if transformations is not None:
+            if explain_subset is not None:
+                raise ConflictingTransformationsError("`explain_subset` and `transformations` cannot be combined.")
+            featurizer = TransformationsFeaturizer(transformations)
+            feature_map = featurizer.feature_map(rows, None if isinstance(rows, pd.DataFrame) else features)
+            features = feature_map.engineered_names
+            rows = featurizer.transform(rows)
+        encoder = EngineeredEncoder.of(rows, features, categorical_features)
+        subset = check_subset(explain_subset, encoder.n_features)
+        return cls(encoder, width, _category_types(rows), featurizer, feature_map, subset), rows
+
+    def with_encoder(self, **changes: Any) -> Inputs:
+        """The same with an encoder changed in these fields."""
+        return dataclasses.replace(self, encoder=dataclasses.replace(self.encoder, **changes))
+
+    @functools.cached_property
+    def names(self) -> UniqueNames:
+        """Names of all engineered features, repeated ones told apart."""
+        return unique_names(map(feature_name, self.encoder.names))
+
+    @property
+    def features(self) -> list[str | int]:
+        """Names of the features in explanations."""
+        if self.feature_map is not None:
+            return list(self.feature_map.raw_names)
+        return [self.encoder.names[j] for j in self.subset or range(self.encoder.n_features)]
+
+    def engineered(self, rows: Any, argument: str) -> tuple[Any, Any]:
+        """Rows as given, and as the model read them in training: same columns, order and categories."""
+        if self.featurizer is None:
+            shown = made = as_table(rows, argument, width=self.encoder.n_features)
+        else:
+            shown = as_table(rows, argument, width=self.width)
+            made = self.featurizer.transform(shown)
+        if isinstance(made, pd.DataFrame):
+            made = _with_categories(self.encoder.align(made, argument), self.category_types)
+            shown = made if self.featurizer is None else shown
+        return shown, made
 
 
 def check_subset(positions: Sequence[int] | None, n_features: int) -> tuple[int, ...] | None:
+    """Positions of the features shown, checked.
+
+    Raises
+    ------
+    InputError
+        If one is no position, or there twice.
+    """
     if positions is None:
         return None
     chosen = tuple(positions)
@@ -42,26 +130,14 @@ def check_subset(positions: Sequence[int] | None, n_features: int) -> tuple[int,
     return tuple(int(p) for p in chosen)
 
 
-def check_groups(groups: Any, n_features: int) -> np.ndarray:
-    """Group numbers of the features, each by itself where left out."""
-    if groups is None:
-        return np.arange(n_features)
-    result = np.asarray(groups)
-    if result.shape != (n_features,) or result.dtype.kind not in "iu" or (result < 0).any():
-        raise InputError(
-            f"`feature_groups` must be {n_features} whole numbers from 0, one per feature; got {groups!r}."
-        )
-    return result
-
-
-def category_types(rows: Any) -> dict[Any, pd.CategoricalDtype]:
+def _category_types(rows: Any) -> dict[Any, pd.CategoricalDtype]:
     """Types of the categorical columns of a frame, by label."""
     if not isinstance(rows, pd.DataFrame):
         return {}
     return {label: d for label, d in rows.dtypes.items() if isinstance(d, pd.CategoricalDtype)}
 
 
-def with_categories(frame: pd.DataFrame, dtypes: Mapping[Any, pd.CategoricalDtype]) -> pd.DataFrame:
+def _with_categories(frame: pd.DataFrame, dtypes: Mapping[Any, pd.CategoricalDtype]) -> pd.DataFrame:
     """Frame whose categorical columns list the categories of training first, unseen ones after them."""
     changed = {}
     for label, dtype in dtypes.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Sequence
 from typing import Any
@@ -16,6 +17,7 @@ from automl_explain._tables._rows import take
 from automl_explain._validation import check_count
 from automl_explain.explainers._base import RowExplainer
 from automl_explain.explainers._predictions import Predictions
+from automl_explain.explainers._residuals import difference_of_columns
 from automl_explain.explainers._views import View
 from automl_explain.explanation import Explanation
 from automl_explain.explanation._folding import raw_rows as raw_rows_of
@@ -176,31 +178,35 @@ class LIMEExplainer(RowExplainer):
         """As `RowExplainer.explain_rows`; without rows, 100 init rows are explained."""
         if batch_size is not None:
             check_count(batch_size, "batch_size")
-        self._unit(output_unit)
-        view = self._view(feature_map, raw_method)
+        view = self._request(
+            include_local=include_local, feature_map=feature_map, raw_method=raw_method, output_unit=output_unit
+        ).view
         described: dict[str, Any] = {}
-        shown, encoded = None, self._init_sample
+        shown, encoded, output = None, self._init_sample, None
         if rows is not None:
-            shown, made = self._engineered(rows, "eval_dataset")
-            encoded = self.encoder.encode(made)
-            described = self._describe(made, encoded)
+            shown, made = self.inputs.engineered(rows, "eval_dataset")
+            encoded, output = self.encoder.encode(made), self.teacher.soft_output(made)
+            described = self._predictions(made, output)
         hidden = True if encoded.shape[0] == 1 else None if self.show_progress is None else not self.show_progress
         bar = functools.partial(tqdm, desc="explaining", unit="row", disable=hidden, leave=False)
         fits = self.source.fits(encoded, bar)
-        values, unmapped = View.of(fits, self.encoder.names, self._subset, view.fold, raw_method).values(encoded)
+        values, unmapped = View.of(fits, self.encoder.names, self.explain_subset, view.fold, raw_method).values(encoded)
         base = fits.intercepts.mean(axis=1)
         apart = fits.intercepts - base[:, None]
         unmapped = apart if unmapped is None else unmapped + apart
         if view.fold is not None:
-            raw = raw_rows if self._map is None else shown
+            raw = raw_rows if self.feature_map is None else shown
             shown, described["row_labels"] = raw_rows_of(raw, view.fold, described.get("row_labels"))
         common = {**self._common(view, None), **described, "base": base}
         whole = Explanation(values=values, unmapped=unmapped, eval_data=shown, local_fit=fits.r2, **common)
+        if output is not None:
+            whole = dataclasses.replace(whole, residuals=difference_of_columns(whole.output, output))
         if include_local and rows is not None:
             return whole
-        common.pop("row_labels", None)
         return Explanation(
             values=None,
+            eval_data=shown,
+            residuals=whole.residuals,
             global_values=whole.global_values,
             unmapped_global=whole.unmapped_global,
             n_explained_rows=len(whole),
@@ -208,13 +214,12 @@ class LIMEExplainer(RowExplainer):
             **common,
         )
 
-    def _describe(self, rows: Any, encoded: Any) -> dict[str, Any]:
-        """The model's own predictions; how well the local models meet them is in ``local_fit``."""
-        output = self.teacher.soft_output(rows)
+    def _predictions(self, rows: Any, output: np.ndarray) -> dict[str, Any]:
+        """The model's own predictions; how far the local models are from them is in ``residuals``."""
         return {
             "eval_y_predicted": self.teacher.predictions(rows, output),
             "eval_y_predicted_proba": output if self.source_unit == "probability" else None,
-            "row_labels": list(rows.index) if isinstance(rows, pd.DataFrame) else None,
+            "row_labels": rows.index if isinstance(rows, pd.DataFrame) else None,
         }
 
 

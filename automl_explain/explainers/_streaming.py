@@ -13,22 +13,22 @@ from automl_explain.explanation import Explanation
 
 if TYPE_CHECKING:
     from automl_explain.explainers._base import RowExplainer
-    from automl_explain.explainers._views import View
+    from automl_explain.explainers._request import Request
 
 
-def stream_summary(
-    explainer: RowExplainer, chunks: Iterable[Any], view: View, unit: str, quantiles: bool
-) -> GlobalSummary:
+def stream_summary(explainer: RowExplainer, chunks: Iterable[Any], request: Request, quantiles: bool) -> GlobalSummary:
     """Global values of rows in pieces; see `RowExplainer.explain_global_stream`."""
     total = GlobalAccumulator(quantiles=quantiles)
     conversion = None
     for number, rows in enumerate(pieces(chunks)):
         if np.shape(rows)[:1] == (0,):
             continue
-        made = explainer._engineered(rows, f"chunks[{number}]")[1]
+        made = explainer.inputs.engineered(rows, f"chunks[{number}]")[1]
         encoded = explainer.encoder.encode(made, f"chunks[{number}]")
-        conversion = explainer._conversion(unit, _proba(explainer, made))
-        for _, values, unmapped in explainer._blocks(encoded, view, None, conversion):
+        conversion = explainer._conversion(request.unit, _proba(explainer, made))
+        for _, values, unmapped in request.blocks(
+            encoded, explainer.teacher.n_outputs, conversion, explainer.show_progress
+        ):
             total.add(values, unmapped)
     if not total.n_rows:
         raise InputError("`chunks` holds no rows; pass at least one table with a row.")
@@ -37,7 +37,7 @@ def stream_summary(
         global_values=total.global_values,
         unmapped_global=total.unmapped_global,
         n_explained_rows=total.n_rows,
-        **explainer._common(view, conversion),
+        **explainer._common(request.view, conversion),
     )
     return GlobalSummary(explanation, total)
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
-from typing import Any
+import weakref
 
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
 from automl_explain import Explanation, Fidelity, LGBMExplainableModel, MimicExplainer
-from automl_explain.explainers._base import _FEW_ROWS
 from automl_explain.explanation._values import mean_absolute
 
 pytestmark = pytest.mark.filterwarnings("ignore::automl_explain.exceptions.LowFidelityWarning")
@@ -24,38 +24,28 @@ def explainer() -> MimicExplainer:
     return MimicExplainer(model, X, LGBMExplainableModel, explainable_model_args=size, augment_data=False)
 
 
-@pytest.fixture
-def measured(explainer: MimicExplainer, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Numbers of rows that the fidelity was measured on."""
-    seen: list[int] = []
-    measure = explainer._measure
-
-    def noted(encoded: Any, output: np.ndarray) -> Fidelity | None:
-        seen.append(len(encoded))
-        return measure(encoded, output)
-
-    monkeypatch.setattr(explainer, "_measure", noted)
-    return seen
+def test_the_fidelity_of_few_rows_keeps_neither_model_nor_surrogate_alive() -> None:
+    """It is worked out when it is read, from the outputs of these rows alone."""
+    model = LogisticRegression().fit(X, X[:, 0] + X[:, 1] > 0)
+    size = {"n_estimators": 20, "num_leaves": 7, "n_jobs": 1}
+    made = MimicExplainer(model, X, LGBMExplainableModel, explainable_model_args=size, augment_data=False)
+    explanation, alive = made.explain_local(X[:2]), [weakref.ref(o) for o in (model, made, made.surrogate_model)]
+    del model, made
+    gc.collect()
+    assert [reference() for reference in alive] == [None, None, None]
+    assert (explanation.eval_fidelity.n_rows, explanation.eval_fidelity.rows) == (2, "eval")
 
 
-def test_the_fidelity_of_a_single_row_is_measured_when_it_is_read(
-    explainer: MimicExplainer, measured: list[int]
-) -> None:
-    """It costs more than the values, and in production nobody reads it."""
-    explanation = explainer.explain_local(X[:1])
-    assert measured == []
-    first = explanation.eval_fidelity
-    assert isinstance(first, Fidelity)
-    assert (first.n_rows, first.rows) == (1, "eval")
-    assert explanation.eval_fidelity is first
-    assert measured == [1]
-
-
-def test_few_rows_have_the_fidelity_that_many_rows_have_at_once(explainer: MimicExplainer, measured: list[int]) -> None:
-    few, many = explainer.explain_local(X[:_FEW_ROWS]), explainer.explain_local(X[: _FEW_ROWS + 1])
-    assert measured == [_FEW_ROWS + 1]
-    assert few.eval_fidelity == explainer._measure(X[:_FEW_ROWS], explainer.model.predict_proba(X[:_FEW_ROWS]))
-    assert many.eval_fidelity.n_rows == _FEW_ROWS + 1
+@pytest.mark.parametrize("n_rows", [1, 2, 16, 17, 100])
+def test_the_fidelity_of_the_rows_is_that_of_the_two_outputs(explainer: MimicExplainer, n_rows: int) -> None:
+    explanation, proba = explainer.explain_local(X[:n_rows]), explainer.model.predict_proba(X[:n_rows])
+    assert explanation.eval_fidelity == Fidelity.measure(
+        explainer.teacher.in_unit(explainer.teacher.targets(proba)),
+        explainer.surrogate_model.predict_output(X[:n_rows]),
+        teacher_proba=proba,
+        surrogate_proba=explainer.surrogate_model.predict_proba(X[:n_rows]),
+        rows="eval",
+    )
 
 
 def test_what_is_worked_out_late_stays_and_travels(explainer: MimicExplainer) -> None:

@@ -14,13 +14,16 @@ from automl_explain.analysis import GlobalSummary
 from automl_explain.exceptions import MissingEvalDataError, SelfCheckError
 from automl_explain.explainers._base import RowExplainer
 from automl_explain.explainers._predictions import Predictions
+from automl_explain.explainers._residuals import difference_of_columns
 from automl_explain.explainers._streaming import pieces
-from automl_explain.explanation import Explanation, Fidelity
-from automl_explain.explanation._units import class_probabilities, first_class, output_probabilities
+from automl_explain.explanation import Explanation
+from automl_explain.explanation._units import ToProbability, class_probabilities, first_class, output_probabilities
 from automl_explain.protocols import ValueSource
+from automl_explain.surrogates import log_odds
 
 _CLOSE = 1e-5  # of the largest output; libraries that add in float32 differ by about 1e-6
 _CHECKED_ROWS = 256
+_LEAST = 1e-6  # of a probability from 0 and 1, as in the targets of surrogates
 
 
 class DirectExplainer(RowExplainer):
@@ -101,27 +104,30 @@ class DirectExplainer(RowExplainer):
     def _checked(self, tables: Iterator[Any]) -> Iterator[Any]:
         for number, rows in enumerate(tables):
             if np.shape(rows)[:1] != (0,):
-                made = self._engineered(rows, f"chunks[{number}]")[1]
+                made = self.inputs.engineered(rows, f"chunks[{number}]")[1]
                 self._check(self.encoder.encode(made, f"chunks[{number}]"), self.teacher.soft_output(made))
             yield rows
 
-    def _describe(self, rows: Any, encoded: Any) -> dict[str, Any]:
-        """The model's own predictions, which the values must add up to."""
-        output = self.teacher.soft_output(rows)
-        self._check(encoded, output)
+    def _margins(self, encoded: Any, output: np.ndarray) -> np.ndarray:
+        """The outputs explained, which must be what the model predicts."""
+        return self._check(encoded, output)
+
+    def _describe(
+        self, rows: Any, output: np.ndarray, margins: np.ndarray, conversion: ToProbability | None
+    ) -> dict[str, Any]:
+        """The model's own predictions, which the values add up to."""
         gives_probabilities = self.teacher.classes is not None and not self.teacher.decides
         return {
             "eval_y_predicted": self.teacher.predictions(rows, output),
             "eval_y_predicted_proba": output if gives_probabilities else None,
-            "eval_fidelity": None,
-            "row_labels": list(rows.index) if isinstance(rows, pd.DataFrame) else None,
+            "residuals": residuals(margins, output, self.source_link)
+            if conversion is None
+            else self._probability_residuals(output, margins, conversion),
+            "row_labels": rows.index if isinstance(rows, pd.DataFrame) else None,
         }
 
-    def _measure(self, encoded: Any, output: np.ndarray) -> Fidelity | None:
-        return None
-
-    def _check(self, encoded: Any, output: np.ndarray) -> None:
-        """Compare the model's prediction with the one that the values add up to."""
+    def _check(self, encoded: Any, output: np.ndarray) -> np.ndarray:
+        """Compare the model's prediction with the one that the values add up to, and give the latter as margins."""
         found = self.source.predict_output(encoded)
         wrong = why_outputs_differ(found, output, self.source_link)
         if wrong:
@@ -129,6 +135,7 @@ class DirectExplainer(RowExplainer):
                 f"{self.method}: {wrong}. The values would not be those of {self.teacher.model_type}. Explain it with "
                 "MimicExplainer or KernelExplainer, which ask the model only for predictions."
             )
+        return found
 
 
 def predictions_of(margins: np.ndarray, link: str, n_columns: int) -> np.ndarray:
@@ -139,6 +146,36 @@ def predictions_of(margins: np.ndarray, link: str, n_columns: int) -> np.ndarray
         return class_probabilities(margins, link) if n_columns > 1 else output_probabilities(margins, link)
     both = margins.shape[1] == 1 and n_columns == 2
     return np.hstack([first_class(margins, "probability"), margins]) if both else margins
+
+
+def residuals(margins: np.ndarray, output: np.ndarray, link: str) -> np.ndarray:
+    """The model's own output less the one explained, in the unit of the margins: (n_outputs, n_rows), nearly 0.
+
+    Parameters
+    ----------
+    margins : ndarray of shape (n_rows, n_outputs)
+    output : ndarray of shape (n_rows, n_columns) or (n_rows,)
+        What the model predicts.
+    link : {"identity", "logit", "softmax", "log"}
+
+    Notes
+    -----
+    Log-odds and logarithms are compared where predictions tell them: probabilities nearer to 0 and 1 than 1e-6, as
+    in the targets of surrogates, and targets nearer to 0 than the smallest float are taken to lie there. A softmax
+    tells margins up to a constant of the row; the one that makes its residuals sum to 0 is taken.
+    """
+    if link == "identity":
+        return difference_of_columns(margins, output)
+    wanted = output.reshape(len(output), -1)
+    shown = predictions_of(margins, link, wanted.shape[1])
+    if link == "log":
+        tiny = np.finfo(np.float64).tiny
+        return np.ascontiguousarray((np.log(np.maximum(wanted, tiny)) - np.log(np.maximum(shown, tiny))).T)
+    wanted, shown = (np.clip(p[:, -margins.shape[1] :], _LEAST, 1 - _LEAST) for p in (wanted, shown))
+    if link == "softmax":
+        apart = np.log(wanted) - np.log(shown)
+        return np.ascontiguousarray((apart - apart.mean(axis=1, keepdims=True)).T)
+    return np.ascontiguousarray((log_odds(wanted) - log_odds(shown)).T)
 
 
 def why_outputs_differ(found: np.ndarray, output: np.ndarray, link: str) -> str:

@@ -152,7 +152,7 @@ class KernelExplainer(DirectExplainer):
         """As `RowExplainer.explain_global`, on a sample of the rows where there are more than ``max_eval_rows``."""
         n_rows = 0
         if self._max_eval_rows is not None and evaluation_examples is not None:
-            evaluation_examples = as_table(evaluation_examples, "eval_dataset", width=self._raw_width)
+            evaluation_examples = as_table(evaluation_examples, "eval_dataset", width=self.inputs.width)
             n_rows = evaluation_examples.shape[0]
         if self._max_eval_rows is not None and n_rows > self._max_eval_rows:
             chosen = np.random.default_rng(self._seed).permutation(n_rows)[: self._max_eval_rows]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -101,7 +100,7 @@ class LinearExplainer(DirectExplainer):
                 "rows as the model reads them; raw rows with `transformations`."
             )
         coded = {} if missing_code is None else self.encoder.categories
-        self.encoder = dataclasses.replace(self.encoder, categories=coded, missing_code=missing_code)
+        self.inputs = self.inputs.with_encoder(categories=coded, missing_code=missing_code)
         asked = model if predictor is None else predictor
         teacher = Predictions.of(asked, take(rows, slice(0, 1)), task=model_task, classes=classes, is_function=False)
         unit, link = _unit(model, teacher)

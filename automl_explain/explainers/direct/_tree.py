@@ -15,7 +15,7 @@ from automl_explain._tables._encoding import EngineeredEncoder
 from automl_explain._tables._rows import take
 from automl_explain._validation import listed
 from automl_explain.exceptions import InitDatasetMissingError, InputError
-from automl_explain.explainers._inputs import check_subset
+from automl_explain.explainers._inputs import Inputs, check_subset
 from automl_explain.explainers._predictions import Predictions
 from automl_explain.explainers.direct._base import DirectExplainer
 from automl_explain.sources import TreeSource
@@ -116,7 +116,7 @@ class TreeExplainer(DirectExplainer):
             coded = any(kind.__module__.split(".")[0] in _CODED for kind in type(model).__mro__)
             categories = self.encoder.categories if coded or missing_code is not None else {}
             categories = {**categories, **(_kept_categories(model) or {})}
-            self.encoder = dataclasses.replace(self.encoder, categories=categories, missing_code=missing_code)
+            self.inputs = self.inputs.with_encoder(categories=categories, missing_code=missing_code)
         else:
             self._do_without_rows(model, ensemble, features, transformations, explain_subset)
         sample = self._made_up_row() if rows is None else take(rows, slice(0, 1))
@@ -154,12 +154,12 @@ class TreeExplainer(DirectExplainer):
             )
         labels = _own_names(model, ensemble.n_features)
         names = labels if features is None else tuple(features)
-        self.encoder = EngineeredEncoder(
+        encoder = EngineeredEncoder(
             names, labels if isinstance(labels[0], str) else names, _own_categories(model, ensemble)
         )
-        self._featurizer, self._map, self._raw_width, self._dtypes = None, None, ensemble.n_features, {}
+        subset = check_subset(explain_subset, ensemble.n_features)
+        self.inputs = Inputs(encoder, ensemble.n_features, {}, subset=subset)
         self._check_width(ensemble)
-        self._subset = check_subset(explain_subset, ensemble.n_features)
 
     def _made_up_row(self) -> Any:
         """A row for a first call: zeros, and the first of the categories."""

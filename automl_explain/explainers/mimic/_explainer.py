@@ -13,8 +13,8 @@ from automl_explain._validation import check_count
 from automl_explain.exceptions import InputError
 from automl_explain.explainers._base import RowExplainer
 from automl_explain.explainers._fidelity import measure
-from automl_explain.explainers._inputs import check_groups, check_only, make_surrogate
 from automl_explain.explainers._predictions import Predictions
+from automl_explain.explainers.mimic._arguments import check_groups, check_only, make_surrogate
 from automl_explain.explainers.mimic._report import SurrogateReport, surrogate_report
 from automl_explain.explainers.mimic._training import train
 
@@ -149,13 +149,14 @@ class MimicExplainer(RowExplainer):
         )
         self._answer_in(shap_values_output, teacher.unit)
         surrogate = make_surrogate(explainable_model, explainable_model_args)
-        fresh = None if fidelity_examples is None else self._engineered(fidelity_examples, "fidelity_examples")[1]
+        fresh = None if fidelity_examples is None else self.inputs.engineered(fidelity_examples, "fidelity_examples")[1]
+        groups = feature_groups if self.feature_map is None else self.feature_map.groups()
         trained = train(
             surrogate,
             teacher,
             rows,
             self.encoder,
-            groups=check_groups(feature_groups if self._map is None else self._map.groups(), self.encoder.n_features),
+            groups=check_groups(groups, self.encoder.n_features),
             augment=augment_data,
             max_augmentations=max_num_of_augmentations,
             random_state=random_state,
@@ -164,7 +165,7 @@ class MimicExplainer(RowExplainer):
             alternatives=[make_surrogate(each, None) for each in alternative_models],
         )
         self.surrogate_model, self.trials = trained.surrogate, dict(trained.trials)
-        self.teacher_remembers = trained.teacher_remembers
+        self.teacher_remembers, self._far = trained.teacher_remembers, trained.far
         self._keep(
             rows,
             model,
@@ -209,10 +210,10 @@ class MimicExplainer(RowExplainer):
         InputError
             If an argument is wrong, or the tables hold different rows.
         """
-        shown, rows = self._engineered(eval_dataset, "eval_dataset")
+        shown, rows = self.inputs.engineered(eval_dataset, "eval_dataset")
         encoded = self.encoder.encode(rows)
         if not isinstance(shown, pd.DataFrame) and raw_eval_dataset is None:
-            raw_feature_names = self.encoder.names if self._map is None else self._map.raw_names
+            raw_feature_names = self.encoder.names if self.feature_map is None else self.feature_map.raw_names
         return surrogate_report(
             self.surrogate_model,
             self.teacher,
@@ -245,7 +246,7 @@ class MimicExplainer(RowExplainer):
         InputError
             If a regression is measured on a single row, which has no spread to compare with.
         """
-        rows = self._engineered(training_data, "training_data")[1]
+        rows = self.inputs.engineered(training_data, "training_data")[1]
         encoded = self.encoder.encode(rows, "training_data")
         fidelity = measure(self.surrogate_model, self.teacher, encoded, self.teacher.soft_output(rows), rows="eval")
         score = fidelity.r2 if self.teacher.classes is None else fidelity.agreement

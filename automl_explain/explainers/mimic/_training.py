@@ -15,6 +15,7 @@ from automl_explain._validation import warn
 from automl_explain.exceptions import DataError, LowFidelityWarning
 from automl_explain.explainers._fidelity import measure
 from automl_explain.explainers._predictions import Predictions
+from automl_explain.explainers._residuals import far_bound
 from automl_explain.explanation import Fidelity
 from automl_explain.surrogates import LGBMExplainableModel, target_score
 
@@ -69,6 +70,8 @@ class Trained:
         Method of every surrogate tried -> R2 on the stopping rows.
     teacher_remembers : bool
         Whether the teacher answers its training rows otherwise than rows beside them.
+    far : float
+        From which difference on a row is far off, see `far_bound`.
     """
 
     surrogate: Any
@@ -76,6 +79,7 @@ class Trained:
     fidelity: Fidelity
     trials: Mapping[str, float]
     teacher_remembers: bool
+    far: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -194,9 +198,11 @@ def train(
     unseen = _unseen(fresh, rows, encoder, rng)
     if unseen is not None:
         held, held_output = unseen, _label(teacher, unseen)
-    fidelity = measure(surrogate, teacher, encoder.encode(held), held_output, rows="held-out")
+    held_encoded = encoder.encode(held)
+    fidelity = measure(surrogate, teacher, held_encoded, held_output, rows="held-out")
     _warn_if_low(fidelity, remembers=beside is not None and unseen is None)
-    return Trained(surrogate, teacher, fidelity, trials, beside is not None)
+    far = far_bound(teacher, held_output, surrogate.predict_output(held_encoded))
+    return Trained(surrogate, teacher, fidelity, trials, beside is not None, far)
 
 
 def _follows_loosely(surrogate: Any, teacher: Predictions, trials: Mapping[str, float]) -> bool:
