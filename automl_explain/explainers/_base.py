@@ -388,6 +388,7 @@ class RowExplainer:
             "residuals": surrogate_residuals(teacher, wanted, margins)
             if conversion is None
             else self._probability_residuals(output, margins, conversion),
+            "residual_bound": self._far,
             "row_labels": rows.index if isinstance(rows, pd.DataFrame) else None,
         }
 

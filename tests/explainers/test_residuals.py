@@ -160,6 +160,7 @@ def test_rows_that_the_surrogate_misses_are_warned_of_once_with_the_worst() -> N
         found = explainer.explain_local(rows)
     assert len(caught) == 1
     assert caught[0].filename == __file__
+    assert found.far_rows.tolist() == [False, False, True, False, False, True, False, False]
     np.testing.assert_allclose(found.residuals[0, [2, 5]], [-160.0, -180.0], rtol=0.01)  # the fit of 300 rows
     with pytest.warns(ResidualWarning, match="In 1 of 1 row the surrogate"):
         explainer.explain_local(rows[5:6])
