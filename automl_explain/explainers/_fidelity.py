@@ -13,8 +13,12 @@ from automl_explain.explanation._units import class_probabilities
 
 def measure(surrogate: Any, teacher: Predictions, encoded: Any, output: np.ndarray, *, rows: str) -> Fidelity:
     """Fidelity of the surrogate to the teacher's output on encoded rows."""
-    wanted = teacher.in_unit(teacher.targets(output))
-    return fidelity(teacher.unit, wanted, surrogate.predict_output(encoded), output, rows)
+    return compare(teacher, surrogate.predict_output(encoded), output, rows=rows)
+
+
+def compare(teacher: Predictions, margins: np.ndarray, output: np.ndarray, *, rows: str) -> Fidelity:
+    """Fidelity of margins (n_rows, n_outputs) to the teacher's output."""
+    return fidelity(teacher.unit, teacher.in_unit(teacher.targets(output)), margins, output, rows)
 
 
 def fidelity(unit: str, wanted: np.ndarray, margins: np.ndarray, output: np.ndarray, rows: str) -> Fidelity:

@@ -13,7 +13,7 @@ from automl_explain._tables._encoding import EngineeredEncoder
 from automl_explain._tables._rows import chunks, mix, stack, take
 from automl_explain._validation import warn
 from automl_explain.exceptions import DataError, LowFidelityWarning
-from automl_explain.explainers._fidelity import measure
+from automl_explain.explainers._fidelity import compare
 from automl_explain.explainers._predictions import Predictions
 from automl_explain.explainers._residuals import far_bound
 from automl_explain.explanation import Fidelity
@@ -198,10 +198,10 @@ def train(
     unseen = _unseen(fresh, rows, encoder, rng)
     if unseen is not None:
         held, held_output = unseen, _label(teacher, unseen)
-    held_encoded = encoder.encode(held)
-    fidelity = measure(surrogate, teacher, held_encoded, held_output, rows="held-out")
+    margins = surrogate.predict_output(encoder.encode(held))
+    fidelity = compare(teacher, margins, held_output, rows="held-out")
     _warn_if_low(fidelity, remembers=beside is not None and unseen is None)
-    far = far_bound(teacher, held_output, surrogate.predict_output(held_encoded))
+    far = far_bound(teacher, held_output, margins)
     return Trained(surrogate, teacher, fidelity, trials, beside is not None, far)
 
 
