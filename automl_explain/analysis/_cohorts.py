@@ -40,7 +40,7 @@ class CohortComparison:
         """Number of rows of each cohort."""
         return {name: len(cohort) for name, cohort in self.cohorts.items()}
 
-    def frame(self, label: Any = None) -> pd.DataFrame:
+    def to_frame(self, label: Any = None) -> pd.DataFrame:
         """Importances side by side.
 
         Parameters
@@ -67,6 +67,8 @@ class CohortComparison:
         index = pd.Index(self.overall.features, name="feature", dtype=object)
         table = pd.DataFrame(columns, index=index)
         return table.iloc[np.argsort(-columns["spread", ""], kind="stable")]
+
+    frame = to_frame  # its former name
 
     def summary(self) -> pd.DataFrame:
         """One row per cohort.
@@ -97,7 +99,7 @@ class CohortComparison:
         return str(self.summary().to_html() + self._shown().to_html(float_format=_number))
 
     def _shown(self) -> pd.DataFrame:
-        return self.frame().drop(columns="difference", level=0).head(_SHOWN)
+        return self.to_frame().drop(columns="difference", level=0).head(_SHOWN)
 
 
 def compare_cohorts(explanation: Explanation, cohorts: Any, *, n_bins: int = 4) -> CohortComparison:
@@ -133,7 +135,7 @@ def compare_cohorts(explanation: Explanation, cohorts: Any, *, n_bins: int = 4) 
     >>> explanation = Explanation(values=np.array([[[1.0, 5.0], [-3.0, 5.0], [8.0, 5.0]]]), base=[0.0],
     ...                           task="regression", features=["age", "size"])
     >>> compared = compare_cohorts(explanation, {"first": [0, 1], "last": [2]})
-    >>> compared.frame()["importance"].loc["age"].to_dict()
+    >>> compared.to_frame()["importance"].loc["age"].to_dict()
     {'(all rows)': 4.0, 'first': 2.0, 'last': 8.0}
     """
     if explanation.values is None:

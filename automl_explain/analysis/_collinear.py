@@ -13,6 +13,7 @@ from scipy.spatial.distance import squareform
 
 from automl_explain._tables._rows import dense, take
 from automl_explain._validation import as_table, listed
+from automl_explain.analysis._association import association
 from automl_explain.exceptions import InputError
 from automl_explain.feature_map import FeatureName
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from automl_explain.explanation._explanation import Explanation
 
 _MOST_ROWS, _MOST_COLUMNS = 5000, 2000
-_MOST_LEVELS = 100  # of a column of categories; with more it is taken for names
 
 
 def collinear_groups(
@@ -29,8 +29,10 @@ def collinear_groups(
     """Groups of columns that say much the same.
 
     Two numbers are compared by |Spearman correlation|, two categories by Cramer's V, a number and a category by
-    the correlation ratio of the number's ranks: all from 0 to 1. Columns are clustered by complete
-    linkage, so that any two columns of a group reach the threshold.
+    the correlation ratio of the number's ranks: all from 0 to 1. The latter two are corrected for the number of
+    categories, and what chance gives as easily counts as 0: a column that differs in every row seems to tell
+    everything, and so does any column of very few rows. Columns are clustered by complete linkage, so that any
+    two columns of a group reach the threshold.
 
     Parameters
     ----------
@@ -51,9 +53,21 @@ def collinear_groups(
     InputError
         If there are too many columns, the names do not fit or the threshold is not in (0, 1].
 
+    Notes
+    -----
+    Chance is judged at 5 % for all pairs of columns together (Bonferroni). Fewer than six rows tell nothing.
+
+    References
+    ----------
+    Bergsma (2013), A bias-correction for Cramer's V and Tschuprow's T, doi:10.1016/j.jkss.2012.10.002.
+    Kelley (1935), An unbiased correlation ratio measure, doi:10.1073/pnas.21.9.554.
+
     Examples
     --------
-    >>> collinear_groups([[1.0, 10.0, 3.0], [2.0, 20.0, 1.0], [3.0, 30.0, 2.0]], names=["a", "b", "c"])
+    >>> import numpy as np
+    >>> a = np.arange(1.0, 8.0)
+    >>> rows = np.column_stack([a, 10 * a, [3.0, 1.0, 2.0, 7.0, 4.0, 6.0, 5.0]])
+    >>> collinear_groups(rows, names=["a", "b", "c"])
     [['a', 'b']]
     """
     if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not 0 < threshold <= 1:
@@ -73,7 +87,7 @@ def collinear_groups(
         return []
     at = np.unique(np.linspace(0, max(n_rows - 1, 0), min(n_rows, _MOST_ROWS)).astype(np.int64))
     picked = take(table, at) if framed else pd.DataFrame(dense(take(table, at)))
-    distance = 1.0 - _association(picked)
+    distance = 1.0 - association(picked)
     np.fill_diagonal(distance, 0.0)
     clusters = fcluster(linkage(squareform(distance, checks=False), "complete"), 1.0 - threshold + 1e-9, "distance")
     groups = [[called[j] for j in np.flatnonzero(clusters == c)] for c in pd.unique(clusters)]
@@ -127,40 +141,3 @@ def grouped_importance(
     importance = np.mean([np.asarray(abs(each @ sums).mean(axis=0)).ravel() for each in values], axis=0)
     order = np.argsort(-importance, kind="stable")
     return {keys[k]: float(importance[k]) for k in order}
-
-
-def _association(frame: pd.DataFrame) -> np.ndarray:
-    """How much two columns say the same, shape (n_columns, n_columns), from 0 to 1."""
-    n_columns = frame.shape[1]
-    ranks = np.zeros(frame.shape)
-    codes: dict[int, np.ndarray] = {}
-    for j in range(n_columns):
-        column = frame.iloc[:, j]
-        numeric = pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_datetime64_any_dtype(column.dtype)
-        if numeric and not isinstance(column.dtype, pd.CategoricalDtype):
-            rank = column.rank().to_numpy(dtype=np.float64, na_value=np.nan)
-            rank = np.where(np.isnan(rank), np.nanmean(rank) if not np.isnan(rank).all() else 0.0, rank)
-            ranks[:, j] = rank - rank.mean()
-        else:
-            codes[j] = pd.factorize(column.astype(object), use_na_sentinel=False)[0]
-    spread = np.sqrt((ranks**2).sum(axis=0))
-    unit = ranks / np.where(spread > 0, spread, 1.0)
-    result: np.ndarray = np.abs(unit.T @ unit)
-    numbers = [j for j in range(n_columns) if j not in codes]
-    known = {j: c for j, c in codes.items() if c.size and c.max() < _MOST_LEVELS}
-    for i, code in known.items():
-        counts = np.bincount(code)
-        sums = np.stack([np.bincount(code, unit[:, j]) for j in numbers]) if numbers else np.zeros((0, len(counts)))
-        result[i, numbers] = result[numbers, i] = np.sqrt((sums**2 / counts).sum(axis=1))
-        for k, other in known.items():
-            if k > i:
-                result[i, k] = result[k, i] = _cramer(code, other)
-    return np.asarray(np.minimum(result, 1.0))
-
-
-def _cramer(one: np.ndarray, other: np.ndarray) -> float:
-    table = np.zeros((one.max() + 1, other.max() + 1))
-    np.add.at(table, (one, other), 1.0)
-    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
-    freedom = min(table.shape) - 1
-    return float(np.sqrt(((table - expected) ** 2 / expected).sum() / table.sum() / freedom)) if freedom else 0.0

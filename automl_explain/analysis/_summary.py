@@ -51,7 +51,7 @@ class GlobalSummary:
         """
         return self.total.quantiles(q)
 
-    def frame(self, label: Any = None, quantiles: Sequence[float] = QUANTILES) -> pd.DataFrame:
+    def to_frame(self, label: Any = None, quantiles: Sequence[float] = QUANTILES) -> pd.DataFrame:
         """Importance, mean and quantiles of every feature.
 
         Parameters
@@ -92,6 +92,8 @@ class GlobalSummary:
         every = pd.concat(tables, ignore_index=True)
         return every.iloc[sorted(range(len(every)), key=order.__getitem__)].reset_index(drop=True)
 
+    frame = to_frame  # its former name
+
     def _table(self, output: int, points: np.ndarray) -> pd.DataFrame:
         assert self.explanation.global_values is not None
         found = self.quantiles(points.tolist())[:, output] if len(points) else points
@@ -115,8 +117,8 @@ class GlobalSummary:
         n = self.explanation.num_examples
         head = f"Global summary of {n:,} rows by {self.explanation.num_features:,} {self.explanation.space} features"
         sure = f", ranks of quantiles within {100 * self.rank_error:.2g} %" if self.rank_error else ""
-        table = self.frame().head(_SHOWN).to_string(index=False, float_format=lambda v: f"{v:.4g}")
+        table = self.to_frame().head(_SHOWN).to_string(index=False, float_format=lambda v: f"{v:.4g}")
         return f"{head}, in {self.explanation.output_unit}{sure}\n\n{table}"
 
     def _repr_html_(self) -> str:
-        return str(self.frame().head(_SHOWN).to_html(index=False, float_format=lambda v: f"{v:.4g}"))
+        return str(self.to_frame().head(_SHOWN).to_html(index=False, float_format=lambda v: f"{v:.4g}"))

@@ -171,3 +171,8 @@ def test_a_comparison_shows_sizes_and_importances_and_stays_as_it_is():
         compared.overall = None
     with pytest.raises(TypeError):
         compared.cohorts["new"] = None
+
+
+def test_frame_is_the_former_name_of_to_frame():
+    compared = compare_cohorts(small(), {"a": [0]})
+    pd.testing.assert_frame_equal(compared.frame(), compared.to_frame())
