@@ -100,7 +100,7 @@ class TreeModel:
         (3, 5, 4)
         """
         made = cls.__new__(cls)
-        made._set((), ensemble.validate(), n_jobs)
+        made._set((), ensemble, n_jobs)
         return made
 
     def _set(self, texts: tuple[str, ...], ensemble: TreeEnsemble, n_jobs: int | None) -> None:

@@ -86,7 +86,7 @@ def ensemble_of(
         category_bits=np.concatenate([np.zeros(0, dtype=np.uint32), *words]),
         base=base,
         n_features=n_features,
-    ).validate()
+    )
 
 
 def category_words(codes: np.ndarray) -> np.ndarray:

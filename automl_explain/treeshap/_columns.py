@@ -15,6 +15,7 @@ from automl_explain.treeshap._ensemble import TreeEnsemble
 
 #: Kind of a column of categories; the kinds below are the missing types of numbers.
 CATEGORICAL = 3
+_CODES = 4096  # category codes that are looked at together
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -101,13 +102,24 @@ def _category_ranks(trees: TreeEnsemble, nodes: np.ndarray) -> tuple[np.ndarray,
     for words in sets:
         used[: len(words)] |= words
     codes = np.flatnonzero(np.unpackbits(used.view(np.uint8), bitorder="little"))
-    left = np.zeros((len(nodes), len(codes) + 2), dtype=bool)
-    for i, words in enumerate(sets):
-        known = codes[: np.searchsorted(codes, 32 * len(words))]
-        left[i, : len(known)] = words[known >> 5] >> (known & 31).astype(np.uint32) & 1
-    left[:, -1] = trees.default_left[nodes]
-    _, first, ranks = np.unique(np.packbits(left, axis=0), axis=1, return_index=True, return_inverse=True)
+    # Bits of the nodes side by side: a byte for each pair of a node and a code could be a gigabyte.
+    packed = np.empty((-(-len(nodes) // 8), len(codes) + 2), dtype=np.uint8)
+    for first in range(0, len(codes), _CODES):
+        some = codes[first : first + _CODES]
+        packed[:, first : first + len(some)] = np.packbits(_goes_left(sets, some), axis=0)
+    packed[:, -2], packed[:, -1] = 0, np.packbits(trees.default_left[nodes])
+    _, first_of_rank, ranks = np.unique(packed, axis=1, return_index=True, return_inverse=True)
     found, *others = np.split(ranks.ravel(), [-2, -1])
     of_code = np.full(32 * len(used), others[0])
     of_code[codes] = found
-    return np.concatenate([of_code, *others]), left[:, first]
+    left = np.unpackbits(packed[:, first_of_rank], axis=0, count=len(nodes)).astype(bool)
+    return np.concatenate([of_code, *others]), left
+
+
+def _goes_left(sets: list[np.ndarray], codes: np.ndarray) -> np.ndarray:
+    """Whether each of the rising codes is in each of the sets, of shape (n_sets, n_codes)."""
+    inside = np.zeros((len(sets), len(codes)), dtype=bool)
+    for i, words in enumerate(sets):
+        known = codes[: np.searchsorted(codes, 32 * len(words))]
+        inside[i, : len(known)] = words[known >> 5] >> (known & 31).astype(np.uint32) & 1
+    return inside

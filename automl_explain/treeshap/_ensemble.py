@@ -12,6 +12,7 @@ import numpy as np
 from automl_explain._lazy import is_sparse
 from automl_explain._lazy import sparse as sp
 from automl_explain.exceptions import InputError, UnsupportedModelError
+from automl_explain.treeshap._validity import why_no_trees
 
 #: How a split treats missing cells: NaN counts as 0.0; zero and NaN are missing; NaN is missing.
 MISSING_NONE, MISSING_ZERO, MISSING_NAN = 0, 1, 2
@@ -72,9 +73,11 @@ class TreeEnsemble:
 
     def __post_init__(self) -> None:
         for name, dtype in _DTYPES.items():
-            array = np.ascontiguousarray(getattr(self, name), dtype=dtype)
-            array.flags.writeable = False
-            object.__setattr__(self, name, array)
+            object.__setattr__(self, name, _exact(name, getattr(self, name), np.dtype(dtype)))
+        if isinstance(self.n_features, bool) or not isinstance(self.n_features, (int, np.integer)):
+            raise _no_trees(f"`n_features` is {self.n_features!r} instead of a whole number")
+        object.__setattr__(self, "n_features", int(self.n_features))
+        self.validate()
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All fields that are arrays, by name; with ``n_features`` they are the ensemble."""
@@ -90,12 +93,14 @@ class TreeEnsemble:
             If the arrays are of other types, or hold no trees.
         """
         for name, dtype in _DTYPES.items():
+            if name not in arrays:
+                raise _no_trees(f"`{name}` is missing")
             if arrays[name].dtype != np.dtype(dtype):
                 raise UnsupportedModelError(
                     f"The array {name!r} of the tree ensemble holds {arrays[name].dtype} cells; expected "
                     f"{np.dtype(dtype)}. Save the model again."
                 )
-        return cls(**{name: arrays[name] for name in _DTYPES}, n_features=n_features).validate()
+        return cls(**{name: arrays[name] for name in _DTYPES}, n_features=n_features)
 
     @property
     def n_outputs(self) -> int:
@@ -113,49 +118,16 @@ class TreeEnsemble:
         return int(np.count_nonzero(self.feature < 0))
 
     def validate(self) -> TreeEnsemble:
-        """Give itself if the arrays hold trees.
+        """Give itself if the arrays hold trees; every ensemble is checked when it is made.
 
         Raises
         ------
         UnsupportedModelError
             If they do not: the model is damaged, or of a kind the reader does not know.
         """
-        n_nodes = len(self.feature)
-        per_node = ("threshold", "missing", "default_left", "left", "right", "cover", "value", "category")
-        inner = self.feature >= 0
-        inner_trees = np.repeat(np.arange(self.n_trees), np.maximum(np.diff(self.offsets), 0))
-        fits = (
-            all(len(getattr(self, name)) == n_nodes for name in per_node)
-            and len(self.offsets) == self.n_trees + 1
-            and self.offsets[0] == 0
-            and self.offsets[-1] == n_nodes
-            and bool((np.diff(self.offsets) > 0).all())
-            and _within(self.output, 0, self.n_outputs)
-            and _within(self.feature, -1, self.n_features)
-            and _within(self.missing, 0, 3)
-            and self.category_offsets[0] == 0
-            and bool((np.diff(self.category_offsets) >= 0).all())
-            and self.category_offsets[-1] == len(self.category_bits)
-            and _within(self.category, -1, len(self.category_offsets) - 1)
-            and bool(np.isfinite(self.value).all() and np.isfinite(self.base).all())
-            and bool(np.isfinite(self.cover).all() and (self.cover >= 0).all())
-            and not bool(np.isnan(self.threshold[inner]).any())
-        )
-        if fits:
-            # Children lie behind their node inside the same tree, so no walk can run in circles; and
-            # every node but the roots is the child of one node.
-            for child in (self.left[inner], self.right[inner]):
-                at = np.flatnonzero(inner)
-                ends = self.offsets[1:][inner_trees[at]]
-                fits = fits and bool(((child > at) & (child < ends)).all())
-            children = np.sort(np.concatenate([self.left[inner], self.right[inner]]))
-            others = np.setdiff1d(np.arange(n_nodes), self.offsets[:-1])
-            fits = fits and np.array_equal(children, others)
-        if not fits:
-            raise UnsupportedModelError(
-                "The arrays of the tree ensemble do not hold trees (lengths, node numbers or values are wrong); "
-                "expected the trees of a fitted model. Save the model again with the library that made it."
-            )
+        reason = why_no_trees(self)
+        if reason:
+            raise _no_trees(reason)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -231,8 +203,24 @@ _DTYPES: dict[str, Any] = {
 }
 
 
-def _within(numbers: np.ndarray, low: int, stop: int) -> bool:
-    return bool(((numbers >= low) & (numbers < stop)).all())
+def _exact(name: str, given: Any, dtype: np.dtype[Any]) -> np.ndarray:
+    """The same numbers in an array of the type wanted that nobody else can write to."""
+    array = np.asarray(given)
+    if array.dtype.kind not in "biuf":
+        raise _no_trees(f"`{name}` holds {array.dtype} instead of numbers")
+    with np.errstate(invalid="ignore", over="ignore"):
+        copy = np.array(array, dtype=dtype, order="C", copy=True if array.flags.writeable else None)
+    if dtype.kind != "f" and array.dtype != dtype and not np.array_equal(copy, array):
+        raise _no_trees(f"`{name}` has entries that are no {dtype}")
+    copy.flags.writeable = False
+    return copy
+
+
+def _no_trees(reason: str) -> UnsupportedModelError:
+    return UnsupportedModelError(
+        f"The arrays of the tree ensemble do not hold trees: {reason}. Expected those of a fitted model, as "
+        "`read_trees` gives them; save the model again with the library that made it."
+    )
 
 
 def csr_rows(X: Any) -> sp.csr_matrix:
