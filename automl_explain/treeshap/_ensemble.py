@@ -22,6 +22,9 @@ MISSING_NONE, MISSING_ZERO, MISSING_NAN = 0, 1, 2
 class TreeEnsemble:
     """All trees of a model as arrays; tree t holds nodes offsets[t]:offsets[t + 1], its root first.
 
+    An ensemble is checked when it is made: every node is reached once, from the root of its tree, over at most 4,096
+    splits; leaves have no children; numbers are in the ranges below. The arrays are copied where they can be written.
+
     Parameters
     ----------
     offsets : ndarray of shape (n_trees + 1,), int64
@@ -31,28 +34,33 @@ class TreeEnsemble:
         Column that the node splits on; -1 in a leaf.
     threshold : ndarray of shape (n_nodes,), float64
         ``x <= threshold`` in float64 goes left. Libraries that compare with ``<`` or in float32 have
-        theirs rounded so that this holds.
+        theirs rounded so that this holds. May be infinite: where missing values alone go right, for example.
     missing : ndarray of shape (n_nodes,), int8
         0: NaN counts as 0.0; 1: zero (``|x| <= 1e-35``) and NaN are missing; 2: NaN is missing.
     default_left : ndarray of shape (n_nodes,), bool
         Where a missing value goes.
     left, right : ndarray of shape (n_nodes,), int32
-        Absolute node numbers; -1 in a leaf.
+        Absolute node numbers, larger than that of the node; -1 in a leaf.
     cover : ndarray of shape (n_nodes,), float64
-        Training rows (or weight) that reached the node.
+        Training rows (or weight) that reached the node: those of its children together, to within 1%.
     value : ndarray of shape (n_nodes,), float64
         Leaf value, scaled by learning rate or averaging; 0 in inner nodes.
     category : ndarray of shape (n_nodes,), int32
-        Number of the split's category set, or -1. A category in the set goes left; negative and
+        Number of the split's category set, or -1 (as in a leaf). A category in the set goes left; negative and
         unseen ones go right, NaN goes where ``default_left`` says, fractional codes truncate.
     category_offsets : ndarray of shape (n_sets + 1,), int64
-        Words of each set in ``category_bits``.
+        Words of each set in ``category_bits``, at least one.
     category_bits : ndarray of uint32
-        32 categories a word.
+        32 categories a word; at most 2**24 categories, summed over the features.
     base : ndarray of shape (n_outputs,), float64
         Added to every output.
     n_features : int
-        Columns of the rows.
+        Columns of the rows. At most 2**27 outputs times features: one row of values then takes 1 GiB.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If the arrays hold no trees; the message says what is wrong, and where.
     """
 
     offsets: np.ndarray
@@ -97,7 +105,7 @@ class TreeEnsemble:
                 raise _no_trees(f"`{name}` is missing")
             if arrays[name].dtype != np.dtype(dtype):
                 raise UnsupportedModelError(
-                    f"The array {name!r} of the tree ensemble holds {arrays[name].dtype} cells; expected "
+                    f"The array {name!r} of the tree ensemble holds {arrays[name].dtype}; expected "
                     f"{np.dtype(dtype)}. Save the model again."
                 )
         return cls(**{name: arrays[name] for name in _DTYPES}, n_features=n_features)

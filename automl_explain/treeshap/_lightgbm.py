@@ -18,7 +18,7 @@ def read_lightgbm(text: str) -> TreeEnsemble:
     """Trees of a LightGBM model; several classes become several outputs.
 
     What the text says of its sizes is compared with the entries it holds before memory is taken for them, so that
-    reading needs at most 100 bytes for each of its characters.
+    reading needs at most 50 bytes for each of its characters.
 
     Parameters
     ----------
@@ -44,7 +44,8 @@ def read_lightgbm(text: str) -> TreeEnsemble:
         if header["feature_names"].count(" ") + 1 < n_features:
             raise ValueError(f"max_feature_idx is {n_features - 1} and there are fewer feature_names")
         lines = _lines(blocks)
-        if "end of trees" not in text or n_outputs < 1 or len(blocks) % n_outputs:
+        n_trees = len(header["tree_sizes"].split()) if "tree_sizes" in header else len(blocks)
+        if "end of trees" not in text or n_outputs < 1 or len(blocks) % n_outputs or len(blocks) != n_trees:
             raise UnsupportedModelError(
                 "The text of the LightGBM model is cut short: its end or some trees are missing. Save the model again."
             )

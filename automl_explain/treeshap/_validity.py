@@ -87,7 +87,7 @@ def _wrong_structure(trees: TreeEnsemble) -> str:
     inner = np.flatnonzero(~is_leaf)
     left, right = trees.left[inner], trees.right[inner]
     ends = np.repeat(trees.offsets[1:], np.diff(trees.offsets))[inner]
-    # Children that lie behind their node, inside its tree, and have one parent each: no path can return or meet another.
+    # Where children lie behind their node, in its tree, and have one parent each, no path returns or meets another.
     behind = (left > inner) & (right > inner) & (left < ends) & (right < ends)
     if not behind.all():
         at = int(inner[behind.argmin()])
