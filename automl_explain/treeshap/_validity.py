@@ -5,12 +5,9 @@ The checks are ordered so that none reads at a place, or takes memory of a size,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from automl_explain.treeshap._ensemble import TreeEnsemble
 
 #: Splits on the longest path of a tree. Trees of real models are rarely deeper than a hundred.
 MAX_DEPTH = 4096
@@ -29,8 +26,8 @@ _PER_NODE = ("feature", "threshold", "missing", "default_left", "left", "right",
 _LIMIT = np.iinfo(np.int32).max
 
 
-def why_no_trees(trees: TreeEnsemble) -> str:
-    """What keeps the arrays of an ensemble from being trees; empty where nothing does."""
+def why_no_trees(trees: Any) -> str:
+    """What keeps the arrays of a `TreeEnsemble` (whose module imports this one) from being trees; empty for trees."""
     return (
         _wrong_sizes(trees)
         or _wrong_structure(trees)
@@ -40,7 +37,7 @@ def why_no_trees(trees: TreeEnsemble) -> str:
     )
 
 
-def _wrong_sizes(trees: TreeEnsemble) -> str:
+def _wrong_sizes(trees: Any) -> str:
     """Lengths and offsets, in time that grows with the number of trees and category sets."""
     flat = next((name for name, array in trees.arrays().items() if array.ndim != 1), None)
     if flat is not None:
@@ -74,7 +71,7 @@ def _partitions(offsets: np.ndarray, total: int) -> bool:
     )  # compared, not subtracted: differences may overflow
 
 
-def _wrong_structure(trees: TreeEnsemble) -> str:
+def _wrong_structure(trees: Any) -> str:
     """Every node is reached exactly once, from the root of its tree, on a path of at most `MAX_DEPTH` splits."""
     inside = (trees.feature >= -1) & (trees.feature < trees.n_features)
     if not inside.all():
@@ -100,7 +97,7 @@ def _wrong_structure(trees: TreeEnsemble) -> str:
     return _too_deep(trees, ~is_leaf)
 
 
-def _too_deep(trees: TreeEnsemble, inner: np.ndarray) -> str:
+def _too_deep(trees: Any, inner: np.ndarray) -> str:
     level, depth = trees.offsets[:-1], 0
     while len(level := level[inner[level]]):
         if depth == MAX_DEPTH:
@@ -109,7 +106,7 @@ def _too_deep(trees: TreeEnsemble, inner: np.ndarray) -> str:
     return ""
 
 
-def _wrong_numbers(trees: TreeEnsemble) -> str:
+def _wrong_numbers(trees: Any) -> str:
     """Ranges of small numbers, and numbers that are none."""
     for name, stop in (("output", trees.n_outputs), ("missing", 3)):
         numbers = getattr(trees, name)
@@ -128,7 +125,7 @@ def _wrong_numbers(trees: TreeEnsemble) -> str:
     return f"leaf values add up to more than {MAX_SUM:g}" if not total <= MAX_SUM else ""
 
 
-def _wrong_covers(trees: TreeEnsemble) -> str:
+def _wrong_covers(trees: Any) -> str:
     """Covers are numbers of training rows: those of two children are those of their node."""
     if not (np.isfinite(trees.cover) & (trees.cover >= 0)).all():
         return "`cover` has entries that are negative, infinite or not a number"
@@ -143,7 +140,7 @@ def _wrong_covers(trees: TreeEnsemble) -> str:
     return f"the cover of node {at} is {trees.cover[at]:g}, those of its children {below[0]:g} and {below[1]:g}"
 
 
-def _wrong_categories(trees: TreeEnsemble) -> str:
+def _wrong_categories(trees: Any) -> str:
     """Sets that splits name are there, and can be told apart in memory of a bounded size."""
     n_sets = len(trees.category_offsets) - 1
     if not ((trees.category >= -1) & (trees.category < n_sets)).all():
