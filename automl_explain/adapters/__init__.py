@@ -13,25 +13,40 @@ from typing import Any
 
 from automl_explain._registry import find
 from automl_explain.adapters._black_box import BlackBox, BlackBoxAdapter
+from automl_explain.adapters._boosters import booster_objective
 from automl_explain.adapters._inner import InnerModel, inner_model, is_linear
+from automl_explain.adapters._kinds import kind_of
+from automl_explain.adapters._networks import Reading, is_network
 from automl_explain.adapters._outputs import as_array, as_numbers
+from automl_explain.adapters._probabilities import check_probabilities
 from automl_explain.adapters._refusals import refusal
 from automl_explain.adapters._self_check import WholeModel
 from automl_explain.adapters._sklearn import EstimatorAdapter, black_box_adapter
+from automl_explain.adapters._task import SAMPLE_ROWS, ModelOutput, check_model, output_of, task_of
 from automl_explain.exceptions import UnsupportedModelError
 from automl_explain.protocols import PipelineAdapter
 
 __all__ = [
+    "SAMPLE_ROWS",
     "BlackBox",
     "BlackBoxAdapter",
     "EstimatorAdapter",
     "InnerModel",
+    "ModelOutput",
+    "Reading",
     "adapter_for",
     "as_array",
     "as_numbers",
+    "booster_objective",
+    "check_model",
+    "check_probabilities",
     "inner_model",
     "is_linear",
+    "is_network",
+    "library_adapter",
+    "output_of",
     "refusal",
+    "task_of",
 ]
 
 _ADAPTERS = (
@@ -57,6 +72,9 @@ _ADAPTERS = (
     ("sklearn.compose", "TransformedTargetRegressor", "automl_explain.adapters._holders:TransformedTargetAdapter"),
     ("sklearn.base", "BaseEstimator", "automl_explain.adapters._sklearn:EstimatorAdapter"),
 )
+
+# Adapters that tell no more of a model than the model itself does.
+_GENERIC = tuple(f"automl_explain.adapters.{name}" for name in ("_sklearn", "_holders", "_mlflow"))
 
 
 def adapter_for(model: Any, task: str | None = None) -> PipelineAdapter:
@@ -85,7 +103,8 @@ def adapter_for(model: Any, task: str | None = None) -> PipelineAdapter:
     if isinstance(model, BlackBox):
         return _closed(model, task)
     adapter = find(model, _ADAPTERS, "adapters")
-    if adapter is None and (callable(model) or (task == "classification" and hasattr(model, "predict"))):
+    untold = adapter in (None, EstimatorAdapter) and hasattr(model, "predict") and kind_of(model) == "untold"
+    if (untold and task == "classification") or (adapter is None and callable(model)):
         return black_box_adapter(BlackBox(model), task)
     if adapter is None and not hasattr(model, "predict"):
         raise UnsupportedModelError(
@@ -97,6 +116,20 @@ def adapter_for(model: Any, task: str | None = None) -> PipelineAdapter:
     asks = "task" in inspect.signature(make).parameters
     made: PipelineAdapter = make(model, task="regression" if task == "forecasting" else task) if asks else make(model)
     return made
+
+
+def library_adapter(model: Any) -> Any:
+    """Adapter of a model of an AutoML library; None for models of scikit-learn and for all that no adapter knows.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If the library's model cannot be explained.
+    """
+    known = find(model, _ADAPTERS, "adapters")
+    if known is None or known.__module__ in _GENERIC:
+        return None
+    return adapter_for(model)
 
 
 def _closed(box: BlackBox, task: str | None) -> PipelineAdapter:

@@ -11,15 +11,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from automl_explain.adapters._kinds import output_unit_of, soft_output
 from automl_explain.adapters._outputs import as_array, as_numbers, column_names, label_array, plain_labels
+from automl_explain.adapters._probabilities import array_of_answers, refuse_labels
 from automl_explain.adapters._raw_features import RawFeatures
-from automl_explain.exceptions import InputError, UnsupportedModelError
+from automl_explain.exceptions import InputError
 from automl_explain.feature_map import FeatureMap
 
 _TASKS = ("classification", "regression")
-_MANY_ROWS = 20  # that all have a probability of 0 or 1 are taken for labels
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -103,11 +103,13 @@ class BlackBoxAdapter:
     def predict_raw(self, X: Any) -> np.ndarray:
         """Soft output on raw rows, (n_rows, n_classes) or (n_rows,)."""
         answer = self.soft_output(X)
+        if isinstance(answer, (list, tuple)):
+            answer = array_of_answers(answer, "The model")
         output, self.named = as_array(answer), column_names(answer)
         if self.classes is not None and self.named is not None:
             _refuse_other_order(self.named, self.classes)
         if self.task == "classification" and output.ndim == 1 and not self.decides:
-            _refuse_labels(output)
+            refuse_labels(output, "The model")
             second = output.astype(np.float64)
             return np.column_stack([1.0 - second, second])
         return as_numbers(output)
@@ -160,18 +162,6 @@ def _hashable(label: Any) -> Any:
     return label.item() if isinstance(label, np.generic) else label
 
 
-def _refuse_labels(output: np.ndarray) -> None:
-    """Labels are no numbers to explain; a few rows may have probabilities of exactly 0 and 1."""
-    numbers = output.dtype.kind in "fiu" and output.min() >= 0.0 and output.max() <= 1.0
-    if not numbers or (len(output) >= _MANY_ROWS and np.isin(output, (0, 1)).all()):
-        shown = ", ".join(map(repr, pd.unique(pd.Series(output))[:3].tolist()))
-        raise UnsupportedModelError(
-            f"The model answers {shown}, which are labels; probabilities are explained. Give it as a function of them: "
-            "one column for each class, or that of the second class (BlackBox(model.predict_proba, "
-            "task='classification'); an MLflow model logged with pyfunc_predict_fn='predict_proba')."
-        )
-
-
 class BlackBoxRegressor:
     """A black box that reads engineered rows.
 
@@ -186,6 +176,11 @@ class BlackBoxRegressor:
     def predict(self, Z: Any) -> np.ndarray:
         """Target values of shape (n_rows,)."""
         return self._adapter.predict_engineered(Z)
+
+    @property
+    def output_unit(self) -> str:
+        """What ``predict`` gives: ``"target"``, or the score of an outlier detector."""
+        return output_unit_of(self._adapter.model)
 
     def __repr__(self) -> str:
         model = self._adapter.model
@@ -232,10 +227,3 @@ class BlackBoxClassifier(BlackBoxRegressor):
             return as_array(own)
         likeliest = self.predict_proba(Z).argmax(axis=1)
         return np.asarray(likeliest if self._adapter.classes is None else self.classes_[likeliest])
-
-
-def soft_output(model: Any, task: str, X: Any) -> np.ndarray:
-    """What a model answers: target values, probabilities, or decision values where it has no probabilities."""
-    if task == "regression":
-        return as_numbers(model.predict(X))
-    return as_numbers(model.predict_proba(X) if hasattr(model, "predict_proba") else model.decision_function(X))

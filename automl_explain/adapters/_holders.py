@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from automl_explain.adapters._black_box import soft_output
+from automl_explain.adapters._kinds import soft_output
 from automl_explain.adapters._sklearn import EstimatorAdapter
 from automl_explain.exceptions import UnsupportedModelError
 from automl_explain.feature_map import FeatureMap

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+
+from automl_explain.exceptions import UnsupportedModelError
 
 
 def as_array(output: Any) -> np.ndarray:
@@ -64,3 +66,41 @@ def label_array(classes: Sequence[Any]) -> np.ndarray:
     array = np.empty(len(classes), dtype=object)
     array[:] = classes
     return array
+
+
+# Functions of the module, so that an explainer can be pickled wherever its model can.
+
+
+def floats(call: Callable[[Any], Any], rows: Any) -> np.ndarray:
+    """What a model answers for rows, as float64.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If it is no numbers.
+    """
+    output = call(rows)
+    try:
+        return np.asarray(output, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise UnsupportedModelError(
+            f"The model gives {np.asarray(output).ravel()[:1].tolist()[0]!r} for a row, where a number was expected. "
+            "Pass `model_task='classification'` for a classifier, or a function that gives numbers."
+        ) from error
+
+
+def one_number(call: Callable[[Any], Any], rows: Any) -> np.ndarray:
+    """One number for each row, shape (n_rows,)."""
+    return floats(call, rows).reshape(-1)
+
+
+def columns(call: Callable[[Any], Any], rows: Any) -> np.ndarray:
+    """Decision values with one column per output."""
+    values = floats(call, rows)
+    return values.reshape(-1, 1) if values.ndim == 1 else values
+
+
+def two_columns(call: Callable[[Any], Any], rows: Any) -> np.ndarray:
+    """Probabilities of both classes from that of the second."""
+    second = one_number(call, rows)
+    return np.column_stack([1.0 - second, second])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from automl_explain.adapters._black_box import soft_output
+from automl_explain.adapters._kinds import soft_output
 from automl_explain.adapters._parts import PartsAdapter
 from automl_explain.exceptions import InputError, UnsupportedModelError
 from automl_explain.feature_map import FeatureMap

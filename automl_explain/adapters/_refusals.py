@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-# They forecast from the history of the target or the place in the batch, not from a row's columns.
+# Classes that forecast from the history of the target or the place in the batch, not from a row's columns. Names of
+# steps tell nothing: a step may be called anything.
 _TIME_SERIES = {
     "arima": "ARIMA",
     "arimax": "Arimax",
@@ -42,9 +43,9 @@ _HOLDING = (
 
 def refusal(model: Any) -> str | None:
     """Why a model cannot be explained, or None if nothing speaks against it."""
-    for name, part in _parts("", model, seen=set()):
-        for spelled in (type(part).__name__, name if hasattr(part, "predict") or isinstance(part, str) else ""):
-            known = _TIME_SERIES.get(_plain(spelled))
+    for part in _parts(model, seen=set()):
+        for kind in type(part).__mro__:
+            known = _TIME_SERIES.get(_plain(kind.__name__))
             if known is not None:
                 return (
                     f"{known} forecasts from the history of the target, not from the columns of a row, so a row has no "
@@ -57,19 +58,18 @@ def _plain(name: str) -> str:
     return name.lower().replace("_", "").replace("-", "").replace(" ", "")
 
 
-def _parts(name: str, model: Any, seen: set[int]) -> Iterator[tuple[str, Any]]:
-    """The model and every model inside it, with the names they have there."""
+def _parts(model: Any, seen: set[int]) -> Iterator[Any]:
+    """The model and every model inside it."""
     if id(model) in seen:
         return
     seen.add(id(model))
-    yield name, model
+    yield model
     for attribute in _HOLDING:
         inner = getattr(model, attribute, None)
         if isinstance(inner, dict):
-            inner = list(inner.items())
+            inner = list(inner.values())
         if isinstance(inner, (list, tuple)):
             for item in inner:
-                pair = item if isinstance(item, tuple) and len(item) >= 2 else ("", item)
-                yield from _parts(str(pair[0]), pair[1], seen)
+                yield from _parts(item[1] if isinstance(item, tuple) and len(item) >= 2 else item, seen)
         elif hasattr(inner, "predict"):
-            yield from _parts("", inner, seen)
+            yield from _parts(inner, seen)

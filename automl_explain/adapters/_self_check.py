@@ -10,13 +10,14 @@ from scipy.optimize import linear_sum_assignment
 
 from automl_explain._tables._rows import take
 from automl_explain.adapters._black_box import BlackBoxAdapter
+from automl_explain.adapters._kinds import several_targets
 from automl_explain.adapters._outputs import as_array
-from automl_explain.exceptions import AutoMLExplainError, DataError, UnsupportedModelError
+from automl_explain.adapters._probabilities import check_probabilities
+from automl_explain.exceptions import AutoMLExplainError, DataError
 from automl_explain.protocols import PipelineAdapter
 
 _CHECKED_ROWS = 256
 _FEW_ROWS, _FAR_WORSE = 20, 0.25  # a share of rows, which no order that is right falls short by
-_ROUNDED = 0.05  # what the probabilities of a row may lack of 1 where a service rounds them
 _T = TypeVar("_T")
 
 
@@ -111,7 +112,8 @@ def why_rows_depend(adapter: BlackBoxAdapter, X: Any, Z: Any) -> str | None:
     if apart is not None:
         return f"The model's predictions on the same rows in another batch are others: {apart}"
     _refuse_several_targets(adapter, whole, take(engineered, np.array([0])))
-    _refuse_unnormalized(adapter, whole)
+    if adapter.task == "classification" and not adapter.decides and whole.ndim == 2:
+        check_probabilities(whole)
     return None
 
 
@@ -154,18 +156,6 @@ def _numbers(ask: Callable[[], Any]) -> np.ndarray:
     return asked(lambda: np.asarray(ask(), dtype=np.float64), "predict numbers from", "X")
 
 
-def _refuse_unnormalized(adapter: BlackBoxAdapter, output: np.ndarray) -> None:
-    """Log-odds of scores that do not add up to 1 would be those of other numbers than the model's."""
-    if adapter.task != "classification" or adapter.decides or output.ndim != 2:
-        return
-    sums = output.sum(axis=1)
-    if (np.abs(sums - 1.0) > _ROUNDED).any():
-        raise UnsupportedModelError(
-            f"The model's outputs of a row add up to {np.nanmin(sums):.3g} to {np.nanmax(sums):.3g}; probabilities of "
-            "classes add up to 1. Divide them by their sum, or explain a score as task='regression'."
-        )
-
-
 def difference(own: np.ndarray, ours: np.ndarray) -> str | None:
     """How two soft outputs differ; last bits do not count."""
     if own.shape != ours.shape:
@@ -188,7 +178,4 @@ def _refuse_several_targets(adapter: PipelineAdapter, output: np.ndarray, first:
         return
     answers = output if adapter.task == "regression" else np.asarray(adapter.estimator.predict(first))
     if answers.ndim > 1 and answers.shape[1] > 1:
-        raise UnsupportedModelError(
-            f"{type(adapter.estimator).__name__} predicts several targets at once ({answers.shape[1]}); an explanation "
-            "is of one. Fit one model per target and explain each."
-        )
+        raise several_targets(type(adapter.estimator).__name__)

@@ -6,28 +6,25 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, is_regressor
 from sklearn.exceptions import NotFittedError
-from sklearn.multioutput import ClassifierChain, MultiOutputClassifier, MultiOutputRegressor, RegressorChain
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from automl_explain._tables._rows import take
-from automl_explain.adapters._black_box import BlackBox, BlackBoxAdapter, soft_output
+from automl_explain.adapters._black_box import BlackBox, BlackBoxAdapter
+from automl_explain.adapters._kinds import (
+    kind_of,
+    labels_alone,
+    own_classes,
+    refuse_unexplainable,
+    soft_output,
+)
 from automl_explain.exceptions import UnsupportedModelError
 from automl_explain.feature_map import FeatureMap
 from automl_explain.lineage import trace
 
 # Rows on which the last step of a Pipeline is traced, where it has steps of its own.
 _N_SAMPLE = 2000
-
-# Their predictions are numbers of clusters, outlier flags or components of a mixture.
-_NO_TARGET = {
-    "clusterer": "a clusterer",
-    "outlier_detector": "an outlier detector",
-    "density_estimator": "a density estimator",
-}
-_ONE_MODEL_PER_TARGET = (MultiOutputClassifier, MultiOutputRegressor, ClassifierChain, RegressorChain)
 
 
 class EstimatorAdapter(BlackBoxAdapter):
@@ -47,7 +44,7 @@ class EstimatorAdapter(BlackBoxAdapter):
 
     def __init__(self, model: Any) -> None:
         _refuse(model)
-        super().__init__(model, task=_task(model), classes=_own_classes(model), decides=_decides(model))
+        super().__init__(model, task=_task(model), classes=own_classes(model), decides=kind_of(model) == "decisions")
 
     @property
     def estimator(self) -> Any:
@@ -69,15 +66,16 @@ def black_box_adapter(box: BlackBox, task: str | None = None) -> BlackBoxAdapter
             f"A black box predicts from raw rows; {model!r} has no `predict` and is no function. Pass a fitted model."
         )
     wanted = box.task or ("regression" if task == "forecasting" else task)
-    speaks = hasattr(model, "predict")
-    foreign = speaks and not isinstance(model, BaseEstimator)
-    if foreign and wanted == "classification" and _task(model) == "regression":
-        # Its `predict` may give probabilities, as networks do; labels are refused when they come.
-        return BlackBoxAdapter(model.predict, task="classification", classes=box.classes)
-    if speaks:
+    if hasattr(model, "predict"):
+        classes = own_classes(model) if box.classes is None else box.classes
+        kind = kind_of(model)
+        if kind == "untold" and wanted == "classification":
+            # Its `predict` may give probabilities, as networks do; labels are refused when they come.
+            _refuse_unfitted(model)
+            refuse_unexplainable(model)
+            return BlackBoxAdapter(model.predict, task="classification", classes=classes)
         _refuse(model)
-        classes = _own_classes(model) if box.classes is None else box.classes
-        return BlackBoxAdapter(model, task=box.task or _task(model), classes=classes, decides=_decides(model))
+        return BlackBoxAdapter(model, task=box.task or _task(model), classes=classes, decides=kind == "decisions")
     if wanted is None:
         raise UnsupportedModelError(
             f"{getattr(model, '__name__', type(model).__name__)} is a function, which does not tell its task. Pass "
@@ -105,6 +103,8 @@ class PipelineModelAdapter:
 
         steps = _flat_steps(pipeline)
         if not steps or not hasattr(steps[-1][1], "predict"):
+            if steps and not hasattr(steps[-1][1], "transform"):
+                refuse_unexplainable(steps[-1][1])
             raise UnsupportedModelError(
                 "The Pipeline ends in a transformer; pass one whose last step is a fitted model."
             )
@@ -170,12 +170,19 @@ def _flat_steps(pipeline: Pipeline) -> list[tuple[str, Any]]:
 
 
 def _refuse(model: Any) -> None:
+    _refuse_unfitted(model)
+    refuse_unexplainable(model)
+    kind = kind_of(model)
+    if kind == "labels" or (kind == "untold" and own_classes(model) is not None):
+        raise labels_alone(type(model).__name__)
+
+
+def _refuse_unfitted(model: Any) -> None:
     name = type(model).__name__
     if type(model).__module__.startswith("flaml."):
         raise UnsupportedModelError(
             f"{name} is a learner from inside FLAML, which may be unfitted or fitted on a part of the rows. Pass "
-            "the fitted "
-            "AutoML object itself."
+            "the fitted AutoML object itself."
         )
     try:
         check_is_fitted(model)
@@ -183,77 +190,7 @@ def _refuse(model: Any) -> None:
         raise UnsupportedModelError(f"{name} is not fitted; call `fit` first.") from error
     except TypeError:
         pass  # no scikit-learn estimator: nothing says whether it is fitted
-    kind = _kind(model)
-    if kind in _NO_TARGET:
-        raise UnsupportedModelError(
-            f"{name} is {_NO_TARGET[kind]}; it predicts no target that could be explained. Pass a regressor, or a "
-            "classifier with `predict_proba`."
-        )
-    if _has_several_targets(model):
-        raise UnsupportedModelError(
-            f"{name} predicts several targets at once; an explanation is of one. Fit one model per target and explain "
-            "each."
-        )
-    if _task(model) == "classification" and not hasattr(model, "predict_proba"):
-        if not hasattr(model, "decision_function"):
-            raise UnsupportedModelError(
-                f"{name} is a classifier without `predict_proba` and `decision_function`; its labels are no numbers to "
-                "explain. Fit it with probabilities (a vote with voting='soft'), or wrap it in "
-                "sklearn.calibration.CalibratedClassifierCV."
-            )
-        _refuse_votes_of_pairs(model)
-
-
-def _refuse_votes_of_pairs(model: Any) -> None:
-    """Decision values of pairs of classes (SVC with decision_function_shape="ovo") belong to no class."""
-    inner = model[-1] if isinstance(model, Pipeline) else model
-    if getattr(inner, "decision_function_shape", "ovr") == "ovo" and len(getattr(inner, "classes_", ())) > 2:
-        raise UnsupportedModelError(
-            f"{type(inner).__name__} gives a decision value for every pair of classes, which belongs to no class. Set "
-            "`decision_function_shape='ovr'`: the fitted model need not be fitted anew."
-        )
 
 
 def _task(model: Any) -> str:
-    if hasattr(model, "predict_proba"):
-        return "classification"
-    try:
-        classifies = hasattr(model, "classes_") and not is_regressor(model)
-    except Exception:  # objects without scikit-learn tags
-        classifies = hasattr(model, "classes_")
-    return "classification" if classifies else "regression"
-
-
-def _decides(model: Any) -> bool:
-    return hasattr(model, "decision_function") and not hasattr(model, "predict_proba")
-
-
-def _own_classes(model: Any) -> Any:
-    own = getattr(model, "classes_", None)
-    return own if own is not None and np.ndim(own) == 1 and len(own) else None
-
-
-def _kind(model: Any) -> Any:
-    """Type of estimator that scikit-learn's tags tell, or None."""
-    try:
-        return model.__sklearn_tags__().estimator_type
-    except Exception:  # scikit-learn before 1.6, or an object without its tags
-        return getattr(model, "_estimator_type", None)
-
-
-def _has_several_targets(model: Any) -> bool:
-    """Whether the fitted attributes tell of several targets; the setup's self-check sees the rest."""
-    if hasattr(model, "best_estimator_"):
-        return _has_several_targets(model.best_estimator_)
-    if isinstance(model, Pipeline):
-        return _has_several_targets(model[-1])
-    if isinstance(model, _ONE_MODEL_PER_TARGET) or getattr(model, "multilabel_", False):
-        return True
-    own = getattr(model, "classes_", None)
-    if own is not None:
-        return isinstance(own, (list, tuple)) and any(np.ndim(c) > 0 for c in own)
-    # Elsewhere the attributes may mean something else.
-    if not type(model).__module__.startswith("sklearn.") or hasattr(model, "predict_proba"):
-        return False
-    weights: Any = getattr(model, "coef_", None)
-    return getattr(model, "n_outputs_", 1) > 1 or (np.ndim(weights) == 2 and np.shape(weights)[0] > 1)
+    return "regression" if kind_of(model) in ("target", "score", "untold") else "classification"

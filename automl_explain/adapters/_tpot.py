@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from automl_explain.adapters._black_box import BlackBoxAdapter, soft_output
+from automl_explain.adapters._black_box import BlackBoxAdapter
+from automl_explain.adapters._kinds import soft_output
 from automl_explain.adapters._parts import PartsAdapter
 from automl_explain.exceptions import UnsupportedModelError
 from automl_explain.feature_map import FeatureMap

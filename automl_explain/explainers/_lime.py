@@ -130,11 +130,9 @@ class LIMEExplainer(RowExplainer):
             explain_subset=explain_subset,
             categorical_features=[*categorical_features, *_flags(initialization_examples, transformations)],
         )
-        teacher = Predictions.of(
-            model, take(rows, slice(0, 1)), task=model_task, classes=classes, is_function=is_function
-        )
+        teacher = Predictions.of(model, rows, task=model_task, classes=classes, is_function=is_function)
         sample = take(rows, slice(0, 1000))
-        teacher = teacher.settled(None if is_function else model, sample, teacher.soft_output(sample))
+        teacher = teacher.settled(sample, teacher.soft_output(sample))
         decoder = RowDecoder.of(rows, self.encoder)
         encoded = self.encoder.encode(rows)
         source = LimeSource(
@@ -156,8 +154,8 @@ class LIMEExplainer(RowExplainer):
 
     @property
     def source_unit(self) -> str:
-        """``"probability"``, ``"decision value"`` or ``"target"``."""
-        return "probability" if self.teacher.unit == "log-odds" else self.teacher.unit
+        """``"probability"``, ``"decision value"``, ``"target"``, or the score of an outlier detector."""
+        return self.teacher.prediction_unit
 
     @property
     def source_link(self) -> str:

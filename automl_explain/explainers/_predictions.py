@@ -3,105 +3,88 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 
-from automl_explain.exceptions import InputError, UnsupportedModelError
+from automl_explain._tables._rows import take
+from automl_explain._validation import listed
+from automl_explain.adapters import SAMPLE_ROWS, ModelOutput, check_probabilities, output_of
+from automl_explain.exceptions import DataError, InputError, UnsupportedModelError
 from automl_explain.surrogates import least_distance, log_odds, soft_targets
-
-TASKS = ("classification", "regression", "unknown")
 
 
 @dataclasses.dataclass(frozen=True)
 class Predictions:
-    """A model's soft output on engineered rows.
+    """A model asked for the output that is explained, and for its labels.
 
     Parameters
     ----------
-    call : callable
-        Rows -> probabilities of shape (n_rows, n_classes), or target values of shape (n_rows,).
-    task : {"classification", "regression"}
-    classes : list or None
-        Labels in the order of the probability columns.
-    model_type : str
-        Type of the model, for the reader.
+    model_output : ModelOutput
+        Which output that is, and how the model is asked.
     least : float or None, default None
         How near to 0 and 1 soft targets may come; settled by the training rows.
     own_labels : callable or None, default None
         Rows -> labels, for a model that predicts another class than the likeliest one.
-    decides : bool, default False
-        Whether a classifier's soft output is decision values, for want of probabilities: one column
-        for two classes (positive for the second), else one per class.
     """
 
-    call: Callable[[Any], np.ndarray]
-    task: str
-    classes: list[Any] | None
-    model_type: str
+    model_output: ModelOutput
     least: float | None = None
     own_labels: Callable[[Any], Any] | None = None
-    decides: bool = False
 
     @classmethod
-    def of(cls, model: Any, sample: Any, *, task: str, classes: Sequence[Any] | None, is_function: bool) -> Predictions:
-        """Predictions of a model (or function) and one row for a first call.
+    def of(
+        cls,
+        model: Any,
+        rows: Any,
+        *,
+        task: str,
+        classes: Sequence[Any] | None,
+        is_function: bool,
+        labels_suffice: bool = False,
+    ) -> Predictions:
+        """Predictions of a model or function; some of the rows are shown to it. See `adapters.output_of`."""
+        found = output_of(
+            model,
+            take(rows, slice(0, SAMPLE_ROWS)),
+            task=task,
+            classes=classes,
+            is_function=is_function,
+            labels_suffice=labels_suffice,
+        )
+        return cls(found)
 
-        Raises
-        ------
-        InputError
-            If the classes given differ from the model's in number or order, or the task is unknown.
-        UnsupportedModelError
-            If the model cannot give a soft output.
-        """
-        if task not in TASKS:
-            raise InputError(f"`model_task` must be one of {', '.join(map(repr, TASKS))}; got {task!r}.")
-        kind = f"{type(model).__module__}.{type(model).__qualname__}"
-        if isinstance(model, str):
-            raise InputError(f"`model` must be a fitted model, not the id {model!r}. Load the model first and pass it.")
-        if not is_function and _decides(model, task):
-            return cls._of_decisions(model, sample, classes, kind)
-        call, classifies = _soft_call(model, task, is_function)
-        shown = np.asarray(call(sample))
-        if classifies is None:
-            classifies = shown.ndim == 2 and shown.shape[1] > 1
-            if task == "classification" and not classifies:
-                call = functools.partial(_two_columns, call)
-                classifies, shown = True, call(sample)
-        if not classifies:
-            if shown.size != 1:
-                raise UnsupportedModelError(
-                    f"{type(model).__name__} gives {shown.size} numbers for one row; a regression is explained for one "
-                    "target. Wrap one of them in a function and pass it with `is_function=True`."
-                )
-            return cls(functools.partial(_one_number, call), "regression", None, kind)
-        if shown.ndim != 2 or shown.shape[1] < 2:
-            raise UnsupportedModelError(
-                f"{type(model).__name__} gives probabilities of shape {shown.shape} for one row; expected one "
-                "column for "
-                "each of at least two classes. A model that knows a single class has nothing to explain."
-            )
-        labels = _labels(model, classes, shown.shape[1])
-        return cls(functools.partial(_floats, call), "classification", labels, kind)
+    @property
+    def task(self) -> Literal["classification", "regression"]:
+        """``"classification"`` or ``"regression"``; scores of outlier detectors are those of a regression."""
+        return self.model_output.task
 
-    @classmethod
-    def _of_decisions(cls, model: Any, sample: Any, classes: Sequence[Any] | None, kind: str) -> Predictions:
-        call = functools.partial(_columns, model.decision_function)
-        n_outputs = call(sample).shape[1]
-        if n_outputs > 1 and getattr(model, "decision_function_shape", "ovr") == "ovo":
-            raise UnsupportedModelError(
-                f"{type(model).__name__} gives a decision value for every pair of classes, which belongs to no class. "
-                "Set its `decision_function_shape` to 'ovr'; it need not be fitted anew."
-            )
-        labels = _labels(model, classes, 2 if n_outputs == 1 else n_outputs)
-        return cls(call, "classification", labels, kind, decides=True)
+    @property
+    def classes(self) -> list[Any] | None:
+        """Labels in the order of the outputs; None for numbers."""
+        return self.model_output.classes
+
+    @property
+    def model_type(self) -> str:
+        """Type of the model, for the reader."""
+        return self.model_output.model_type
 
     @property
     def unit(self) -> str:
-        """Output unit: ``"target"``, ``"log-odds"``, or ``"decision value"``."""
-        return "target" if self.classes is None else "decision value" if self.decides else "log-odds"
+        """Output unit of a surrogate: ``"log-odds"``, ``"decision value"``, ``"target"``, or a detector's score."""
+        return self.model_output.unit
+
+    @property
+    def prediction_unit(self) -> str:
+        """Unit of the soft output itself: ``"probability"`` where a surrogate is in log-odds."""
+        return "probability" if self.unit == "log-odds" else self.unit
+
+    @property
+    def decides(self) -> bool:
+        """Whether a classifier's soft output is decision values, for want of probabilities."""
+        return self.unit == "decision value"
 
     @property
     def n_outputs(self) -> int:
@@ -109,14 +92,14 @@ class Predictions:
         return 1 if self.classes is None or len(self.classes) == 2 else len(self.classes)
 
     def soft_output(self, rows: Any) -> np.ndarray:
-        """Probabilities (n_rows, n_classes), decision values (n_rows, n_outputs) or target values (n_rows,).
+        """Probabilities (n_rows, n_classes), decision values (n_rows, n_outputs) or numbers (n_rows,).
 
         Raises
         ------
         UnsupportedModelError
             If the model gives NaN or infinite outputs, or a classifier's are no probabilities.
         """
-        output = self.call(rows)
+        output = self.model_output.ask(rows)
         if len(output) != rows.shape[0]:
             raise UnsupportedModelError(
                 f"The model gives {len(output)} predictions for {rows.shape[0]} rows; expected one per row."
@@ -127,22 +110,18 @@ class Predictions:
                 f"The model gives NaN or infinite predictions on {n} of {len(output)} rows, which nothing can learn "
                 "from. Look at `model.predict` on these rows."
             )
-        # A little room for sums of rounded probabilities.
-        if self.classes is not None and not self.decides and not -1e-6 <= output.min() <= output.max() <= 1 + 1e-6:
-            raise UnsupportedModelError(
-                f"The model's outputs are not probabilities: they reach from {output.min():.3g} to {output.max():.3g}, "
-                "expected numbers between 0 and 1. Pass `predict_proba`, or `model_task='regression'` for one number."
-            )
+        if self.unit == "log-odds":
+            check_probabilities(output, sums=self.model_output.sums)
         return output
 
     def targets(self, output: np.ndarray) -> np.ndarray:
-        """What the surrogate learns: (n_rows, n_outputs) soft labels, decision or target values."""
+        """What the surrogate learns: (n_rows, n_outputs) soft labels, decision values or numbers."""
         if self.decides:
             return output
         return output.reshape(-1, 1) if self.task == "regression" else soft_targets(output, self.least)
 
     def in_unit(self, targets: np.ndarray) -> np.ndarray:
-        """Targets in the output unit: log-odds, or the decision value or target itself."""
+        """Targets in the output unit: log-odds, or the decision value or number itself."""
         return log_odds(targets) if self.unit == "log-odds" else targets
 
     def chosen(self, output: np.ndarray) -> np.ndarray:
@@ -151,13 +130,11 @@ class Predictions:
             return (output[:, 0] > 0).astype(int)
         return np.asarray(output.argmax(axis=1))
 
-    def settled(self, model: Any, rows: Any, outputs: np.ndarray) -> Predictions:
-        """Predictions with a bound for its soft targets, and its own labels where they are not the likeliest classes.
+    def settled(self, rows: Any, outputs: np.ndarray) -> Predictions:
+        """The same with a bound for soft targets, and the model's own labels where they are not the likeliest classes.
 
         Parameters
         ----------
-        model : object
-            The model behind it.
         rows : DataFrame, ndarray or csr_matrix
             A few rows to compare labels on.
         outputs : ndarray of shape (n_rows, n_classes) or (n_rows,)
@@ -165,7 +142,7 @@ class Predictions:
         """
         if self.classes is None:
             return self
-        own = getattr(model, "predict", None)
+        own = self.model_output.labels
         if own is not None:
             theirs = [str(c) for c in np.asarray(own(rows)).reshape(-1)]
             likeliest = [str(c) for c in self.predictions(rows, outputs[: rows.shape[0]])]
@@ -174,101 +151,101 @@ class Predictions:
         return dataclasses.replace(self, least=None if self.decides else least_distance(outputs), own_labels=own)
 
     def predictions(self, rows: Any, output: np.ndarray) -> np.ndarray:
-        """Labels that the model predicts, or target values, of shape (n_rows,)."""
+        """Labels that the model predicts, or numbers, of shape (n_rows,)."""
         if self.classes is None:
             return output.copy()
         if self.own_labels is not None:
             return np.asarray(self.own_labels(rows)).reshape(-1)
-        labels = np.empty(len(self.classes), dtype=object)
-        labels[:] = self.classes
-        chosen = labels[self.chosen(output)]
-        return np.asarray(chosen.tolist()) if len({type(c) for c in self.classes}) == 1 else chosen
+        return _array_of([self.classes[k] for k in self.chosen(output)], self.classes)
 
+    # Beside true labels
 
-def _soft_call(model: Any, task: str, is_function: bool) -> tuple[Callable[[Any], Any], bool | None]:
-    """How to ask the model, and whether the answer is probabilities (None: the answer shows it)."""
-    name = type(model).__name__
-    if is_function:
-        if not callable(model):
-            raise InputError(f"`is_function=True` needs a function; got {name}.")
-        return model, None if task != "regression" else False
-    if not hasattr(model, "predict"):
-        raise UnsupportedModelError(
-            f"{name} has no `predict`. Pass a fitted model, or a function with `is_function=True`."
+    def beside(self, truth: np.ndarray) -> Predictions:
+        """The same with its classes known, from true labels where nothing else tells them.
+
+        Raises
+        ------
+        InputError
+            If the labels of an outlier detector are coded otherwise than by the detector, or one of two classes
+            cannot be told from the other.
+        """
+        told = self.model_output
+        if self.task == "regression":
+            return self
+        there = set(_plain(truth[~np.asarray(pd.isna(truth))]))
+        if told.unit == "outlier label" and not there <= {*(told.own or ()), *(told.classes or ())}:
+            raise InputError(
+                f"`true_labels` holds {listed(sorted(there, key=str))}, and the detector answers {told.own}: code them "
+                "as its `predict` does, or give their names as `classes`, in this order."
+            )
+        untold = told.one_column and told.own is None and told.classes == [0, 1] and not there <= {0, 1}
+        if told.classes is not None and not untold:
+            return self
+        found = sorted(there, key=lambda c: (str(type(c)), c))
+        if untold and len(found) != 2:
+            raise InputError(
+                f"`true_labels` holds {listed(found)}, and the model gives the probability of the second of two "
+                "classes. Pass both labels as `classes`, that one last."
+            )
+        return dataclasses.replace(self, model_output=dataclasses.replace(told, classes=found))
+
+    def coded(self, truth: np.ndarray) -> np.ndarray:
+        """True labels as positions of classes, -1 for missing and unknown ones; numbers as they are, or NaN.
+
+        Labels are those that the model tells, the names given for them, or 0, 1, ... in their order.
+
+        Raises
+        ------
+        DataError
+            If the model knows none of the labels, or targets are no numbers.
+        """
+        if self.classes is None:
+            try:
+                return np.asarray(pd.to_numeric(pd.Series(truth)), dtype=np.float64)
+            except (TypeError, ValueError) as error:
+                raise DataError(
+                    f"`true_labels` of a regression must be numbers: {error}. Pass target values, or "
+                    "`model_task='classification'`."
+                ) from error
+        own = self.model_output.own
+        numbers = list(range(len(self.classes))) if own is None else []
+        for known in (own or [], self.classes, numbers):
+            positions = {label: k for k, label in enumerate(known)}
+            codes = np.array([positions.get(label, -1) for label in _plain(truth)])
+            if (codes >= 0).any():
+                return codes
+        there = [label for label in dict.fromkeys(_plain(truth)) if not pd.isna(label)]
+        raise DataError(
+            f"`true_labels` holds {listed(there) or 'no label at all'}, and the model knows "
+            f"{listed(own or self.classes)}. Pass the labels that the model was fitted on, coded in the same way."
         )
-    if task == "regression":
-        return model.predict, False
-    if hasattr(model, "predict_proba"):
-        return model.predict_proba, True
-    if task == "classification" or _is_classifier(model):
-        raise UnsupportedModelError(
-            f"{name} is a classifier without `predict_proba` and `decision_function`; its labels are no numbers to "
-            "explain. Fit it with probabilities, or wrap it in sklearn.calibration.CalibratedClassifierCV."
-        )
-    return model.predict, False
+
+    def codes(self, rows: Any) -> np.ndarray:
+        """Positions of the classes that the model predicts, shape (n_rows,)."""
+        own = self.model_output.labels
+        if own is None:
+            return self.chosen(self.soft_output(rows))
+        codes = self.coded(np.asarray(own(rows)).reshape(-1))
+        if len(codes) != rows.shape[0]:
+            raise UnsupportedModelError(
+                f"The model gives {len(codes)} predictions for {rows.shape[0]} rows; expected one per row."
+            )
+        return codes
+
+    def named(self, codes: np.ndarray) -> np.ndarray:
+        """Labels at these positions, as the model predicts them."""
+        labels = self.model_output.own or self.classes or []
+        return _array_of([labels[k] for k in codes], labels)
 
 
-def _decides(model: Any, task: str) -> bool:
-    """Whether a classifier has decision values and no probabilities."""
-    if task == "regression" or hasattr(model, "predict_proba"):
-        return False
-    return hasattr(model, "decision_function") and (task == "classification" or _is_classifier(model))
+def _array_of(chosen: list[Any], labels: Sequence[Any]) -> np.ndarray:
+    """Labels as an array that keeps their types."""
+    if len({type(c) for c in labels}) == 1:
+        return np.asarray(chosen)
+    made = np.empty(len(chosen), dtype=object)
+    made[:] = chosen
+    return made
 
 
-def _is_classifier(model: Any) -> bool:
-    from sklearn.base import is_classifier
-
-    try:
-        return bool(is_classifier(model))
-    except Exception:  # objects without scikit-learn tags
-        return hasattr(model, "classes_") and getattr(model, "_estimator_type", None) != "regressor"
-
-
-def _labels(model: Any, classes: Sequence[Any] | None, n_classes: int) -> list[Any]:
-    """Labels in the order of the probability columns, checked against the model's own where it has some."""
-    own = getattr(model, "classes_", None)
-    known = [_plain(c) for c in own] if own is not None and np.ndim(own) == 1 and len(own) == n_classes else None
-    if classes is None:
-        return known or list(range(n_classes))
-    given = [_plain(c) for c in classes]
-    if len(given) != n_classes:
-        raise InputError(f"`classes` has {len(given)} labels; the model gives probabilities of {n_classes} classes.")
-    # A model fitted on codes may be given the labels behind them; the same labels in another order are a mistake.
-    texts, known_texts = [str(c) for c in given], [str(c) for c in known or given]
-    if texts != known_texts and sorted(texts) == sorted(known_texts):
-        raise InputError(f"`classes` is {given}, but the model's columns are {known}. Pass them in the model's order.")
-    return given
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
-
-
-# Functions of the module, so that a teacher can be pickled wherever its model can.
-
-
-def _floats(call: Callable[[Any], Any], rows: Any) -> np.ndarray:
-    output = call(rows)
-    try:
-        return np.asarray(output, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise UnsupportedModelError(
-            f"The model gives {np.asarray(output).ravel()[:1].tolist()[0]!r} for a row, where a number was expected. "
-            "Pass `model_task='classification'` for a classifier, or a function that gives numbers."
-        ) from error
-
-
-def _one_number(call: Callable[[Any], Any], rows: Any) -> np.ndarray:
-    return _floats(call, rows).reshape(-1)
-
-
-def _columns(call: Callable[[Any], Any], rows: Any) -> np.ndarray:
-    """Decision values with one column per output."""
-    values = _floats(call, rows)
-    return values.reshape(-1, 1) if values.ndim == 1 else values
-
-
-def _two_columns(call: Callable[[Any], Any], rows: Any) -> np.ndarray:
-    """Probabilities of both classes from that of the second."""
-    second = _one_number(call, rows)
-    return np.column_stack([1.0 - second, second])
+def _plain(labels: Any) -> list[Any]:
+    return [v.item() if isinstance(v, np.generic) else v for v in np.asarray(labels).tolist()]

@@ -57,14 +57,22 @@ class _Forecaster(RegressorMixin, BaseEstimator):
         return np.full(len(X), self.mean_)
 
 
+class Prophet(_Forecaster):
+    """Stands for the forecaster, inside of regressors."""
+
+
+class ProphetModel(LogisticRegression):
+    """Stands for the forecaster, inside of classifiers."""
+
+
 def called(name: str) -> Any:
     return type(name, (_Forecaster,), {})().fit(X, Y)
 
 
 @pytest.mark.parametrize(("name", "shown"), TIME_SERIES)
-def test_time_series_models_are_refused_by_type_or_by_step_name(name: str, shown: str) -> None:
-    """A typed refusal that names the model; never random data."""
-    for model in (called(name), Pipeline([(name, LinearRegression())]).fit(X, Y)):
+def test_time_series_models_are_refused_by_their_class(name: str, shown: str) -> None:
+    """A typed refusal that names the model, alone and at the end of a pipeline; never random data."""
+    for model in (called(name), Pipeline([("model", called(name))]).fit(X, Y)):
         with pytest.raises(UnsupportedModelError, match=rf"^{shown} forecasts from the history of the target"):
             automl_setup_model_explanations(model, "forecasting", X=X, X_test=X, y=Y)
         assert not automl_check_model_if_explainable(model)
@@ -78,7 +86,7 @@ def test_the_refusal_does_not_depend_on_the_data_given() -> None:
 
 def test_any_time_series_member_refuses_the_whole_ensemble() -> None:
     """TCNForecaster among others is not explainable, LightGBM and others are."""
-    mixed = VotingRegressor([("linear", LinearRegression()), ("TCNForecaster", DummyRegressor())]).fit(X, Y)
+    mixed = VotingRegressor([("linear", LinearRegression()), ("other", called("TCNForecaster"))]).fit(X, Y)
     assert refusal(mixed) is not None
     assert not automl_check_model_if_explainable(mixed)
     fine = VotingRegressor([("lightgbm", LinearRegression()), ("other", DummyRegressor())]).fit(X, Y)
@@ -97,8 +105,8 @@ def test_forecasters_inside_models_of_scikit_learn_are_found(name: str) -> None:
     """Refused by name inside ensembles, searches, calibrations and transformed targets, with a pipeline around."""
     rows = np.arange(20.0).reshape(10, 2)
     y, flags = rows[:, 0], np.arange(10) % 2
-    regression = Pipeline([("Prophet", LinearRegression())])
-    classification = Pipeline([("Prophet", LogisticRegression())])
+    regression = Pipeline([("model", Prophet())])
+    classification = Pipeline([("model", ProphetModel())])
     model: Any = {
         "stacking": lambda: StackingRegressor([("a", DummyRegressor())], regression, cv=2).fit(rows, y),
         "calibrated": lambda: CalibratedClassifierCV(classification, cv=2).fit(rows, flags),
@@ -118,9 +126,9 @@ def test_forecasters_inside_models_of_scikit_learn_are_found(name: str) -> None:
     "holder",
     [
         BaggingRegressor(called("Naive"), n_estimators=2).fit(X, Y),
-        types.SimpleNamespace(estimators=[("AutoArima", LinearRegression())], predict=len),
+        types.SimpleNamespace(estimators=[("first", called("AutoArima"))], predict=len),
         types.SimpleNamespace(estimators_=[called("Average")], predict=len),
-        types.SimpleNamespace(named_estimators_={"Prophet": LinearRegression()}, predict=len),
+        types.SimpleNamespace(named_estimators_={"first": called("Prophet")}, predict=len),
         types.SimpleNamespace(best_estimator_=called("TCNForecaster"), predict=len),
     ],
     ids=["bagging", "estimators", "estimators_", "named_estimators_", "best_estimator_"],
@@ -131,10 +139,19 @@ def test_members_are_found_wherever_ensembles_keep_them(holder: Any) -> None:
     assert not automl_check_model_if_explainable(holder)
 
 
-def test_step_names_of_transformers_do_not_refuse() -> None:
-    """A step that averages columns may well be called ``average``."""
-    model = Pipeline([("average", StandardScaler()), ("model", LinearRegression())]).fit(X, Y)
-    assert refusal(model) is None
+@pytest.mark.parametrize("name", ["naive", "average", "Prophet", "auto_arima", "orbit", "Seasonal Naive"])
+def test_names_of_steps_and_members_refuse_nothing(name: str) -> None:
+    """A naive Bayes model may well be called ``naive``, and a mean of two models ``average``."""
+    mean = VotingRegressor([(name, LinearRegression()), ("other", LinearRegression())])
+    for model in (
+        Pipeline([(name, StandardScaler()), ("model", LinearRegression())]),
+        Pipeline([("scaler", StandardScaler()), (name, LinearRegression())]),
+        Pipeline([("scaler", StandardScaler()), (name, mean)]),
+        types.SimpleNamespace(named_estimators_={name: LinearRegression()}, predict=len),
+    ):
+        assert refusal(model.fit(X, Y) if hasattr(model, "fit") else model) is None
+    setup = automl_setup_model_explanations(mean.fit(X, Y), "regression", X=X, X_test=X, y=Y)
+    assert setup.task == "regression"
 
 
 def test_models_that_hold_themselves_are_searched_once() -> None:

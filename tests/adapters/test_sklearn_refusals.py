@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.cluster import KMeans
 from sklearn.cross_decomposition import PLSRegression
-from sklearn.ensemble import IsolationForest, RandomForestClassifier, RandomForestRegressor
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV
@@ -18,7 +18,7 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVR, OneClassSVM
+from sklearn.svm import SVR
 
 from automl_explain import automl_check_model_if_explainable, automl_setup_model_explanations
 from automl_explain.adapters import adapter_for
@@ -31,8 +31,6 @@ TWO = np.column_stack([ONE, (ROWS[:, 1] > 0).astype(int)])
 
 NO_TARGET = {
     "clusterer": KMeans(2, n_init=1),
-    "outlier_detector": IsolationForest(n_estimators=5),
-    "outlier detector of a pipeline": make_pipeline(StandardScaler(), OneClassSVM()),
     "density_estimator": GaussianMixture(2),
 }
 MULTI_CLASSIFIERS = {
@@ -56,7 +54,7 @@ MULTI_REGRESSORS = {
 
 @pytest.mark.parametrize("name", NO_TARGET)
 def test_models_that_learn_no_target_are_refused(name: str) -> None:
-    """Numbers of clusters and outlier flags are no regression."""
+    """Numbers of clusters are no regression."""
     model = NO_TARGET[name].fit(ROWS)
     with pytest.raises(UnsupportedModelError, match=r"is an? .*; it predicts no target.*Pass a regressor"):
         adapter_for(model)

@@ -19,7 +19,7 @@ X = np.array([[0.0], [1.0], [2.0]])
 
 
 def teacher(model: Any, *, task: str = "unknown", classes: Any = None, is_function: bool = False) -> Predictions:
-    return Predictions.of(model, X[:1], task=task, classes=classes, is_function=is_function)
+    return Predictions.of(model, X, task=task, classes=classes, is_function=is_function)
 
 
 def classifier(proba: Any, classes: Any = None) -> Any:
@@ -192,19 +192,18 @@ def test_a_classifier_of_a_single_class_is_refused() -> None:
 
 def test_a_regressor_of_several_targets_is_refused() -> None:
     model = LinearRegression().fit(X, np.hstack([X, X]))
-    with pytest.raises(UnsupportedModelError, match="2 numbers for one row.*one target"):
+    with pytest.raises(UnsupportedModelError, match="predicts several targets at once.*Fit one model per target"):
         teacher(model)
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])
 def test_predictions_that_are_not_finite_are_refused(wrong: float) -> None:
-    asked = Predictions(lambda Z: np.array([1.0, wrong, 2.0]), "regression", None, "m")
+    asked = teacher(lambda Z: np.where(Z[:, 0] == 1.0, wrong, Z[:, 0]), is_function=True)
     with pytest.raises(UnsupportedModelError, match="NaN or infinite predictions on 1 of 3 rows"):
         asked.soft_output(X)
 
 
 def test_outputs_that_are_no_probabilities_are_refused() -> None:
     """Margins taken for probabilities would be clipped into nonsense."""
-    asked = teacher(lambda Z: np.column_stack([-Z[:, 0], Z[:, 0]]), is_function=True)
     with pytest.raises(UnsupportedModelError, match="not probabilities.*from -2 to 2.*between 0 and 1"):
-        asked.soft_output(X)
+        teacher(lambda Z: np.column_stack([-Z[:, 0], Z[:, 0]]), is_function=True)

@@ -60,7 +60,7 @@ class DirectExplainer(RowExplainer):
             return
         some = take(rows, slice(0, _CHECKED_ROWS))
         output = teacher.soft_output(some)
-        settled = teacher.settled(model, some, output)
+        settled = teacher.settled(some, output)
         self._keep(rows, model, settled, source, random_state=random_state, show_progress=show_progress)
         self._check(self.encoder.encode(some), output)
 
@@ -116,7 +116,7 @@ class DirectExplainer(RowExplainer):
         self, rows: Any, output: np.ndarray, margins: np.ndarray, conversion: ToProbability | None
     ) -> dict[str, Any]:
         """The model's own predictions, which the values add up to."""
-        gives_probabilities = self.teacher.classes is not None and not self.teacher.decides
+        gives_probabilities = self.teacher.unit == "log-odds"
         return {
             "eval_y_predicted": self.teacher.predictions(rows, output),
             "eval_y_predicted_proba": output if gives_probabilities else None,

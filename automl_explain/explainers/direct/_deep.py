@@ -7,19 +7,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, softmax
 
 from automl_explain._tables._encoding import EngineeredEncoder
 from automl_explain._tables._rows import dense, take
 from automl_explain._validation import check_count
-from automl_explain.exceptions import InputError, UnsupportedModelError
-from automl_explain.explainers._predictions import TASKS, Predictions
+from automl_explain.adapters import ModelOutput, Reading, task_of
+from automl_explain.explainers._predictions import Predictions
 from automl_explain.explainers.direct._base import DirectExplainer
 from automl_explain.explainers.direct._kernel import summary
 from automl_explain.sources._deep import DeepSource
 from automl_explain.sources._networks import Network, network_of
 
-OUTPUTS = ("auto", "logits", "probability")
 _DEFAULT_ROWS = 200  # of global values without rows
 _SHOWN_ROWS = 1000  # that tell probabilities from logits
 
@@ -145,13 +143,12 @@ class DeepExplainer(DirectExplainer):
             model=model,
         )
         kind = f"{type(model).__module__}.{type(model).__qualname__}"
-        call = functools.partial(_soft_output, network, self.encoder, reading.unit)
-        teacher = Predictions(
-            call, "regression" if reading.classes is None else "classification", reading.classes, kind
-        )
+        call = functools.partial(_soft_output, network, self.encoder, reading)
+        unit = "target" if reading.classes is None else "log-odds"
+        teacher = Predictions(ModelOutput(call, unit, reading.classes, kind))
         self._direct(
             rows,
-            network,
+            model,
             teacher,
             source,
             unit=reading.unit,
@@ -159,100 +156,11 @@ class DeepExplainer(DirectExplainer):
             random_state=int(seed),
             show_progress=show_progress,
         )
-        self.model = model
         self._init_sample = self._init_sample[:_DEFAULT_ROWS]
 
     source: DeepSource
 
 
-class Reading:
-    """How the outputs of a network are read.
-
-    Parameters
-    ----------
-    n_columns : int
-        Of the network's output.
-    classes : list or None
-        Labels; None for regression.
-    unit : {"log-odds", "probability", "target"}
-    """
-
-    def __init__(self, n_columns: int, classes: list[Any] | None, unit: str) -> None:
-        self.classes, self.unit = classes, unit
-        pair = classes is not None and n_columns == 2
-        self.difference, self.second = pair and unit == "log-odds", pair and unit == "probability"
-        several = classes is not None and len(classes) > 2
-        self.link = "identity" if unit != "log-odds" else "softmax" if several else "logit"
-
-    @classmethod
-    def of(
-        cls, network: Network, cells: np.ndarray, task: str, classes: Sequence[Any] | None, network_output: str
-    ) -> Reading:
-        """Reading settled by what the user says and by the outputs on some rows.
-
-        Raises
-        ------
-        InputError
-            If the number of classes does not fit, or probabilities are none.
-        UnsupportedModelError
-            If a regression has several outputs.
-        """
-        if network_output not in OUTPUTS:
-            raise InputError(
-                f"`network_output` must be one of {', '.join(map(repr, OUTPUTS))}; got {network_output!r}."
-            )
-        shown = network.outputs(cells)
-        n_columns = shown.shape[1]
-        classifies = task == "classification" or (task == "unknown" and (n_columns > 1 or classes is not None))
-        if not classifies:
-            if n_columns > 1:
-                raise UnsupportedModelError(
-                    f"The network gives {n_columns} numbers for one row; a regression is explained for one target. "
-                    "Wrap one of them in a network of its own."
-                )
-            return cls(1, None, "target")
-        n_classes = max(n_columns, 2)
-        if classes is not None and len(classes) != n_classes:
-            raise InputError(
-                f"`classes` has {len(classes)} labels for a network with {n_columns} outputs; expected {n_classes}, in "
-                "the order of the outputs."
-            )
-        between = bool((shown >= -1e-6).all() and (shown <= 1 + 1e-6).all())
-        sums = n_columns == 1 or bool(np.allclose(shown.sum(axis=1), 1.0, atol=1e-4))
-        if network_output == "probability" and not (between and sums):
-            raise InputError(
-                f"`network_output` is 'probability', but the outputs reach from {shown.min():.3g} to {shown.max():.3g} "
-                f"{'' if sums else 'and do not sum to 1 '}on the init rows. Pass 'logits', or add the last activation."
-            )
-        gives = between and sums if network_output == "auto" else network_output == "probability"
-        unit = "probability" if gives else "log-odds"
-        return cls(n_columns, list(range(n_classes)) if classes is None else list(classes), unit)
-
-
-def task_of(model_task: str, is_classifier: bool | None) -> str:
-    """The task that two arguments speak of.
-
-    Raises
-    ------
-    InputError
-        If they contradict each other, or one of them is none that is known.
-    """
-    if model_task not in TASKS:
-        raise InputError(f"`model_task` must be one of {', '.join(map(repr, TASKS))}; got {model_task!r}.")
-    if is_classifier is not None and not isinstance(is_classifier, (bool, np.bool_)):
-        raise InputError(f"`is_classifier` must be True, False or None; got {is_classifier!r}.")
-    told = {None: "unknown", True: "classification", False: "regression"}[is_classifier]
-    if "unknown" not in (told, model_task) and told != model_task:
-        raise InputError(f"`is_classifier={is_classifier}` contradicts `model_task={model_task!r}`. Pass one of them.")
-    return model_task if told == "unknown" else told
-
-
-def _soft_output(network: Network, encoder: EngineeredEncoder, unit: str, rows: Any) -> np.ndarray:
+def _soft_output(network: Network, encoder: EngineeredEncoder, reading: Reading, rows: Any) -> np.ndarray:
     """Probabilities (n_rows, n_classes) or target values (n_rows,)."""
-    columns = network.outputs(dense(encoder.encode(rows), np.float64))
-    if unit == "target":
-        return columns[:, 0]
-    if columns.shape[1] > 1:
-        return columns if unit == "probability" else np.asarray(softmax(columns, axis=1))
-    second = columns if unit == "probability" else expit(columns)
-    return np.hstack([1.0 - second, second])
+    return reading.soft_output(network.outputs(dense(encoder.encode(rows), np.float64)))

@@ -61,7 +61,7 @@ class KernelExplainer(DirectExplainer):
 
     Attributes
     ----------
-    output_unit : {"probability", "target", "decision value"}
+    output_unit : {"probability", "target", "decision value", "outlier score", "anomaly score"}
 
     Examples
     --------
@@ -103,9 +103,7 @@ class KernelExplainer(DirectExplainer):
         rows = self._read_rows(
             initialization_examples, features=features, transformations=transformations, explain_subset=explain_subset
         )
-        teacher = Predictions.of(
-            model, take(rows, slice(0, 1)), task=model_task, classes=classes, is_function=is_function
-        )
+        teacher = Predictions.of(model, rows, task=model_task, classes=classes, is_function=is_function)
         self.decoder = RowDecoder.of(rows, self.encoder)
         background, weights = summary(self.encoder.encode(rows), nclusters, int(seed), bool(self.encoder.categories))
         source = KernelSource(
@@ -116,18 +114,16 @@ class KernelExplainer(DirectExplainer):
             seed=int(seed),
             model=model,
         )
-        unit = "target" if teacher.classes is None else "decision value" if teacher.decides else "probability"
         self._direct(
             rows,
-            None if is_function else model,
+            model,
             teacher,
             source,
-            unit=unit,
+            unit=teacher.prediction_unit,
             link="identity",
             random_state=int(seed),
             show_progress=show_progress,
         )
-        self.model = model
         n_kept = self._init_sample.shape[0]
         chosen = np.random.default_rng(int(seed)).permutation(n_kept)[:_DEFAULT_ROWS]
         self._init_sample = self._init_sample[np.sort(chosen)]

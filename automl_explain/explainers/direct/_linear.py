@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from automl_explain._tables._rows import take
 from automl_explain.adapters import is_linear
 from automl_explain.exceptions import InputError, UnsupportedModelError
 from automl_explain.explainers._predictions import Predictions
@@ -102,7 +101,7 @@ class LinearExplainer(DirectExplainer):
         coded = {} if missing_code is None else self.encoder.categories
         self.inputs = self.inputs.with_encoder(categories=coded, missing_code=missing_code)
         asked = model if predictor is None else predictor
-        teacher = Predictions.of(asked, take(rows, slice(0, 1)), task=model_task, classes=classes, is_function=False)
+        teacher = Predictions.of(asked, rows, task=model_task, classes=classes, is_function=False)
         unit, link = _unit(model, teacher)
         background, sparse = _background(self.encoder.encode(rows))
         source = LinearSource(weights, intercepts, background, model=model, sparse=sparse)
@@ -136,7 +135,7 @@ def _unit(model: Any, teacher: Predictions) -> tuple[str, str]:
     if teacher.classes is None:
         link = getattr(model, "_base_loss", None)
         logs = type(getattr(link, "link", None)).__name__ == "LogLink"
-        return ("log of target", "log") if logs else ("target", "identity")
+        return ("log of target", "log") if logs else (teacher.unit, "identity")
     if teacher.decides:
         return "decision value", "identity"
     # One against the rest: sigmoids divided by their sum.

@@ -210,7 +210,7 @@ def _choice(model: Any) -> tuple[str, str, str]:
 
 def _kernel(model: Any, given: dict[str, Any], *, tried: str) -> KernelExplainer:
     try:
-        return KernelExplainer(model, is_function=not hasattr(model, "predict"), **given)
+        return KernelExplainer(model, is_function=callable(model) and not hasattr(model, "predict"), **given)
     except AutoMLExplainError as error:
         if not isinstance(error, UnsupportedModelError):
             raise

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import functools
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -12,8 +10,8 @@ import numpy as np
 
 from automl_explain._tables._decoding import RowDecoder
 from automl_explain._tables._encoding import EngineeredEncoder
-from automl_explain._tables._rows import take
 from automl_explain._validation import listed
+from automl_explain.adapters import booster_objective
 from automl_explain.exceptions import InitDatasetMissingError, InputError
 from automl_explain.explainers._inputs import Inputs, check_subset
 from automl_explain.explainers._predictions import Predictions
@@ -119,9 +117,9 @@ class TreeExplainer(DirectExplainer):
             self.inputs = self.inputs.with_encoder(categories=categories, missing_code=missing_code)
         else:
             self._do_without_rows(model, ensemble, features, transformations, explain_subset)
-        sample = self._made_up_row() if rows is None else take(rows, slice(0, 1))
+        sample = self._made_up_row() if rows is None else rows
         asked = model if predictor is None else predictor
-        teacher = _teacher(asked, sample, model_task, classes)
+        teacher = Predictions.of(asked, sample, task=model_task, classes=classes, is_function=False)
         unit, link = _unit(model, teacher)
         self._direct(
             rows,
@@ -170,41 +168,10 @@ class TreeExplainer(DirectExplainer):
         return decoder.rows(np.zeros((1, encoder.n_features)))
 
 
-def _teacher(model: Any, sample: Any, task: str, classes: Sequence[Any] | None) -> Predictions:
-    """The model as a teacher; boosters without labels of their own answer by `predict`."""
-    kind = f"{type(model).__module__}.{type(model).__qualname__}"
-    if type(model).__name__ != "Booster":
-        return Predictions.of(model, sample, task=task, classes=classes, is_function=False)
-    if task == "unknown" and classes is not None:
-        task = "classification"
-    elif task == "unknown":
-        task = "classification" if _booster_objective(model).startswith(("binary", "multi")) else "regression"
-    call = functools.partial(_ask_booster, model)
-    teacher = Predictions.of(call, sample, task=task, classes=classes, is_function=True)
-    return dataclasses.replace(teacher, model_type=kind)
-
-
-def _ask_booster(booster: Any, rows: Any) -> np.ndarray:
-    if hasattr(booster, "inplace_predict"):  # XGBoost's
-        import xgboost as xgb
-
-        rows = xgb.DMatrix(np.asarray(rows) if booster.feature_names is None else rows, enable_categorical=True)
-        return np.asarray(booster.predict(rows, validate_features=False))
-    return np.asarray(booster.predict(rows))
-
-
-def _booster_objective(booster: Any) -> str:
-    if hasattr(booster, "save_config"):
-        found = re.search(r'"objective":\s*\{\s*"name":\s*"([^"]*)"', booster.save_config())
-    else:
-        found = re.search(r"^objective=(\S+)", booster.model_to_string(num_iteration=1), flags=re.MULTILINE)
-    return found.group(1) if found else ""
-
-
 def _unit(model: Any, teacher: Predictions) -> tuple[str, str]:
     """Output unit and link of the sums of the trees."""
     if teacher.classes is None:
-        return ("log of target", "log") if _learns_logarithms(model) else ("target", "identity")
+        return ("log of target", "log") if _learns_logarithms(model) else (teacher.unit, "identity")
     if averages_probabilities(model):
         return "probability", "identity"
     return "log-odds", "logit" if teacher.n_outputs == 1 else "softmax"
@@ -215,9 +182,9 @@ def _learns_logarithms(model: Any) -> bool:
     if hasattr(model, "get_all_params"):  # CatBoost
         objective = str(model.get_all_params().get("loss_function", ""))
     elif hasattr(model, "get_booster") or hasattr(model, "booster_"):
-        objective = _booster_objective(model.get_booster() if hasattr(model, "get_booster") else model.booster_)
+        objective = booster_objective(model.get_booster() if hasattr(model, "get_booster") else model.booster_)
     elif type(model).__name__ == "Booster":
-        objective = _booster_objective(model)
+        objective = booster_objective(model)
     else:
         objective = str(getattr(model, "loss", ""))
     return re.search("poisson|gamma|tweedie", objective, flags=re.IGNORECASE) is not None

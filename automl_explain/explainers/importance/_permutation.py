@@ -12,9 +12,11 @@ from tqdm import tqdm
 
 from automl_explain._tables._rows import take
 from automl_explain._validation import check_count, labels, listed, raw_names, raw_table, warn
+from automl_explain.adapters import SAMPLE_ROWS, check_model
 from automl_explain.exceptions import AutoMLExplainError, DataError, ExplanationWarning, InputError
-from automl_explain.explainers._answers import Answers
 from automl_explain.explainers._inputs import check_subset
+from automl_explain.explainers._predictions import Predictions
+from automl_explain.explainers.importance._estimators import as_estimator, probabilities
 from automl_explain.explainers.importance._metrics import Metric
 from automl_explain.explanation import Explanation
 from automl_explain.lineage import TransformationsFeaturizer
@@ -129,7 +131,9 @@ class PFIExplainer:
         self._args, self._is_error = metric_args, is_error_metric
         self._names, self._subset = features, explain_subset
         self._featurizer = None if transformations is None else TransformationsFeaturizer(transformations)
-        self._answers = Answers(model, is_function, None if classes is None else list(classes), model_task)
+        check_model(model, model_task, is_function)
+        self.classes = None if classes is None else list(classes)
+        self._is_function, self._task = is_function, model_task
         self._probabilities = for_classifier_use_predict_proba
         if (
             self._metric is not None
@@ -180,13 +184,20 @@ class PFIExplainer:
             )
         names = raw_names(self._names, [rows]) or tuple(range(rows.shape[1]))
         columns = check_subset(self._subset, len(names)) or tuple(range(len(names)))
-        answers = self._answers.settled(self._engineered(take(rows, slice(0, 1))), truth)
-        coded = answers.coded(truth)
-        kept = np.isfinite(coded) if answers.classes is None else coded >= 0
+        predictions = Predictions.of(
+            self.model,
+            self._engineered(take(rows, slice(0, SAMPLE_ROWS))),
+            task=self._task,
+            classes=self.classes,
+            is_function=self._is_function,
+            labels_suffice=True,
+        ).beside(truth)
+        coded = predictions.coded(truth)
+        kept = np.isfinite(coded) if predictions.classes is None else coded >= 0
         if not kept.all():
             _warn_left_out(kept, truth)
             rows, coded = take(rows, np.flatnonzero(kept)), coded[kept]
-        score = self._score(answers, coded)
+        score = self._score(predictions, coded)
         reading = self._checked(score.of(self._engineered(rows)))
         losses = np.zeros((len(columns), self.n_repeats))
         bar = tqdm(columns, desc="shuffling", disable=None if self.show_progress is None else not self.show_progress)
@@ -200,12 +211,12 @@ class PFIExplainer:
             global_spread=losses.std(axis=1)[None],
             base=np.array([-reading if score.metric.is_error else reading]),
             features=tuple(names[j] for j in columns),
-            task="regression" if answers.classes is None else "classification",
-            classes=answers.names or answers.classes,
+            task=predictions.task,
+            classes=predictions.classes,
             space="engineered" if self._featurizer is None else "raw",
             output_unit="score",
             method=self.method,
-            model_type=f"{type(self.model).__module__}.{type(self.model).__qualname__}",
+            model_type=predictions.model_type,
             n_explained_rows=rows.shape[0],
         )
 
@@ -217,24 +228,24 @@ class PFIExplainer:
     def _engineered(self, rows: Any) -> Any:
         return rows if self._featurizer is None else self._featurizer.transform(rows)
 
-    def _score(self, answers: Answers, coded: np.ndarray) -> _Score:
+    def _score(self, predictions: Predictions, coded: np.ndarray) -> _Score:
         """The metric made ready for these labels."""
-        metric = self._metric
+        metric, task = self._metric, predictions.task
         if metric is None:
-            default = "mae" if answers.classes is None else "log_loss" if self._probabilities else "accuracy"
+            default = "mae" if predictions.classes is None else "log_loss" if self._probabilities else "accuracy"
             metric = Metric.of(default, self._args, self._is_error)
-        wrong = ("labels", "probabilities") if answers.classes is None else ("targets",)
+        wrong = ("labels", "probabilities") if predictions.classes is None else ("targets",)
         if metric.reads in wrong:
             raise InputError(
-                f"The metric {metric.name!r} reads {metric.reads}, and the model is a {answers.task}. Pass a metric "
-                f"for {answers.task}, or say `model_task` if the model is something else."
+                f"The metric {metric.name!r} reads {metric.reads}, and the model is a {task}. Pass a metric "
+                f"for {task}, or say `model_task` if the model is something else."
             )
-        metric = metric.for_classes(answers.classes)
-        truth = coded if metric.known or answers.classes is None else answers.named(coded)
+        metric = metric.for_classes(predictions.classes)
+        truth = coded if metric.known or predictions.classes is None else predictions.named(coded)
         if metric.reads == "any":
-            perfect = np.eye(len(answers.classes))[coded] if answers.classes and self._probabilities else truth
+            perfect = np.eye(len(predictions.classes))[coded] if predictions.classes and self._probabilities else truth
             metric = metric.oriented(truth, perfect, np.random.default_rng(self.seed))
-        return _Score(metric, answers, truth, self._probabilities)
+        return _Score(metric, predictions, truth, self._probabilities)
 
     def _losses(self, score: _Score, reading: float, shuffled: _Shuffled, j: int) -> np.ndarray:
         """Losses of the score by ``n_repeats`` shuffles of one column, from scikit-learn.
@@ -252,7 +263,7 @@ class PFIExplainer:
             return self._checked(score.of(self._engineered(shuffled.rows(j, at[:, 0]))))
 
         result = permutation_importance(
-            score.answers.estimator(coded=True),
+            as_estimator(score.predictions, coded=True),
             positions,
             score.truth,
             scoring=scorer,
@@ -274,16 +285,18 @@ class PFIExplainer:
 class _Score:
     """How good predictions are: larger is better, whatever the metric."""
 
-    def __init__(self, metric: Metric, answers: Answers, truth: np.ndarray, probabilities: bool) -> None:
-        self.metric, self.answers, self.truth, self._probabilities = metric, answers, truth, probabilities
+    def __init__(self, metric: Metric, predictions: Predictions, truth: np.ndarray, probabilities: bool) -> None:
+        self.metric, self.predictions, self.truth, self._probabilities = metric, predictions, truth, probabilities
 
     def of(self, rows: Any) -> float:
         """Score on engineered rows, in the order of the labels."""
-        answers, metric = self.answers, self.metric
+        predictions, metric = self.predictions, self.metric
         predicted = None if metric.reads == "model" else self._predicted(rows)
         try:
             if predicted is None:
-                return float(metric.call(answers.estimator(coded=metric.known), rows, self.truth, **metric.args))
+                return float(
+                    metric.call(as_estimator(predictions, coded=metric.known), rows, self.truth, **metric.args)
+                )
             value = metric.value(self.truth, predicted)
         except AutoMLExplainError:
             raise
@@ -294,12 +307,12 @@ class _Score:
         return -value if metric.is_error else value
 
     def _predicted(self, rows: Any) -> np.ndarray:
-        if self.answers.classes is None:
-            return self.answers.targets(rows)
+        if self.predictions.classes is None:
+            return self.predictions.soft_output(rows)
         if self.metric.reads == "probabilities" or (self.metric.reads == "any" and self._probabilities):
-            return self.answers.probabilities(rows)
-        codes = self.answers.labels(rows)
-        return codes if self.metric.known else self.answers.named(codes)
+            return probabilities(self.predictions, rows)
+        codes = self.predictions.codes(rows)
+        return codes if self.metric.known else self.predictions.named(codes)
 
 
 class _Shuffled:

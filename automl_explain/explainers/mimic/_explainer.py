@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from automl_explain._tables._rows import take
 from automl_explain._validation import check_count
 from automl_explain.exceptions import InputError
 from automl_explain.explainers._base import RowExplainer
@@ -144,9 +143,7 @@ class MimicExplainer(RowExplainer):
             explain_subset=explain_subset,
             categorical_features=categorical_features,
         )
-        teacher = Predictions.of(
-            model, take(rows, slice(0, 1)), task=model_task, classes=classes, is_function=is_function
-        )
+        teacher = Predictions.of(model, rows, task=model_task, classes=classes, is_function=is_function)
         self._answer_in(shap_values_output, teacher.unit)
         surrogate = make_surrogate(explainable_model, explainable_model_args)
         fresh = None if fidelity_examples is None else self.inputs.engineered(fidelity_examples, "fidelity_examples")[1]
@@ -160,7 +157,6 @@ class MimicExplainer(RowExplainer):
             augment=augment_data,
             max_augmentations=max_num_of_augmentations,
             random_state=random_state,
-            model=None if is_function else model,
             fresh=fresh,
             alternatives=[make_surrogate(each, None) for each in alternative_models],
         )

@@ -115,7 +115,6 @@ def train(
     augment: bool,
     max_augmentations: int,
     random_state: int,
-    model: Any = None,
     fresh: Any = None,
     alternatives: Sequence[Any] = (),
 ) -> Trained:
@@ -137,8 +136,6 @@ def train(
         Mixed rows at most, per init row (counted as 1,000 init rows where there are fewer); several classes that
         are followed too loosely get more.
     random_state : int
-    model : object, optional
-        The model behind the teacher, for its own labels.
     fresh : DataFrame or ndarray of shape (n_fresh, n_engineered), optional
         Rows to measure the fidelity on instead of held-out init rows; those that are init rows as
         well do not count. They change the measure only, never the surrogate.
@@ -176,7 +173,7 @@ def train(
         mixed_output = _label(teacher, mixed)
         learn_rows = stack(learn_rows, mixed)
     compared = take(rows, slice(0, _COMPARED_ROWS))
-    teacher = teacher.settled(model, compared, np.concatenate([output, mixed_output]))
+    teacher = teacher.settled(compared, np.concatenate([output, mixed_output]))
     lesson = _Lesson(
         encoder.encode(learn_rows),
         teacher.targets(np.concatenate([output[split.train], mixed_output])),
