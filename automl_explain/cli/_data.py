@@ -1,4 +1,4 @@
-"""The command line's door: a CSV file becomes a table that a model can be fitted on, or one clear error."""
+"""A CSV file -> a table that a model can be fitted on, or one clear error."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def _read_csv(path: Path, notes: list[str]) -> pd.DataFrame:
     frame.index = pd.RangeIndex(1, len(frame) + 1)  # row 1 is the line below the names
     repeated = frame.columns[frame.columns.duplicated()]
     if len(repeated):
-        raise InputError(f"Column name {repeated[0]!r} comes twice in {str(path)!r}; give every column its own name.")
+        raise InputError(f"Column name {repeated[0]!r} appears twice in {str(path)!r}; give every column its own name.")
     return _drop_row_numbers(frame, notes)
 
 
@@ -242,13 +242,13 @@ def _as_date(column: pd.Series, notes: list[str]) -> pd.Series:
     if wrong.size:
         raise DataError(
             f"Column {column.name!r} (--date-column) holds {column.iloc[wrong[0]]!r} in row {column.index[wrong[0]]}, "
-            f"which is no date ({_count(wrong.size, 'such cell')}). Write dates as 2024-01-31, or drop the option."
+            f"which is no date ({_count(wrong.size, 'such value')}). Write dates as 2024-01-31, or drop the option."
         )
     return parsed
 
 
 def _slashed(column: pd.Series, notes: list[str]) -> pd.Series | None:
-    """Dates such as 31/01/2024, all cells in the same order: read one by one, 01/02/2024 would turn."""
+    """Dates such as 31/01/2024, all values in the same order: read one by one, 01/02/2024 would be ambiguous."""
     present = column.dropna()
     marks = {m[1] if (m := _SLASHED_DATE.fullmatch(str(c).strip())) else None for c in present}
     if len(marks) != 1 or None in marks:
@@ -292,7 +292,7 @@ def _regression_target(y: pd.Series, numeric: bool) -> pd.Series:
         raise DataError(f"Column {y.name!r} holds {y.iloc[0]!r}, which is no number; use --task classification.")
     if np.isinf(y).any():
         raise DataError(
-            f"Column {y.name!r} holds an infinite number in row {y.index[np.isinf(y)][0]}; mend or remove it."
+            f"Column {y.name!r} holds an infinite number in row {y.index[np.isinf(y)][0]}; correct or remove it."
         )
     return y.astype(np.float64)
 
@@ -309,7 +309,7 @@ def _class_target(y: pd.Series, numeric: bool) -> pd.Series:
     if single:
         noun, verb = ("Class", "has a single row") if len(single) == 1 else ("Classes", "have a single row each")
         raise DataError(
-            f"{noun} {_quoted(single)} of column {y.name!r} {verb}; two are needed, one to learn from and one to "
+            f"{noun} {_quoted(single)} of column {y.name!r} {verb}; two are needed, one to train on and one to "
             "test on. Remove or merge such rows."
         )
     if numeric and _is_whole(y):
@@ -334,7 +334,7 @@ def split(table: Table, *, test_size: float, seed: int) -> tuple[pd.DataFrame, p
     if fewer < n_classes:
         raise DataError(
             f"--test-size {test_size} of {len(table.y)} rows leaves {fewer} rows on one side, fewer than the "
-            f"{n_classes} needed. Choose a size nearer to 0.5, or bring more rows."
+            f"{n_classes} needed. Choose a size nearer to 0.5, or provide more rows."
         )
     parts: Any = train_test_split(table.X, table.y, test_size=test_size, random_state=seed, stratify=stratify)
     return parts[0], parts[1], parts[2], parts[3]

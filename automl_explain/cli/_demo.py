@@ -7,9 +7,9 @@ import argparse
 from automl_explain.cli._options import OUTPUT, add_common, rows, run_options
 
 _DESCRIPTION = """\
-Make a table of 5,000 phone company customers from a seed, fit an AutoML model (FLAML) on it,
-explain the model, and print the columns that drive it. The table is made so that the true effect
-of every column is known; the true effects are printed beside those found.
+Generate a table of 5,000 customers of a phone company, fit an AutoML model (FLAML) on it, explain the
+model, and print the columns that drive it. The true effect of every column is known by construction
+and is printed beside the effect found.
 """
 
 
@@ -26,7 +26,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--task",
         choices=("binary", "multiclass", "regression"),
         default="binary",
-        help="what to predict: two classes, three classes, or an amount (default: binary)",
+        help="binary or multiclass classification, or regression (default: binary)",
     )
     demo.add_argument("--rows", type=rows, default=5000, metavar="N", help="rows of the table (default: 5000)")
     add_common(demo, budget=20, out="automl-explain-demo")

@@ -10,10 +10,10 @@ from automl_explain.cli._options import OUTPUT, add_common, rows, run_options, s
 _DESCRIPTION = """\
 Read a CSV file (first line: column names; UTF-8), fit an AutoML model (FLAML) that predicts one
 column from the others, explain the model on rows it has not seen, and print the columns that drive
-it, the most important first.
+it, most important first.
 
-Numbers, texts, true/false, missing cells and dates may be mixed. Dates written 2024-01-31 (with or
-without a time) are found by themselves; for others name the column with --date-column.
+Columns may hold numbers, text, true/false, dates and missing values. Dates written 2024-01-31 (with
+or without a time) are recognized; name the columns of other dates with --date-column.
 """
 
 
@@ -34,7 +34,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--task",
         choices=("auto", "classification", "regression"),
         default="auto",
-        help="predict a class or an amount; auto decides by the target's values and says why (default: auto)",
+        help="classification or regression; auto decides by the values of the target and says why (default: auto)",
     )
     explain.add_argument(
         "--date-column",
@@ -64,7 +64,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--output-unit",
         choices=("log-odds", "probability"),
         help="unit of the contributions to a class: log-odds, or probability, in which every row adds up to the "
-        "probability itself (default: log-odds; an amount is always in its own unit)",
+        "probability itself (default: log-odds; a regression is always in the unit of the target)",
     )
     add_common(explain, budget=60, out="automl-explain-out")
     explain.set_defaults(command=_run)

@@ -20,16 +20,16 @@ _COMMANDS = (_demo, _explain)
 _EPILOG = """\
 examples:
   automl-explain demo
-      Make a table whose true effects are known, fit FLAML for 20 seconds, explain the model, and
-      show what was found beside what is true. Needs no data.
+      Generate a table whose true effects are known, fit FLAML for 20 seconds, explain the model, and
+      show the effects found beside the true ones. Needs no data.
 
   automl-explain explain customers.csv --target churned
-      The same for your own table: which columns drive `churned`?
+      Explain a model of your own table: which columns drive `churned`?
 
   automl-explain explain houses.csv --target price --time-budget 120 --out houses-explained
       Search longer, and write the files to a folder of your choice.
 
-exit codes: 0 done, 1 error (one line says what and how to mend it), 2 wrong usage, 130 interrupted
+exit codes: 0 success, 1 error (one line says what is wrong and how to fix it), 2 wrong usage, 130 interrupted
 """
 
 

@@ -39,20 +39,20 @@ def add_common(parser: argparse.ArgumentParser, *, budget: float, out: str) -> N
         "--raw-method",
         choices=("folded", "grouped"),
         default="folded",
-        help="how contributions of your columns are made: those of the engineered columns added up (folded), or "
-        "Shapley values with your columns as the players (grouped) (default: folded)",
+        help="contributions of your columns: the sum of those of their engineered columns (folded), or Shapley values "
+        "with your columns as the players (grouped) (default: folded)",
     )
     parser.add_argument(
         "--candidate",
         metavar="NAME",
-        help="explain this kind of learner (lgbm, rf, xgboost, ...) instead of the best one; it is fitted anew from "
-        "the best configuration found for it, which takes a search of its own if FLAML did not come to it; a name "
-        "that FLAML does not know is refused before the search, with the names that it knows",
+        help="explain this kind of learner (lgbm, rf, xgboost, ...) instead of the best one; it is refitted with "
+        "the best configuration found for it, after a search of its own if FLAML never tried it; an unknown name is "
+        "refused before the search, with the names that FLAML knows",
     )
     parser.add_argument(
         "--list-candidates", action="store_true", help="also print every kind of learner that FLAML tried, and its loss"
     )
-    parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="seed of everything random (default: 0)")
+    parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="random seed (default: 0)")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
 

@@ -1,4 +1,4 @@
-"""The command line's report: what was found, in words and bars, on standard output."""
+"""The command line's report: what was found, as text and bars on standard output."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _data_lines(outcome: Outcome) -> list[str]:
     lines = _labelled("data", f"{n_rows:,} rows, {n_columns} columns besides the target {str(y.name)!r} ({about})")
     for note in table.notes:
         lines += _labelled("", note)
-    return lines + _labelled("", f"{outcome.n_train:,} rows to learn from, {len(outcome.y_test):,} to test on")
+    return lines + _labelled("", f"{outcome.n_train:,} rows to train on, {len(outcome.y_test):,} to test on")
 
 
 def _classes(y: pd.Series) -> str:
@@ -70,7 +70,7 @@ def _model_lines(outcome: Outcome) -> list[str]:
         lines += _labelled("note", warning)
     if outcome.candidates is not None:
         told = repr(outcome.candidates).splitlines()
-        lines += ["", *told, "loss: smaller is better; --candidate NAME explains another one than the chosen"]
+        lines += ["", *told, "loss: smaller is better; --candidate NAME explains another candidate"]
     return lines
 
 
@@ -87,9 +87,9 @@ def _fidelity_text(outcome: Outcome) -> str:
     fidelity = outcome.raw.fidelity
     rows = f"{fidelity.n_rows:,} rows held out from its training"
     if fidelity.r2_probability is None:
-        return f"the surrogate follows the model's predictions with R2 {fidelity.r2:.3f}, on {rows}"
+        return f"the surrogate reproduces the model's predictions with R2 {fidelity.r2:.3f}, on {rows}"
     return (
-        f"the surrogate follows the model's probabilities with R2 {fidelity.r2_probability:.3f} and names the "
+        f"the surrogate reproduces the model's probabilities with R2 {fidelity.r2_probability:.3f} and predicts the "
         f"same class in {fidelity.agreement:.1%}, on {rows}"
     )
 
@@ -126,7 +126,7 @@ def _beside_truth(outcome: Outcome, made: MixedTable) -> list[str]:
 
 
 def _example(outcome: Outcome) -> list[str]:
-    """The row with the most to say: the one furthest above the average of the output shown."""
+    """The row furthest above the average of the output shown."""
     raw = outcome.raw
     output = _shown_output(outcome)
     values = np.asarray(raw.values)[output]

@@ -56,7 +56,7 @@ class Outcome:
     X_test, y_test : DataFrame, Series
         All test rows.
     n_train : int
-        Rows to learn from.
+        Rows the model is trained on.
     model : str
         What is explained, and what FLAML chose.
     scores : dict of str to float

@@ -57,7 +57,7 @@ def test_help_has_examples_and_exit_codes(capsys: pytest.CaptureFixture[str]) ->
         main(["--help"])
     text = capsys.readouterr().out
     assert "automl-explain explain customers.csv --target churned" in text
-    assert "exit codes: 0 done, 1 error" in text
+    assert "exit codes: 0 success, 1 error" in text
     assert "demo" in text
 
 
@@ -329,7 +329,7 @@ def test_all_dates_of_a_column_are_read_in_one_order_and_it_is_said(
 
 def test_a_cell_that_is_no_date_is_named(write_csv: WriteCsv) -> None:
     path = write_csv({"day": ["2024-01-31"] * 58 + ["soon", "later"], "y": classes()})
-    with pytest.raises(DataError, match=r"Column 'day' .* holds 'soon' in row 59, which is no date \(2 such cells\)"):
+    with pytest.raises(DataError, match=r"Column 'day' .* holds 'soon' in row 59, which is no date \(2 such values\)"):
         read_table(path, ReadOptions("y", date_columns=("day",)))
 
 
@@ -509,7 +509,7 @@ def test_a_candidate_is_explained_in_the_place_of_the_best_model(tmp_path: Path)
     assert "explained is rf, " in told
     assert "candidate" in told
     assert "(chosen)" in told
-    assert "--candidate NAME explains another one than the chosen" in told
+    assert "--candidate NAME explains another candidate" in told
     assert max(map(len, done.stdout.splitlines())) <= 100
 
 
