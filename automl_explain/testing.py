@@ -24,6 +24,7 @@ from automl_explain.adapters import adapter_for, as_array
 from automl_explain.adapters._self_check import checked_rows, difference
 from automl_explain.exceptions import ContractError, UnsupportedModelError
 from automl_explain.explainers._contract import check_explainer as check_explainer
+from automl_explain.explanation._closeness import differing_rows
 from automl_explain.feature_map import FeatureMap
 from automl_explain.surrogates._contract import check_surrogate as check_surrogate
 
@@ -264,7 +265,8 @@ def _moved(before: Any, after: Any) -> np.ndarray:
     if before.shape != after.shape:
         return np.ones(before.shape[1], dtype=bool)
     if sp.issparse(before):
-        return np.asarray(abs(before - after).max(axis=0).todense()).ravel() > 1e-9
+        sizes = np.asarray(abs(before).max(axis=0).todense()).ravel()
+        return np.asarray(np.asarray(abs(before - after).max(axis=0).todense()).ravel() > 1e-9 * sizes)
     column: Callable[[Any, int], pd.Series] = (
         (lambda rows, j: rows.iloc[:, j])
         if isinstance(before, pd.DataFrame)
@@ -276,7 +278,7 @@ def _moved(before: Any, after: Any) -> np.ndarray:
 def _differ(one: pd.Series, other: pd.Series) -> bool:
     if pd.api.types.is_float_dtype(one.dtype) and pd.api.types.is_float_dtype(other.dtype):
         first, second = (c.to_numpy(dtype=np.float64, na_value=np.nan) for c in (one, other))
-        return not np.allclose(first, second, rtol=1e-9, atol=1e-9, equal_nan=True)
+        return bool(differing_rows(second, first, relative=1e-9, of_typical=1e-9).any())
     pairs = zip(one.astype(object), other.astype(object), strict=True)
     return not all(a is b or (_missing(a) and _missing(b)) or bool(np.all(a == b)) for a, b in pairs)
 

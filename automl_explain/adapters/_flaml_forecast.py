@@ -208,7 +208,7 @@ class FlamlForecastAdapter:
                 f"`X` has {len(X)} time steps, and FLAML's forecaster was fitted on {len(self._times)}, from "
                 f"{self._times[0]} to {self._times[-1]}; expected the same ones in the same order. {told}"
             )
-        if y is not None and not np.allclose(np.asarray(y, dtype=np.float64), np.asarray(self._wrapper._y)):
+        if y is not None and not np.allclose(y.astype(np.float64), np.asarray(self._wrapper._y), rtol=1e-6, atol=0.0):
             raise DataError(f"`y` holds other values than FLAML's forecaster was fitted on. {told}")
 
     def _ahead(self, X_test: pd.DataFrame) -> pd.DataFrame:

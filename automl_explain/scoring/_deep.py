@@ -9,12 +9,13 @@ import numpy as np
 
 from automl_explain._files._members import from_npy, to_npy
 from automl_explain.exceptions import MissingExtraError, UnsupportedModelError
+from automl_explain.explanation._closeness import differing_rows
 from automl_explain.protocols import ValueSource
 from automl_explain.scoring._base import ScoringExplainer, WrongModelError
 from automl_explain.sources._deep import DeepSource
 from automl_explain.sources._networks import network_of
 
-_CLOSE = 1e-4  # of the outputs' range: single precision on another machine
+_CLOSE, _TYPICAL = 1e-4, 1e-5  # of an output, and of the median one: single precision on another machine
 
 
 class DeepScoringExplainer(ScoringExplainer):
@@ -93,10 +94,14 @@ class DeepScoringExplainer(ScoringExplainer):
         except (MissingExtraError, UnsupportedModelError) as error:
             raise WrongModelError(f"`model` cannot be the network that the file was made with: {error}") from error
         found = made.predict_output(background)
-        allowed = _CLOSE * max(float(np.ptp(wanted)), float(np.abs(wanted).max()), 1e-12)
-        if found.shape != wanted.shape or np.abs(found - wanted).max() > allowed:
+        if found.shape != wanted.shape:
             raise WrongModelError(
-                f"`model` gives {found[0][:3]} on the first background row, where the network explained gave "
-                f"{wanted[0][:3]}. Pass that network, with its trained weights, or make the explainer anew."
+                f"`model` has {found.shape[1]} outputs; the network explained had {wanted.shape[1]}. Pass that network."
+            )
+        wrong = np.flatnonzero(differing_rows(found, wanted, relative=_CLOSE, of_typical=_TYPICAL))
+        if len(wrong):
+            raise WrongModelError(
+                f"`model` gives {found[wrong[0]][:3]} on a background row, where the network explained gave "
+                f"{wanted[wrong[0]][:3]}. Pass that network, with its trained weights, or make the explainer anew."
             )
         return made

@@ -11,6 +11,7 @@ import numpy as np
 from automl_explain._files._members import from_npy, to_npy
 from automl_explain._tables._decoding import RowDecoder
 from automl_explain.exceptions import UnsupportedModelError
+from automl_explain.explanation._closeness import differing_rows
 from automl_explain.protocols import ValueSource
 from automl_explain.scoring._base import ScoringExplainer, WrongModelError
 from automl_explain.sources import KernelSource
@@ -116,11 +117,16 @@ class KernelScoringExplainer(ScoringExplainer):
                 f"`model` cannot be the {described['model_type']} that the file was made with: {error} Pass the model "
                 "that the explainer was made for, or make the explainer anew."
             ) from error
-        theirs = made.background_outputs.ravel()
-        if theirs.shape != outputs.shape or not np.allclose(theirs, outputs, rtol=1e-5, atol=1e-8):
+        theirs = made.background_outputs
+        wrong = np.ones(len(theirs), dtype=bool)
+        if outputs.size == theirs.size:  # the same model on another machine, some of them in single precision
+            wrong = differing_rows(theirs, outputs.reshape(theirs.shape), relative=1e-5, of_typical=1e-8)
+        if wrong.any():
+            at = int(wrong.argmax())
+            explained = outputs.reshape(len(theirs), -1)[at]
             raise WrongModelError(
-                f"`model` predicts {theirs[:3]}, ... on the background rows, where the model explained predicted "
-                f"{outputs[:3]}, .... Pass the model that the explainer was made for, or make the explainer anew."
+                f"`model` predicts {theirs[at][:3]} on a background row, where the model explained predicted "
+                f"{explained[:3]}. Pass the model that the explainer was made for, or make the explainer anew."
             )
         return made
 

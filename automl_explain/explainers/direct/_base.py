@@ -16,12 +16,12 @@ from automl_explain.explainers._base import RowExplainer
 from automl_explain.explainers._predictions import Predictions
 from automl_explain.explainers._residuals import difference_of_columns
 from automl_explain.explainers._streaming import pieces
+from automl_explain.explainers.direct._sums import magnitudes, predictions_of, why_outputs_differ
 from automl_explain.explanation import Explanation
-from automl_explain.explanation._units import ToProbability, class_probabilities, first_class, output_probabilities
+from automl_explain.explanation._units import ToProbability
 from automl_explain.protocols import ValueSource
 from automl_explain.surrogates import log_odds
 
-_CLOSE = 1e-5  # of the largest output; libraries that add in float32 differ by about 1e-6
 _CHECKED_ROWS = 256
 _LEAST = 1e-6  # of a probability from 0 and 1, as in the targets of surrogates
 
@@ -129,23 +129,17 @@ class DirectExplainer(RowExplainer):
     def _check(self, encoded: Any, output: np.ndarray) -> np.ndarray:
         """Compare the model's prediction with the one that the values add up to, and give the latter as margins."""
         found = self.source.predict_output(encoded)
-        wrong = why_outputs_differ(found, output, self.source_link)
+
+        def added(at: np.ndarray) -> np.ndarray:
+            return magnitudes(self.source.shapley_values(encoded[at]), self.source.expected_values)
+
+        wrong = why_outputs_differ(found, output, self.source_link, added)
         if wrong:
             raise SelfCheckError(
                 f"{self.method}: {wrong}. The values would not be those of {self.teacher.model_type}. Explain it with "
                 "MimicExplainer or KernelExplainer, which ask the model only for predictions."
             )
         return found
-
-
-def predictions_of(margins: np.ndarray, link: str, n_columns: int) -> np.ndarray:
-    """Soft output that summed outputs of shape (n_rows, n_outputs) stand for, (n_rows, n_columns)."""
-    if link == "log":
-        return np.asarray(np.exp(margins))
-    if link in ("logit", "softmax"):
-        return class_probabilities(margins, link) if n_columns > 1 else output_probabilities(margins, link)
-    both = margins.shape[1] == 1 and n_columns == 2
-    return np.hstack([first_class(margins, "probability"), margins]) if both else margins
 
 
 def residuals(margins: np.ndarray, output: np.ndarray, link: str) -> np.ndarray:
@@ -176,23 +170,3 @@ def residuals(margins: np.ndarray, output: np.ndarray, link: str) -> np.ndarray:
         apart = np.log(wanted) - np.log(shown)
         return np.ascontiguousarray((apart - apart.mean(axis=1, keepdims=True)).T)
     return np.ascontiguousarray((log_odds(wanted) - log_odds(shown)).T)
-
-
-def why_outputs_differ(found: np.ndarray, output: np.ndarray, link: str) -> str:
-    """Why summed outputs are not what the model predicts; empty where they are."""
-    wanted = output.reshape(len(output), -1)
-    shown = predictions_of(found, link, wanted.shape[1])
-    if shown.shape != wanted.shape:
-        return f"it has {found.shape[1]} outputs, the model predicts {wanted.shape[1]} columns"
-    if not len(wanted):
-        return ""
-    largest = float(np.abs(wanted).max())
-    apart = np.abs(shown - wanted).max(axis=1)
-    if (apart <= _CLOSE * largest + 1e-12).all():
-        return ""
-    at = int(apart.argmax())
-    return f"it adds up to {_shown(shown[at])} in row {at}, where the model predicts {_shown(wanted[at])}"
-
-
-def _shown(numbers: np.ndarray) -> str:
-    return ", ".join(f"{n:.6g}" for n in numbers[:5])
