@@ -29,7 +29,7 @@ from automl_explain import (
     save,
 )
 from automl_explain.adapters import BlackBoxAdapter, adapter_for
-from automl_explain.exceptions import ExplanationWarning
+from automl_explain.exceptions import ExplanationWarning, SelfCheckError
 
 N = 400
 ARGUMENTS = {"n_estimators": 30, "num_leaves": 7, "n_jobs": 1}
@@ -239,3 +239,20 @@ def test_an_adapter_of_another_package_is_used_and_told_the_task(X: pd.DataFrame
     )
     assert result.raw.get_ranked_global_names(top_k=1) == ["a"]
     assert adapter_for(LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0])).task == "regression"
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e6, 1e-12])
+@pytest.mark.parametrize("outlier", [1.0, 1e9])
+def test_rows_that_change_with_the_batch_are_found_beside_a_large_one(scale: float, outlier: float) -> None:
+    """A model whose prediction of row 3 depends on the number of rows beside it."""
+    X = np.arange(60.0).reshape(20, 3)
+    X[0] *= outlier
+
+    class Depending(LinearRegression):
+        def predict(self, rows: Any) -> np.ndarray:
+            found = super().predict(rows)
+            return np.where(np.asarray(rows)[:, 0] == X[3, 0], found * (1 + len(rows) / 1e3), found)
+
+    model = Depending().fit(X, scale * X[:, 0])
+    with pytest.raises(SelfCheckError, match="in another batch are others"):
+        automl_setup_model_explanations(model, X=X, y=scale * X[:, 0], task="regression", features=list("abc"))
