@@ -10,6 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from automl_explain.exceptions import ConflictingTransformationsError, InputError, MissingRawTransformationsError
+from automl_explain.explanation._values import select_features
 from automl_explain.feature_map import FeatureMap, FeatureName
 
 
@@ -82,20 +83,6 @@ class View:
             return found, unmapped if rest else None
 
         return cls(fold.raw_names, values, rest, fold, raw_method)
-
-
-def select_features(values: Any, positions: tuple[int, ...]) -> tuple[Any, np.ndarray]:
-    """Values at these positions, and the sum of all others."""
-    at = list(positions)
-    if isinstance(values, tuple):
-        picked = tuple(sp.csr_matrix(v[:, at]) for v in values)
-        rest = [
-            np.asarray(v.sum(axis=1)).ravel() - np.asarray(p.sum(axis=1)).ravel()
-            for v, p in zip(values, picked, strict=True)
-        ]
-        return picked, np.array(rest)
-    others = np.setdiff1d(np.arange(values.shape[-1]), at)
-    return np.ascontiguousarray(values[..., at]), values[..., others].sum(axis=-1)
 
 
 def join_blocks(n_rows: int, blocks: Iterable[tuple[slice, Any, np.ndarray | None]]) -> tuple[Any, np.ndarray | None]:

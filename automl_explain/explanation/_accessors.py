@@ -73,6 +73,8 @@ class ImportanceAccessors(ExplanationFields):
             More classes.
         csr_matrix or list of csr_matrix of shape (n_rows, n_features)
             Sparse values: one matrix for regression, else one per class.
+            All but sparse values become nested lists by ``.tolist()``, as for ``json.dumps``; `to_json` has
+            everything.
 
         Raises
         ------

@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Self
 
 import pandas as pd
-import scipy.sparse as sp
 
-from automl_explain._tables._positions import positions
-from automl_explain._tables._rows import take
-from automl_explain.exceptions import InputError, MissingLocalValuesError
-from automl_explain.explanation._accessors import ImportanceAccessors
+from automl_explain.exceptions import InputError
 from automl_explain.explanation._data import overall_data, row_data, rows_data, selector
 from automl_explain.explanation._display import Visual, explanation_html, explanation_text, row_visual
 from automl_explain.explanation._export import global_frame, local_frame, to_shap
-from automl_explain.explanation._folding import fold, raw_rows, warn_unmapped
+from automl_explain.explanation._selecting import Selecting
 from automl_explain.explanation._storage import from_members, load_fields, save_fields, to_members
-from automl_explain.explanation._values import take_rows
-from automl_explain.feature_map import FeatureMap, FeatureName
+from automl_explain.explanation._wire import from_wire, to_wire
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class Explanation(ImportanceAccessors):
+class Explanation(Selecting):
     """Contributions of features to the outputs of a model, row by row and over all rows.
 
     In every row the contributions, the unmapped share and the expected value add up to the output
@@ -121,157 +116,6 @@ class Explanation(ImportanceAccessors):
     [[8.0], [15.0]]
     """
 
-    def __len__(self) -> int:
-        return self.num_examples
-
-    def __bool__(self) -> bool:
-        # An explanation of no rows is still an explanation.
-        return True
-
-    def __iter__(self) -> Iterator[Self]:
-        return (self[i] for i in range(len(self)))
-
-    def __getitem__(self, rows: Any) -> Self:
-        """Explanation of some rows: a number, a slice, a list of numbers or a bool mask."""
-        at = positions(rows, len(self), self.row_labels)
-        changes = {
-            "values": take_rows(self._local, at),
-            "eval_data": take(self.eval_data, at),
-            "eval_y_predicted": take(self.eval_y_predicted, at),
-            "eval_y_predicted_proba": take(self.eval_y_predicted_proba, at),
-            "row_labels": None if self.row_labels is None else self.row_labels[at],
-            "unmapped": None if self.unmapped is None else self.unmapped[:, at],
-            "residuals": None if self.residuals is None else self.residuals[:, at],
-            "local_fit": None if self.local_fit is None else self.local_fit[:, at],
-        }
-        return self._changed(
-            **changes,
-            eval_fidelity=None,
-            global_values=None,
-            global_spread=None,
-            unmapped_global=None,
-            n_explained_rows=None,
-        )
-
-    def subset(self, mask: Any) -> Self:
-        """Explanation of a cohort.
-
-        Parameters
-        ----------
-        mask : array-like of bool of shape (n_rows,), or sequence of int
-            Which rows, by position. A bool Series goes by its index: it may have the rows in another
-            order, and more of them.
-
-        Returns
-        -------
-        Explanation
-            With its own ``id`` and global values, and without ``eval_fidelity``, which was measured
-            on other rows.
-
-        Raises
-        ------
-        MissingLocalValuesError
-            If the explanation holds global values only.
-        InputError
-            If the mask has another length, another index or missing cells, or a row does not exist.
-
-        See Also
-        --------
-        compare_cohorts : Importances of several cohorts side by side.
-        """
-        return self[mask]
-
-    def get_raw_feature_importances(self, feature_maps: Any) -> list[Any]:
-        """Local values of the raw columns as nested lists, or csr_matrix where they stay sparse.
-
-        Parameters
-        ----------
-        feature_maps : FeatureMap, array-like, scipy sparse, or list of them
-            See `get_raw_explanation`.
-
-        Returns
-        -------
-        nested list of shape (n_rows, n_raw), or (n_classes, n_rows, n_raw) for classification
-        """
-        values = self.get_raw_explanation(feature_maps).local_importance_values
-        if sp.issparse(values):
-            return [values]
-        return values if isinstance(values, list) else list(values.tolist())
-
-    def get_raw_explanation(
-        self, feature_maps: Any, raw_feature_names: Sequence[FeatureName] | None = None, eval_data: Any = None
-    ) -> Self:
-        """The same explanation in the raw columns.
-
-        Every engineered value is shared among its raw parents by weight, with its sign, so that
-        each row still adds up. This explanation is not changed. Values of the raw columns as players
-        (``raw_method="grouped"``) cannot be made from values: ask for them when explaining.
-
-        Parameters
-        ----------
-        feature_maps : FeatureMap, array-like or scipy sparse of shape (n_raw, n_engineered), or list of them
-            Weights >= 0. Several are composed, raw first.
-        raw_feature_names : sequence of str or int, optional
-            Names of the raw columns; those of the map where left out.
-        eval_data : DataFrame, ndarray or scipy sparse of shape (n_rows, n_raw), optional
-            The raw rows; none where left out.
-
-        Returns
-        -------
-        Explanation
-            In the raw space, with a new ``id``. What belongs to engineered features without a raw
-            parent is in ``unmapped``.
-
-        Raises
-        ------
-        InputError
-            If the explanation is raw already, the map does not fit it, or the number of names
-            differs from the map.
-        MissingLocalValuesError
-            If the explanation holds global values only: the signs needed for folding are gone.
-
-        Warns
-        -----
-        UnmappedFeaturesWarning
-            If engineered features have no raw parent.
-
-        Examples
-        --------
-        >>> from automl_explain import Explanation
-        >>> engineered = Explanation(values=[[[1.0, -2.0, 4.0]]], base=[0.0], task="regression")
-        >>> engineered.get_raw_explanation([[1, 1, 0], [0, 1, 1]]).local_importance_values
-        array([[0., 3.]])
-        """
-        if self.is_raw:
-            raise InputError("The explanation is raw already; fold the engineered one it was made from.")
-        if self.values is None:
-            raise MissingLocalValuesError(
-                "This explanation holds global values only; folding to raw columns needs the signs of local values. "
-                "Explain with explanation_types=['local', 'global'], or ask for raw values at once with get_raw=True."
-            )
-        feature_map = FeatureMap.chain(feature_maps).with_names(raw_names=raw_feature_names)
-        values, lost = fold(self.values, feature_map)
-        names = self.features
-        unmapped_features = self.unmapped_features + tuple(names[j] for j in feature_map.unmapped)
-        if feature_map.unmapped:
-            warn_unmapped(unmapped_features)
-        unmapped = self.unmapped
-        if feature_map.unmapped:
-            unmapped = lost if unmapped is None else unmapped + lost
-        eval_data, labels = raw_rows(eval_data, feature_map, self.row_labels)
-        return self._changed(
-            values=values,
-            features=feature_map.raw_names,
-            space="raw",
-            eval_data=eval_data,
-            row_labels=labels,
-            unmapped=unmapped,
-            unmapped_features=unmapped_features,
-            global_values=None,
-            global_spread=None,
-            unmapped_global=None,
-        )
-
     def data(self, key: int | None = None) -> dict[str, Any]:
         """Names and scores as plain dicts.
 
@@ -366,6 +210,47 @@ class Explanation(ImportanceAccessors):
             If the explanation holds global values only.
         """
         return to_shap(self)
+
+    def to_json(self) -> dict[str, Any]:
+        """The wire form: one JSON object with everything that the explanation holds.
+
+        Returns
+        -------
+        dict
+            Ready for ``json.dumps``, also with ``allow_nan=False``: NaN is None, infinite numbers are texts.
+            Types of labels, dates and categories are kept. Described in the documentation as "wire form".
+
+        Raises
+        ------
+        InputError
+            If ``eval_data`` holds cells that have no JSON form; names the column.
+
+        Examples
+        --------
+        >>> import json
+        >>> from automl_explain import Explanation
+        >>> explanation = Explanation(values=[[[1.0, -2.0]]], base=[0.5], task="regression", features=["a", "b"])
+        >>> text = json.dumps(explanation.to_json())
+        >>> json.loads(text)["values"], Explanation.from_json(text).features
+        ([[[1.0, -2.0]]], ['a', 'b'])
+        """
+        return to_wire(self)
+
+    @classmethod
+    def from_json(cls, data: Any) -> Self:
+        """The explanation that `to_json` gave, to the last bit.
+
+        Parameters
+        ----------
+        data : dict, str or bytes
+            The object, or its text.
+
+        Raises
+        ------
+        InputError
+            If it is no explanation, of another kind, or from a newer version.
+        """
+        return from_wire(cls, data)
 
     def save(self, path: str | os.PathLike[str], exist_ok: bool = False) -> None:
         """Write to a directory; see `save_explanation`."""

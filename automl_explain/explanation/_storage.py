@@ -104,7 +104,7 @@ def to_members(explanation: ExplanationFields) -> dict[str, bytes]:
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "kind": explanation.kind,
-        "explanation": _describe(explanation, writer),
+        "explanation": describe(explanation, writer),
     }
     try:
         described = to_json(document)
@@ -130,7 +130,7 @@ def from_members(cls: type[AnyExplanation], members: Mapping[str, bytes]) -> Any
             for name, data in members.items()
             if name.endswith(".npy")
         }
-        return cls(**_restore(document["explanation"], TableReader(arrays)))
+        return cls(**restore(document["explanation"], TableReader(arrays)))
     except CorruptFileError:
         raise
     except Exception as error:  # whatever changed members make numpy, pandas or a reader raise
@@ -154,7 +154,8 @@ def _check_document(document: Any, wanted: str = "tabular") -> None:
         raise CorruptFileError(f"it is of the kind {shown(kind)}; this automl_explain reads {wanted!r}")
 
 
-def _describe(explanation: ExplanationFields, writer: TableWriter) -> dict[str, Any]:
+def describe(explanation: ExplanationFields, writer: TableWriter) -> dict[str, Any]:
+    """The fields in a JSON-ready form; arrays go to the writer."""
     described: dict[str, Any] = {name: getattr(explanation, name) for name in _TEXTS}
     described["created"] = None if explanation.created is None else explanation.created.isoformat()
     described["residual_bound"] = explanation.residual_bound
@@ -176,7 +177,8 @@ def _describe(explanation: ExplanationFields, writer: TableWriter) -> dict[str, 
     return described
 
 
-def _restore(described: Mapping[str, Any], reader: TableReader) -> dict[str, Any]:
+def restore(described: Mapping[str, Any], reader: TableReader) -> dict[str, Any]:
+    """The fields that `describe` described."""
     fields: dict[str, Any] = {name: described[name] for name in _TEXTS}
     _check_texts(fields)
     created = described.get("created")  # older files have neither a time nor notes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -22,8 +22,9 @@ _BLOCK = 2**17
 class MirroredValues(NDArrayOperatorsMixin):
     """Contributions to both classes of a binary model: ``[-v, v]``, of which only ``v`` is held.
 
-    Behaves like a read-only ndarray of shape (2, n_rows, n_features). ``mirrored[1]`` is a view of
-    ``v``; anything that needs all of it makes an ndarray for the moment.
+    Behaves like a read-only ndarray of shape (2, n_rows, n_features), as the values of a regression and of
+    more classes are one: `tolist` makes nested lists for ``json.dumps``, and no ``isinstance(values, list)`` holds.
+    ``mirrored[1]`` is a view of ``v``; anything that needs all of it makes an ndarray for the moment.
 
     Parameters
     ----------
@@ -37,6 +38,9 @@ class MirroredValues(NDArrayOperatorsMixin):
     >>> both = MirroredValues(np.array([[1.0, -2.0]]))
     >>> both.shape, both[0].tolist(), both[1].tolist()
     ((2, 1, 2), [[-1.0, 2.0]], [[1.0, -2.0]])
+    >>> import json
+    >>> json.dumps(both.tolist())
+    '[[[-1.0, 2.0]], [[1.0, -2.0]]]'
     """
 
     __slots__ = ("_positive",)
@@ -182,6 +186,15 @@ def take_rows(values: Values, rows: Any) -> Values:
     return tuple(v[rows] for v in values) if isinstance(values, tuple) else values[:, rows]
 
 
+def select_features(values: Values, positions: Sequence[int]) -> tuple[Values, np.ndarray]:
+    """Values at these positions, and the sum of all others, shape (n_outputs, n_rows)."""
+    at = list(positions)
+    others = np.setdiff1d(np.arange(shape_of(values)[1]), at)
+    if isinstance(values, tuple):
+        return tuple(sp.csr_matrix(v[:, at]) for v in values), row_sums(tuple(v[:, others] for v in values))
+    return np.ascontiguousarray(values[..., at]), values[..., others].sum(axis=-1)
+
+
 def row_sums(values: Values) -> np.ndarray:
     """Sum over the features, shape (n_outputs, n_rows)."""
     if isinstance(values, tuple):
@@ -205,3 +218,35 @@ def absolute_sums(values: Values) -> np.ndarray:
 def mean_absolute(values: Values) -> np.ndarray:
     """Mean magnitude over the rows, shape (n_outputs, n_features); 0 where there are no rows."""
     return absolute_sums(values) / max(1, shape_of(values)[0])
+
+
+def to_lists(numbers: np.ndarray) -> Any:
+    """Nested lists that JSON can hold: NaN as None, infinite numbers as ``"Infinity"`` and ``"-Infinity"``."""
+    if np.isfinite(numbers).all():
+        return numbers.tolist()
+    plain = numbers.astype(object)
+    plain[np.isnan(numbers)] = None
+    plain[np.isposinf(numbers)] = "Infinity"
+    plain[np.isneginf(numbers)] = "-Infinity"
+    return plain.tolist()
+
+
+def from_lists(lists: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Numbers of this shape from what `to_lists` gave.
+
+    Raises
+    ------
+    ValueError
+        If they are something else.
+    """
+    plain = np.asarray(lists)
+    if plain.dtype.kind not in "if" and plain.size:
+        plain = np.asarray(lists, dtype=object)
+        wrong = [v for v in plain.ravel() if type(v) not in (int, float) and v not in _NO_NUMBERS]
+        if wrong:
+            raise ValueError(f"{wrong[0]!r} is no number")
+        plain = np.array([_NO_NUMBERS.get(v, v) if type(v) not in (int, float) else v for v in plain.ravel()])
+    return plain.astype(np.float64).reshape(shape)
+
+
+_NO_NUMBERS = {None: np.nan, "Infinity": np.inf, "-Infinity": -np.inf}

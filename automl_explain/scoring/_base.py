@@ -18,6 +18,7 @@ from automl_explain.exceptions import (
 )
 from automl_explain.explanation import Explanation, Fidelity
 from automl_explain.explanation._units import first_class, output_probabilities
+from automl_explain.explanation._values import to_lists
 from automl_explain.feature_map import FeatureMap
 from automl_explain.protocols import ValueSource
 from automl_explain.scoring._parts import ScoringParts
@@ -198,7 +199,7 @@ class ScoringExplainer:
         ndarray of shape (n_rows, n_features) for regression, else (n_classes, n_rows, n_features)
             In the unit asked for. Binary values are mirrored, ``[-v, v]``. Engineered values of sparse
             rows (and their raw values, beyond 1,000 raw columns) are csr_matrix, a list of them for
-            classes. With ``as_list`` nested lists of the same shape.
+            classes. With ``as_list`` nested lists of the same shape, NaN as None, as in the wire form.
 
         Raises
         ------
@@ -219,7 +220,7 @@ class ScoringExplainer:
             shown = np.concatenate([-values, values])
         else:
             shown = values
-        return shown.tolist() if as_list else shown
+        return to_lists(shown) if as_list else shown
 
     def predict(self, X: Any) -> Any:
         """Same as `explain`, so that the explainer stands where a model is expected."""
@@ -389,4 +390,4 @@ class ScoringExplainer:
 
 
 def _listed(values: Any) -> Any:
-    return [v.toarray().tolist() for v in values] if isinstance(values, list) else values.toarray().tolist()
+    return [to_lists(v.toarray()) for v in values] if isinstance(values, list) else to_lists(values.toarray())
