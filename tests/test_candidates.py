@@ -24,8 +24,7 @@ from automl_explain import (
     list_candidates,
 )
 from automl_explain.adapters import _candidates
-from automl_explain.adapters._candidates import Candidate
-from automl_explain.candidates import Candidates
+from automl_explain.candidates import Candidate, Candidates
 from automl_explain.exceptions import ExplanationWarning, InputError, UnsupportedModelError
 
 

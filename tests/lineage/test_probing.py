@@ -20,8 +20,7 @@ from truth import dependence, frame, positive
 
 from automl_explain.exceptions import UnknownTransformerError, UnmappedFeaturesWarning
 from automl_explain.feature_map import FeatureMap
-from automl_explain.lineage import trace
-from automl_explain.lineage._place import collected
+from automl_explain.lineage import collected, trace
 
 ROWS = positive(300, 4)
 GAPS = np.where(ROWS > 6, np.nan, ROWS)

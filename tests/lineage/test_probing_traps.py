@@ -14,8 +14,7 @@ from sklearn.preprocessing import FunctionTransformer, PolynomialFeatures, Stand
 from truth import dependence, frame
 
 from automl_explain.exceptions import InputError, UnknownTransformerError, UnmappedFeaturesWarning
-from automl_explain.lineage import trace
-from automl_explain.lineage._place import collected
+from automl_explain.lineage import collected, trace
 
 NUMBERS = frame(missing=False)[["a", "b", "c"]]
 

@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
 
-from automl_explain import DeepScoringExplainer, FeatureMap, LinearExplainer, load, save
+from automl_explain import DeepExplainer, DeepScoringExplainer, FeatureMap, LinearExplainer, load, save
 from automl_explain.exceptions import CorruptFileError, InputError, UnsupportedModelError
 from automl_explain.explainers.direct import _deep
-from automl_explain.explainers.direct._deep import DeepExplainer
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 3))

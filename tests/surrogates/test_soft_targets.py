@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from automl_explain.explanation._units import class_probabilities
-from automl_explain.surrogates import log_odds, soft_targets
-from automl_explain.surrogates._base import Surrogate, score
+from automl_explain.surrogates import log_odds, soft_targets, target_score
+from automl_explain.surrogates._base import Surrogate
 from automl_explain.surrogates._targets import r2
 
 
@@ -88,9 +88,9 @@ def test_r2_of_a_single_row_is_whether_it_is_met(truth: list[float], found: list
 def test_a_class_that_is_never_given_is_met_by_a_probability_near_zero() -> None:
     """Log-odds never reach 0, so that a constant class can be met no nearer than the soft targets are."""
     targets = np.array([[0.2, 0.8, 1e-6], [0.6, 0.4, 1e-6]])
-    assert score(targets, log_odds(np.array([[0.2, 0.8, 1e-4], [0.6, 0.4, 1e-4]])), "classification") > 0.999
+    assert target_score(targets, log_odds(np.array([[0.2, 0.8, 1e-4], [0.6, 0.4, 1e-4]])), "classification") > 0.999
     # A tenth is not near 0: the class counts as missed.
-    assert score(targets, log_odds(np.array([[0.2, 0.7, 0.1], [0.5, 0.4, 0.1]])), "classification") < 0.7
+    assert target_score(targets, log_odds(np.array([[0.2, 0.7, 0.1], [0.5, 0.4, 0.1]])), "classification") < 0.7
 
 
 def test_r2_of_the_mean_is_zero() -> None:

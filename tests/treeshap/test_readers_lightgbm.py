@@ -8,7 +8,7 @@ import pytest
 from tree_checks import check_predictions, check_values, classes, rows_with_categories
 
 from automl_explain.exceptions import InputError, UnsupportedModelError
-from automl_explain.treeshap._readers import read_trees
+from automl_explain.treeshap import read_trees
 
 QUIET = {"verbose": -1, "n_jobs": 1, "min_child_samples": 5}
 

@@ -32,8 +32,7 @@ from tree_checks import (
 )
 
 from automl_explain.exceptions import InputError, UnsupportedModelError
-from automl_explain.treeshap import TreeEnsemble
-from automl_explain.treeshap._readers import read_trees
+from automl_explain.treeshap import TreeEnsemble, read_trees
 
 TREES = (DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor)
 FORESTS = (RandomForestClassifier, RandomForestRegressor, ExtraTreesClassifier, ExtraTreesRegressor)

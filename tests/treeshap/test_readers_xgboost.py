@@ -9,7 +9,7 @@ import pytest
 from tree_checks import check_predictions, check_values, classes, numbers, rows_with_categories
 
 from automl_explain.exceptions import InputError, UnsupportedModelError
-from automl_explain.treeshap._readers import read_trees
+from automl_explain.treeshap import read_trees
 
 xgb = pytest.importorskip("xgboost", reason="xgboost is not installed")
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from automl_explain.treeshap import Engine, Players, TreeEnsemble
-from automl_explain.treeshap._readers import read_trees
+from automl_explain.treeshap import Engine, Players, TreeEnsemble, read_trees
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # shap imports matplotlib, if it is there, in ways that are going away
