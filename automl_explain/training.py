@@ -12,6 +12,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, is_classifier, is_regressor
 
 from automl_explain._tables._rows import take
+from automl_explain._threads import available_threads
 from automl_explain._validation import (
     check_raw_method,
     check_task,
@@ -270,7 +271,11 @@ def _takes_task(automl: Any) -> bool:
 
 
 def _fit(automl: Any, X: Any, y: Any, task: str, fit_options: Mapping[str, Any]) -> None:
-    told = {"task": _FLAML_TASKS.get(task, task)} if _takes_task(automl) else {}
+    told: dict[str, Any] = {}
+    if _takes_task(automl):  # FLAML
+        told["task"] = _FLAML_TASKS.get(task, task)
+        if getattr(automl, "_settings", {}).get("n_jobs", -1) == -1:  # all cores of the machine, if nothing is said
+            told["n_jobs"] = available_threads()
     automl.fit(X, y, **{**told, **fit_options})
 
 

@@ -20,6 +20,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import shuffle
 from sklearn.utils.metaestimators import available_if
 
+from automl_explain._threads import threads_for
 from automl_explain._validation import listed
 from automl_explain.adapters._candidates import ALL_ROWS, PART, Candidate, chosen, training_rows
 from automl_explain.adapters._flaml import FlamlAdapter, flaml_adapter
@@ -199,7 +200,9 @@ class FlamlCandidates:
         run, state = self._automl, self._automl._state
         Z = FlamlAdapter(run).transform(rows)
         Z, codes, weights = _as_flaml_had_them(run, Z, _codes(run, targets))
-        learner = state.learner_classes[one.name](task=state.task, n_jobs=state.n_jobs, **one.configuration)
+        learner = state.learner_classes[one.name](
+            task=state.task, n_jobs=threads_for(state.n_jobs), **one.configuration
+        )
         learner.fit(Z, codes, is_retrain=True, **({} if weights is None else {"sample_weight": weights}))
         if getattr(learner, "estimator", None) is None:
             raise UnsupportedModelError(

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from automl_explain._threads import available_threads
 from automl_explain.cli._data import Table, split
 from automl_explain.exceptions import AlreadyExistsError, DataError, ExplanationWarning, StorageError
 from automl_explain.explanation._units import check_output_unit
@@ -244,6 +245,7 @@ def _fit(X: Any, y: Any, task: str, options: RunOptions, **settings: Any) -> Any
     # FLAML's own choice for two classes, the AUC, is blind to how sure a model is; probabilities are explained here.
     metric = "log_loss" if task == "classification" else "auto"
     settings |= {"metric": metric, "time_budget": options.time_budget, "seed": options.seed}
+    settings.setdefault("n_jobs", available_threads())
     with _quiet():
         automl = AutoML()
         try:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import joblib
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 from sklearn.model_selection import train_test_split
 
 from automl_explain._tables._rows import take
+from automl_explain._threads import available_threads
 from automl_explain._validation import labels, present_targets
 from automl_explain.exceptions import InputError
 from automl_explain.feature_map import FeatureMap
@@ -71,7 +71,7 @@ def floating(rows: Any) -> Any:
 
 def surrogate_params(Z: Any, feature_map: FeatureMap) -> dict[str, Any]:
     """Arguments for `MimicWrapper` that the engineered rows ask for."""
-    params: dict[str, Any] = {"explainable_model_args": {"n_jobs": joblib.cpu_count(only_physical_cores=True)}}
+    params: dict[str, Any] = {"explainable_model_args": {"n_jobs": available_threads()}}
     words = [name for j, name in enumerate(feature_map.engineered_names) if _holds_words(Z, j)]
     return {**params, "categorical_features": words} if words else params
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import lightgbm as lgb
 import numpy as np
 import scipy.sparse as sp
 
+from automl_explain._threads import threads_for
 from automl_explain._validation import check_count
 from automl_explain.surrogates._base import check_training, score
 from automl_explain.surrogates._targets import least_distance, log_odds
@@ -37,7 +37,7 @@ class DecisionTreeExplainableModel(TreeSurrogate):
     min_rows : int, default 20
         Rows of a leaf at least.
     n_jobs : int, optional
-        Threads; None or -1 uses all cores.
+        Threads; None or -1 uses all cores that the process may use.
     random_state : int, default 0
         Seed.
 
@@ -78,7 +78,7 @@ class DecisionTreeExplainableModel(TreeSurrogate):
             check_count(max_depth, "max_depth")
         check_count(min_rows, "min_rows")
         check_count(random_state, "random_state", least=0)
-        self.n_jobs = os.cpu_count() or 1 if n_jobs is None or n_jobs < 1 else n_jobs
+        self.n_jobs = n_jobs
         self.max_leaves, self.max_depth, self.min_rows = max_leaves, max_depth, min_rows
         self.random_state = random_state
 
@@ -138,7 +138,7 @@ class DecisionTreeExplainableModel(TreeSurrogate):
             "verbose": -1,
             "deterministic": True,
             "seed": self.random_state,
-            "num_threads": self.n_jobs,
+            "num_threads": threads_for(self.n_jobs),
             "min_data_in_leaf": min(self.min_rows, max(1, X.shape[0] // 4)),
             "min_sum_hessian_in_leaf": 0.0,
             "max_depth": self.max_depth or -1,
@@ -155,7 +155,7 @@ class DecisionTreeExplainableModel(TreeSurrogate):
     ) -> str:
         data.set_label(target)
         booster = lgb.train({**self._params(X), "num_leaves": leaves}, data, 1)
-        leaf = booster.predict(X, pred_leaf=True).ravel().astype(np.int64)
+        leaf = booster.predict(X, pred_leaf=True, num_threads=threads_for(self.n_jobs)).ravel().astype(np.int64)
         count = np.bincount(leaf)
         means = np.bincount(leaf, target) / np.maximum(count, 1)
         if task == "classification":

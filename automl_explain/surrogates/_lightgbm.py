@@ -6,7 +6,6 @@ import dataclasses
 import difflib
 import functools
 import numbers
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ import lightgbm as lgb
 import numpy as np
 import scipy.sparse as sp
 
+from automl_explain._threads import threads_for
 from automl_explain.exceptions import InputError
 from automl_explain.surrogates._base import check_training, score
 from automl_explain.surrogates._trees import TreeSurrogate, booster_text
@@ -79,7 +79,7 @@ class LGBMExplainableModel(TreeSurrogate):
     num_leaves : int, optional
         Leaves per tree.
     n_jobs : int, optional
-        Threads; None or -1 uses all cores.
+        Threads; None or -1 uses all cores that the process may use.
     random_state : int, default 0
         Seed.
     fidelity_target : float, optional
@@ -116,8 +116,8 @@ class LGBMExplainableModel(TreeSurrogate):
         fidelity_target: float | None = None,
         **params: Any,
     ) -> None:
-        self.n_jobs = os.cpu_count() or 1 if n_jobs is None or n_jobs < 1 else n_jobs
-        self.params = {"verbosity": -1, "seed": random_state, "num_threads": self.n_jobs, "learning_rate": 0.1}
+        self.n_jobs = n_jobs
+        self.params = {"verbosity": -1, "seed": random_state, "learning_rate": 0.1}
         self.params["deterministic"] = True
         chosen = _by_main_name({"n_estimators": n_estimators, "num_leaves": num_leaves}, params)
         trees = _at_least(1, chosen.pop("n_estimators", None), "n_estimators")
@@ -173,7 +173,8 @@ class LGBMExplainableModel(TreeSurrogate):
         """
         check_training(X, targets, task, categories)
         levels = dict(categories or {})
-        trial = _Trial(X, targets, task, stopping or (X, targets), self.params, self.fidelity_target)
+        params = {"num_threads": threads_for(self.n_jobs), **self.params}
+        trial = _Trial(X, targets, task, stopping or (X, targets), params, self.fidelity_target)
         ways = [tuple(sorted(levels)), ()] if levels else [()]
         best: _Fit | None = None
         large = X.shape[0] * X.shape[1] * targets.shape[1] > _MAX_CLIMB
@@ -271,7 +272,11 @@ class _Growth:
                     if booster.update():  # no split is left
                         break
                 self.output[:, k] += booster.predict(
-                    rows, raw_score=True, start_iteration=count - self.step, num_iteration=self.step
+                    rows,
+                    raw_score=True,
+                    start_iteration=count - self.step,
+                    num_iteration=self.step,
+                    num_threads=self.trial.params["num_threads"],
                 )
             self.counts.append(count)
             self.scores.append(score(targets, self.output, self.trial.task))

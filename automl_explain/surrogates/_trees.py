@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -77,4 +78,6 @@ def booster_text(booster: lgb.Booster, n_trees: int, categories: Mapping[int, Se
     """The first trees of a booster as text."""
     # With its categories the booster also reads a DataFrame with the same category columns.
     booster.pandas_categorical = [list(categories[j]) for j in sorted(categories)] or None
-    return str(booster.model_to_string(num_iteration=n_trees))
+    text = str(booster.model_to_string(num_iteration=n_trees))
+    # The threads of the machine that trained it are nothing to the one that reads it; 0 leaves them open.
+    return re.sub(r"^\[num_threads: \d+\]$", "[num_threads: 0]", text, flags=re.MULTILINE)

@@ -64,7 +64,8 @@ class TreeModel:
     texts : sequence of str
         LightGBM models as text, one per output, over the same columns.
     n_jobs : int or None, default None
-        Threads for a call; None for one per processor.
+        Threads for a call; None for the cores that the process may use then. Pickles leave it out: the process that
+        loads one may use others.
 
     Raises
     ------
@@ -83,7 +84,8 @@ class TreeModel:
         ----------
         ensemble : TreeEnsemble
         n_jobs : int or None, default None
-            Threads for a call; None for one per processor.
+            Threads for a call; None for the cores that the process may use then. Pickles leave it out: the process that
+        loads one may use others.
 
         Raises
         ------
@@ -185,11 +187,11 @@ class TreeModel:
 
     def __getstate__(self) -> dict[str, Any]:
         # Tables are larger than the trees they come from, and texts hold the trees.
-        return {"texts": self.texts, "ensemble": None if self.texts else self.ensemble, "n_jobs": self.n_jobs}
+        return {"texts": self.texts, "ensemble": None if self.texts else self.ensemble}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         ensemble = state.get("ensemble") or TreeEnsemble.join([read_lightgbm(text) for text in state["texts"]])
-        self._set(state["texts"], ensemble, state["n_jobs"])
+        self._set(state["texts"], ensemble, None)
 
 
 _LIVING: weakref.WeakSet[TreeModel] = weakref.WeakSet()

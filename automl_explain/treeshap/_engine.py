@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from automl_explain._threads import threads_for
 from automl_explain.exceptions import InputError
 from automl_explain.treeshap import _kernels
 from automl_explain.treeshap._ensemble import TreeEnsemble, csr_rows, read_only
@@ -32,7 +32,7 @@ class Engine:
     trees : TreeEnsemble
     players : Players
     n_jobs : int or None, default None
-        Threads of a call; None for one per processor. Values do not depend on it.
+        Threads of a call; None for as many as `available_threads` says then. Values do not depend on it.
     max_bytes : int, default 256 MB
         Memory of the tables. Branches to leaves that do not fit are walked for every row, which is slower.
     """
@@ -125,8 +125,7 @@ class Engine:
 
     def _spans(self, n_rows: int) -> Iterator[tuple[int, int]]:
         """Rows of each thread: whole blocks."""
-        wanted = processors() if self.n_jobs is None or self.n_jobs < 1 else self.n_jobs
-        threads = 1 if n_rows < _ONE_THREAD else min(wanted, -(-n_rows // self._block))
+        threads = 1 if n_rows < _ONE_THREAD else min(threads_for(self.n_jobs), -(-n_rows // self._block))
         each = -(-n_rows // threads)
         each = -(-each // self._block) * self._block if threads > 1 else each
         for first in range(0, n_rows, max(each, 1)):
@@ -152,10 +151,3 @@ class Engine:
 
 
 _FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
-
-
-def processors() -> int:
-    """Processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
