@@ -25,6 +25,11 @@ def take(rows: Any, positions: Any) -> Any:
     return rows.iloc[positions] if hasattr(rows, "iloc") else rows[positions]
 
 
+def spread(n_rows: int, most: int) -> np.ndarray:
+    """Positions of up to ``most`` rows, evenly spread: tables are often sorted, and the first rows all alike."""
+    return np.unique(np.linspace(0, n_rows - 1, min(n_rows, most)).astype(int))
+
+
 def stack(*tables: Any) -> Any:
     """Rows of tables with the same columns below each other; a single table is given back as it is."""
     first = tables[0]

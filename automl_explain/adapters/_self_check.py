@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from automl_explain._tables._rows import take
+from automl_explain._tables._rows import spread, take
 from automl_explain.adapters._black_box import BlackBoxAdapter
 from automl_explain.adapters._kinds import several_targets
 from automl_explain.adapters._outputs import as_array
@@ -172,8 +172,7 @@ def difference(own: np.ndarray, ours: np.ndarray) -> str | None:
 
 def checked_rows(X: Any) -> np.ndarray:
     """Positions of up to 256 rows, spread evenly."""
-    n_rows = X.shape[0]
-    return np.unique(np.linspace(0, n_rows - 1, min(n_rows, _CHECKED_ROWS)).astype(int))
+    return spread(X.shape[0], _CHECKED_ROWS)
 
 
 def _refuse_several_targets(adapter: PipelineAdapter, output: np.ndarray, first: Any) -> None:

@@ -28,7 +28,6 @@ from automl_explain.lineage import TransformationsFeaturizer
 from automl_explain.protocols import ValueSource
 from automl_explain.sources._raw_values import method_name
 
-_DEFAULT_EVAL_ROWS = 5000
 _FEW_ROWS = 16  # such as single ones in production
 SHAP_VALUES_OUTPUTS = ("default", "probability", "teacher_probability")
 
@@ -66,6 +65,7 @@ class RowExplainer:
     classes: list[Any] | None
     show_progress: bool | None
     _shap_values_output: str = "default"
+    _default_rows: int = 5000  # of global values without rows
     _far: float | None = None
 
     def _read_rows(
@@ -102,7 +102,7 @@ class RowExplainer:
         self.model, self.teacher, self.source, self.fidelity = model, teacher, source, fidelity
         self.classes, self.show_progress = teacher.classes, show_progress
         rng = np.random.default_rng(random_state)
-        chosen = np.sort(rng.permutation(rows.shape[0])[:_DEFAULT_EVAL_ROWS])
+        chosen = np.sort(rng.permutation(rows.shape[0])[: self._default_rows])
         sample = take(rows, chosen)
         self._init_sample = self.encoder.encode(sample)
         self._init_proba = teacher.soft_output(sample) if self._shap_values_output == "teacher_probability" else None
@@ -201,7 +201,8 @@ class RowExplainer:
         Parameters
         ----------
         evaluation_examples : DataFrame, ndarray or scipy sparse, optional
-            Rows; a seeded sample of up to 5,000 init rows where left out (global values only).
+            Rows; a seeded sample of init rows where left out (global values only): up to 5,000, of explainers
+            that ask the model many times for each row 100 (kernel, LIME) or 200 (networks).
         include_local : bool, default True
             Whether the values of every row are kept. Without them rows are worked through in
             blocks and memory does not grow with their number.

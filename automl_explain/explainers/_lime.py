@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,18 +13,20 @@ import scipy.sparse as sp
 from tqdm import tqdm
 
 from automl_explain._tables._decoding import RowDecoder
-from automl_explain._tables._rows import take
+from automl_explain._tables._rows import spread, take
 from automl_explain._validation import check_count
+from automl_explain.analysis import GlobalAccumulator, GlobalSummary
 from automl_explain.explainers._base import RowExplainer
 from automl_explain.explainers._predictions import Predictions
 from automl_explain.explainers._residuals import difference_of_columns
+from automl_explain.explainers._streaming import encoded_pieces
 from automl_explain.explainers._views import View
 from automl_explain.explanation import Explanation
 from automl_explain.explanation._folding import raw_rows as raw_rows_of
 from automl_explain.feature_map import FeatureMap
-from automl_explain.sources._lime import LimeSource
+from automl_explain.sources._lime import LimeFits, LimeSource
 
-_DEFAULT_ROWS = 100  # of global values without rows
+_COMPARED_ROWS = 1000
 
 
 class LIMEExplainer(RowExplainer):
@@ -131,7 +133,7 @@ class LIMEExplainer(RowExplainer):
             categorical_features=[*categorical_features, *_flags(initialization_examples, transformations)],
         )
         teacher = Predictions.of(model, rows, task=model_task, classes=classes, is_function=is_function)
-        sample = take(rows, slice(0, 1000))
+        sample = take(rows, spread(rows.shape[0], _COMPARED_ROWS))
         teacher = teacher.settled(sample, teacher.soft_output(sample))
         decoder = RowDecoder.of(rows, self.encoder)
         encoded = self.encoder.encode(rows)
@@ -148,9 +150,9 @@ class LIMEExplainer(RowExplainer):
         )
         self._shap_values_output = "default"
         self._keep(rows, model, teacher, source, random_state=seed, show_progress=show_progress)
-        self._init_sample = self._init_sample[:_DEFAULT_ROWS]
 
     source: LimeSource
+    _default_rows = 100
 
     @property
     def source_unit(self) -> str:
@@ -173,7 +175,7 @@ class LIMEExplainer(RowExplainer):
         raw_method: str = "folded",
         output_unit: str | None = None,
     ) -> Explanation:
-        """As `RowExplainer.explain_rows`; without rows, 100 init rows are explained."""
+        """As `RowExplainer.explain_rows`; without rows, a seeded sample of 100 init rows is explained."""
         if batch_size is not None:
             check_count(batch_size, "batch_size")
         view = self._request(
@@ -185,13 +187,9 @@ class LIMEExplainer(RowExplainer):
             shown, made = self.inputs.engineered(rows, "eval_dataset")
             encoded, output = self.encoder.encode(made), self.teacher.soft_output(made)
             described = self._predictions(made, output)
-        hidden = True if encoded.shape[0] == 1 else None if self.show_progress is None else not self.show_progress
-        bar = functools.partial(tqdm, desc="explaining", unit="row", disable=hidden, leave=False)
-        fits = self.source.fits(encoded, bar)
-        values, unmapped = View.of(fits, self.encoder.names, self.explain_subset, view.fold, raw_method).values(encoded)
+        values, unmapped, fits = self._fitted(encoded, view)
         base = fits.intercepts.mean(axis=1)
-        apart = fits.intercepts - base[:, None]
-        unmapped = apart if unmapped is None else unmapped + apart
+        unmapped = unmapped + fits.intercepts - base[:, None]
         if view.fold is not None:
             raw = raw_rows if self.feature_map is None else shown
             shown, described["row_labels"] = raw_rows_of(raw, view.fold, described.get("row_labels"))
@@ -211,6 +209,47 @@ class LIMEExplainer(RowExplainer):
             local_fit=fits.r2,
             **common,
         )
+
+    def explain_global_stream(
+        self,
+        chunks: Iterable[Any],
+        *,
+        quantiles: bool = True,
+        feature_map: FeatureMap | None = None,
+        raw_method: str = "folded",
+        output_unit: str | None = None,
+    ) -> GlobalSummary:
+        """As `RowExplainer.explain_global_stream`; two numbers are kept for every row and output."""
+        view = self._request(
+            include_local=False, feature_map=feature_map, raw_method=raw_method, output_unit=output_unit
+        ).view
+        total = GlobalAccumulator(quantiles=quantiles)
+        rests, intercepts, r2 = [], [], []
+        for _, encoded in encoded_pieces(self, chunks):
+            values, unmapped, fits = self._fitted(encoded, view)
+            total.add(values)
+            rests.append(unmapped + fits.intercepts)
+            intercepts.append(fits.intercepts)
+            r2.append(fits.r2)
+        base = np.concatenate(intercepts, axis=1).mean(axis=1)
+        explanation = Explanation(
+            values=None,
+            global_values=total.global_values,
+            unmapped_global=np.abs(np.concatenate(rests, axis=1) - base[:, None]).mean(axis=1),
+            n_explained_rows=total.n_rows,
+            local_fit=np.concatenate(r2, axis=1),
+            **{**self._common(view, None), "base": base},
+        )
+        return GlobalSummary(explanation, total)
+
+    def _fitted(self, encoded: Any, view: View) -> tuple[Any, np.ndarray, LimeFits]:
+        """Values of encoded rows, what belongs to no feature shown, and the local models."""
+        hidden = True if encoded.shape[0] == 1 else None if self.show_progress is None else not self.show_progress
+        bar = functools.partial(tqdm, desc="explaining", unit="row", disable=hidden, leave=False)
+        fits = self.source.fits(encoded, bar)
+        asked = View.of(fits, self.encoder.names, self.explain_subset, view.fold, view.raw_method)
+        values, unmapped = asked.values(encoded)
+        return values, np.zeros_like(fits.intercepts) if unmapped is None else unmapped, fits
 
     def _predictions(self, rows: Any, output: np.ndarray) -> dict[str, Any]:
         """The model's own predictions; how far the local models are from them is in ``residuals``."""

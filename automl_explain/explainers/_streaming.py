@@ -20,18 +20,12 @@ def stream_summary(explainer: RowExplainer, chunks: Iterable[Any], request: Requ
     """Global values of rows in pieces; see `RowExplainer.explain_global_stream`."""
     total = GlobalAccumulator(quantiles=quantiles)
     conversion = None
-    for number, rows in enumerate(pieces(chunks)):
-        if np.shape(rows)[:1] == (0,):
-            continue
-        made = explainer.inputs.engineered(rows, f"chunks[{number}]")[1]
-        encoded = explainer.encoder.encode(made, f"chunks[{number}]")
+    for made, encoded in encoded_pieces(explainer, chunks):
         conversion = explainer._conversion(request.unit, _proba(explainer, made))
         for _, values, unmapped in request.blocks(
             encoded, explainer.teacher.n_outputs, conversion, explainer.show_progress
         ):
             total.add(values, unmapped)
-    if not total.n_rows:
-        raise InputError("`chunks` holds no rows; pass at least one table with a row.")
     explanation = Explanation(
         values=None,
         global_values=total.global_values,
@@ -40,6 +34,24 @@ def stream_summary(explainer: RowExplainer, chunks: Iterable[Any], request: Requ
         **explainer._common(request.view, conversion),
     )
     return GlobalSummary(explanation, total)
+
+
+def encoded_pieces(explainer: RowExplainer, chunks: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+    """The tables of a stream that have rows, as the model reads them and as numbers.
+
+    Raises
+    ------
+    InputError
+        If there is no row in any of them.
+    """
+    n_rows = 0
+    for number, rows in enumerate(pieces(chunks)):
+        if np.shape(rows)[:1] != (0,):
+            made = explainer.inputs.engineered(rows, f"chunks[{number}]")[1]
+            n_rows += made.shape[0]
+            yield made, explainer.encoder.encode(made, f"chunks[{number}]")
+    if not n_rows:
+        raise InputError("`chunks` holds no rows; pass at least one table with a row.")
 
 
 def _proba(explainer: RowExplainer, rows: Any) -> np.ndarray | None:

@@ -265,3 +265,57 @@ def test_without_the_package_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "lime.lime_tabular", None)
     with pytest.raises(MissingExtraError, match="pip install automl-explain\\[lime\\]"):
         LIMEExplainer(linear, X, is_function=True)
+
+
+def test_global_values_without_rows_are_of_a_seeded_sample():
+    """Tables are often sorted: the first rows are no sample."""
+    rows = X[np.argsort(X[:, 0])]
+    made = [LIMEExplainer(linear, rows, is_function=True, num_samples=200, seed=s).explain_global() for s in (0, 0, 1)]
+    assert made[0].global_values == pytest.approx(made[1].global_values, abs=0)
+    assert made[0].global_values != pytest.approx(made[2].global_values, rel=1e-3)
+    assert [len(each.local_fit[0]) for each in made] == [100, 100, 100]
+    # Means over 100 of 200 rows, which the first 100 in order of the first column would miss by half.
+    wanted = np.abs(W * (X - X.mean(axis=0))).mean(axis=0)
+    assert made[0].global_values[0] == pytest.approx(wanted, rel=0.2)
+
+
+@pytest.mark.parametrize("how", ["plain", "raw", "subset", "classes"])
+def test_a_stream_is_explained_as_all_rows_at_once(how):
+    model, more, rows = linear, {"is_function": True}, X[:7]
+    if how == "classes":
+        model, more = LogisticRegression().fit(X, np.digitize(X[:, 0], [-0.5, 0.5])), {}
+    if how == "subset":
+        more["explain_subset"] = [0, 2]
+    init = X
+    if how == "raw":
+        init = pd.DataFrame(X, columns=list("abc"))
+        more["transformations"] = ColumnTransformer([("same", "passthrough", ["a", "b", "c"])]).fit(init)
+        rows = init[:7]
+    explainer = LIMEExplainer(model, init, num_samples=300, **more)
+    whole = explainer.explain_global(rows, include_local=False)
+    pieces = [rows[:2], rows[2:2], rows[2:6], rows[6:]]
+    summary = explainer.explain_global_stream(pieces)
+    found = summary.explanation
+    assert found.expected_values == pytest.approx(whole.expected_values, rel=1e-12)
+    # Sums of the same numbers in another order.
+    assert found.global_values == pytest.approx(whole.global_values, rel=1e-12)
+    assert found.unmapped_global == pytest.approx(whole.unmapped_global, rel=1e-9, abs=1e-12)
+    assert found.local_fit == pytest.approx(whole.local_fit, abs=0)
+    assert (found.features, found.output_unit, found.space) == (whole.features, whole.output_unit, whole.space)
+    assert found.n_explained_rows == 7
+    with pytest.raises(InputError, match="`chunks` holds no rows"):
+        explainer.explain_global_stream([rows[:0]])
+
+
+def test_labels_are_compared_on_rows_from_everywhere():
+    """A model that predicts another class than the likeliest in the last rows alone."""
+    rows = X[np.argsort(X[:, 0])]
+
+    class Cautious(LogisticRegression):
+        def predict(self, given):
+            return (self.predict_proba(given)[:, 1] > 0.9).astype(int)
+
+    model = Cautious().fit(rows, (rows[:, 0] > 0.5).astype(int))
+    many = np.concatenate([np.repeat(rows[:1], 1500, axis=0), rows])
+    explanation = explained(model, many, rows[::20])
+    assert list(explanation.eval_y_predicted) == list(model.predict(rows[::20]))

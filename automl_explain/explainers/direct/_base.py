@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from automl_explain._tables._rows import take
+from automl_explain._tables._rows import spread, take
 from automl_explain._validation import check_count
 from automl_explain.analysis import GlobalSummary
 from automl_explain.exceptions import MissingEvalDataError, SelfCheckError
@@ -58,7 +58,7 @@ class DirectExplainer(RowExplainer):
             self.classes, self.show_progress = teacher.classes, show_progress
             self._init_sample = self._init_proba = None
             return
-        some = take(rows, slice(0, _CHECKED_ROWS))
+        some = take(rows, spread(rows.shape[0], _CHECKED_ROWS))
         output = teacher.soft_output(some)
         settled = teacher.settled(some, output)
         self._keep(rows, model, settled, source, random_state=random_state, show_progress=show_progress)

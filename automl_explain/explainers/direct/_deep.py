@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from automl_explain._tables._encoding import EngineeredEncoder
-from automl_explain._tables._rows import dense, take
+from automl_explain._tables._rows import dense, spread, take
 from automl_explain._validation import check_count
 from automl_explain.adapters import ModelOutput, Reading, task_of
 from automl_explain.explainers._predictions import Predictions
@@ -18,7 +18,6 @@ from automl_explain.explainers.direct._kernel import summary
 from automl_explain.sources._deep import DeepSource
 from automl_explain.sources._networks import Network, network_of
 
-_DEFAULT_ROWS = 200  # of global values without rows
 _SHOWN_ROWS = 1000  # that tell probabilities from logits
 
 
@@ -34,7 +33,7 @@ class DeepExplainer(DirectExplainer):
     initialization_examples : DataFrame, ndarray or scipy sparse of shape (n_rows, n_features)
         Background that the rows are compared with. More than ``10 * nclusters`` rows are summarised:
         k-means, each cluster by the row nearest to its centre, weighted by its size. `explain_global`
-        without rows explains up to 200 of them.
+        without rows explains a seeded sample of 200.
     explain_subset : sequence of int, optional
         Positions of the features to show; the others are summed up as unmapped.
     nclusters : int, default 10
@@ -57,7 +56,7 @@ class DeepExplainer(DirectExplainer):
         What a classifier's outputs are: ``auto`` looks at init rows, and takes for probabilities what
         lies between 0 and 1 and, for several outputs, sums to 1.
     seed : int, default 0
-        Of the background.
+        Of the background, and of the rows that `explain_global` explains without rows.
     show_progress : bool, optional
         Progress bar on long work; on a terminal only where left out.
 
@@ -131,7 +130,11 @@ class DeepExplainer(DirectExplainer):
         encoded = self.encoder.encode(rows)
         task = task_of(model_task, is_classifier)
         reading = Reading.of(
-            network, dense(take(encoded, slice(0, _SHOWN_ROWS)), np.float64), task, classes, network_output
+            network,
+            dense(take(encoded, spread(encoded.shape[0], _SHOWN_ROWS)), np.float64),
+            task,
+            classes,
+            network_output,
         )
         background, weights = summary(encoded, nclusters, int(seed), bool(self.encoder.categories))
         source = DeepSource(
@@ -156,9 +159,9 @@ class DeepExplainer(DirectExplainer):
             random_state=int(seed),
             show_progress=show_progress,
         )
-        self._init_sample = self._init_sample[:_DEFAULT_ROWS]
 
     source: DeepSource
+    _default_rows = 200
 
 
 def _soft_output(network: Network, encoder: EngineeredEncoder, reading: Reading, rows: Any) -> np.ndarray:

@@ -19,8 +19,6 @@ from automl_explain.explainers.direct._linear import sparse_median
 from automl_explain.explanation import Explanation
 from automl_explain.sources import KernelSource
 
-_DEFAULT_ROWS = 100  # of global values without rows
-
 
 class KernelExplainer(DirectExplainer):
     """Explains any model by asking it about mixtures of a row and background rows.
@@ -57,7 +55,7 @@ class KernelExplainer(DirectExplainer):
         Of the background and the coalitions. The same rows get the same values.
     max_eval_rows : int, optional
         `explain_global` explains a seeded sample of so many rows where it is given more, and warns.
-        Without rows it explains 100 init rows.
+        Without rows it explains a seeded sample of 100 init rows.
 
     Attributes
     ----------
@@ -124,12 +122,10 @@ class KernelExplainer(DirectExplainer):
             random_state=int(seed),
             show_progress=show_progress,
         )
-        n_kept = self._init_sample.shape[0]
-        chosen = np.random.default_rng(int(seed)).permutation(n_kept)[:_DEFAULT_ROWS]
-        self._init_sample = self._init_sample[np.sort(chosen)]
         self._max_eval_rows, self._seed = max_eval_rows, int(seed)
 
     source: KernelSource
+    _default_rows = 100
 
     @property
     def evaluations_per_row(self) -> int:

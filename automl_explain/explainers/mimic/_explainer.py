@@ -81,7 +81,8 @@ class MimicExplainer(RowExplainer):
     fidelity : Fidelity
         On held-out rows.
     trials : dict of str to float
-        Method of every surrogate tried -> its R2 (of probabilities) on the rows that stopped the fit.
+        Method of every surrogate tried -> its R2 (of probabilities) on the rows that stopped the fit. A
+        second surrogate of the same method is listed as ``"mimic.lightgbm #2"``, and so on.
     teacher_remembers : bool
         Whether the model answers its training rows otherwise than rows beside them, as nearest neighbours
         do; the surrogate has learnt from mixed rows alone then.

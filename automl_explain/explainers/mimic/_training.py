@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from automl_explain._tables._encoding import EngineeredEncoder
-from automl_explain._tables._rows import chunks, mix, stack, take
+from automl_explain._tables._rows import chunks, mix, spread, stack, take
 from automl_explain._validation import warn
 from automl_explain.exceptions import DataError, LowFidelityWarning
 from automl_explain.explainers._fidelity import compare
@@ -67,7 +67,7 @@ class Trained:
     fidelity : Fidelity
         On held-out rows.
     trials : dict of str to float
-        Method of every surrogate tried -> R2 on the stopping rows.
+        Method of every surrogate tried -> R2 on the stopping rows; of the same method again with `` #2``.
     teacher_remembers : bool
         Whether the teacher answers its training rows otherwise than rows beside them.
     far : float
@@ -172,8 +172,8 @@ def train(
         mixed = mix(learn_rows, groups, n_mixed, rng)
         mixed_output = _label(teacher, mixed)
         learn_rows = stack(learn_rows, mixed)
-    compared = take(rows, slice(0, _COMPARED_ROWS))
-    teacher = teacher.settled(compared, np.concatenate([output, mixed_output]))
+    at = spread(n_rows, _COMPARED_ROWS)
+    teacher = teacher.settled(take(rows, at), np.concatenate([output[at], output, mixed_output]))
     lesson = _Lesson(
         encoder.encode(learn_rows),
         teacher.targets(np.concatenate([output[split.train], mixed_output])),
@@ -185,12 +185,12 @@ def train(
     beside = None
     if n_mixed and rows.shape[1] <= _WIDE:
         beside = _beside_init_rows(lesson, teacher, rows, encoder, split, groups, random_state)
-    surrogate, trials = _best(beside or lesson, surrogate, alternatives)
-    if n_mixed and beside is None and _follows_loosely(surrogate, teacher, trials):
+    surrogate, name, trials = _best(beside or lesson, surrogate, alternatives)
+    if n_mixed and beside is None and _follows_loosely(surrogate, teacher, trials[name]):
         n_more = min(_MORE_MIXED * n_mixed, _MAX_CELLS // rows.shape[1])
         more = mix(take(rows, split.train), groups, n_more, rng)
         lesson = lesson.with_more(encoder.encode(more), teacher.targets(_label(teacher, more)))
-        trials[surrogate.method] = lesson.teach(surrogate)
+        trials[name] = lesson.teach(surrogate)
     held, held_output = take(rows, split.held_out), output[split.held_out]
     unseen = _unseen(fresh, rows, encoder, rng)
     if unseen is not None:
@@ -202,30 +202,33 @@ def train(
     return Trained(surrogate, teacher, fidelity, trials, beside is not None, far)
 
 
-def _follows_loosely(surrogate: Any, teacher: Predictions, trials: Mapping[str, float]) -> bool:
+def _follows_loosely(surrogate: Any, teacher: Predictions, found: float) -> bool:
     """Whether a surrogate of several classes that may still grow falls short of the bound: each has its own borders."""
     several = teacher.n_outputs > 1 and not teacher.decides
-    return several and getattr(surrogate, "sizes_itself", False) and trials[surrogate.method] < FIDELITY_BOUND
+    return several and getattr(surrogate, "sizes_itself", False) and found < FIDELITY_BOUND
 
 
-def _best(lesson: _Lesson, first: Any, alternatives: Sequence[Any]) -> tuple[Any, dict[str, float]]:
-    """The first surrogate, unless it falls short of 0.98 and another is better by 0.01.
+def _best(lesson: _Lesson, first: Any, alternatives: Sequence[Any]) -> tuple[Any, str, dict[str, float]]:
+    """The first surrogate, unless it falls short of 0.98 and another is better by 0.01; its name in the trials.
 
     In wide tables the others come first, and the first one is not tried where one of them reaches 0.98.
     """
     trials: dict[str, float] = {}
     wide = lesson.X.shape[1] > _WIDE
     order = [*alternatives, first] if wide else [first, *alternatives]
-    best: tuple[float, Any] | None = None
+    best: tuple[float, Any, str] | None = None
     for surrogate in order:
-        found = trials[surrogate.method] = lesson.teach(surrogate)
+        found = lesson.teach(surrogate)
+        same = sum(name.partition(" #")[0] == surrogate.method for name in trials)
+        name = f"{surrogate.method} #{same + 1}" if same else surrogate.method
+        trials[name] = found
         worth = found + _BETTER if surrogate is first else found  # in doubt the first one
         if best is None or worth > best[0]:
-            best = (worth, surrogate)
+            best = (worth, surrogate, name)
         if found >= _ENOUGH:
             break
     assert best is not None
-    return best[1], trials
+    return best[1], best[2], trials
 
 
 def _beside_init_rows(

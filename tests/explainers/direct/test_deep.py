@@ -220,3 +220,19 @@ def test_refusals_of_networks_say_one_thing():
         DeepExplainer(Pair(), X)
     with pytest.raises(InputError, match="`is_classifier` must be True, False or None; got 'yes'"):
         DeepExplainer(network(1), X, is_classifier="yes")
+
+
+def test_global_values_without_rows_are_of_a_seeded_sample():
+    """Tables are often sorted: the first rows are no sample."""
+    rows = RNG.normal(size=(600, 4))
+    rows = rows[np.argsort(rows[:, 0])]
+    module = nn.Linear(4, 1)
+    with torch.no_grad():
+        module.weight.copy_(torch.tensor([[1.0, 1.0, 0.0, 0.0]]))
+    made = [DeepExplainer(module, rows, seed=s).explain_global() for s in (0, 0, 1)]
+    assert made[0].global_values == pytest.approx(made[1].global_values, abs=0)
+    assert made[0].global_values != pytest.approx(made[2].global_values, rel=1e-3)
+    assert made[0].n_explained_rows == 200
+    explained = DeepExplainer(module, rows).explain_global(rows, include_local=False)
+    # Means over 200 of 600 rows; the first 200 would miss the first column by half.
+    assert made[0].global_values[0, :2] == pytest.approx(explained.global_values[0, :2], rel=0.2)

@@ -250,6 +250,19 @@ def test_another_surrogate_is_taken_where_it_is_markedly_better(
     assert len(explainer.trials) == tried
 
 
+def test_surrogates_of_the_same_method_keep_an_entry_each() -> None:
+    class Weak(Poor):
+        stopping_score_ = 0.1
+
+    class Fair(Poor):
+        stopping_score_ = 0.7
+
+    init = np.random.default_rng(0).normal(size=(60, 4))
+    explainer = MimicExplainer(Formula(), init, Poor, alternative_models=(Weak, Good, Fair), augment_data=False)
+    names = ["mimic.poor", "mimic.poor #2", "mimic.good", "mimic.poor #3"]
+    assert explainer.trials == dict(zip(names, (m.stopping_score_ for m in (Poor, Weak, Good, Fair)), strict=True))
+
+
 def test_a_wide_sparse_linear_model_is_followed_by_a_linear_surrogate() -> None:
     """R2 of probabilities of at least 0.95 where trees stay far below; said in method and trials."""
     rng = np.random.default_rng(0)
