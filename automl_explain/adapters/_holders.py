@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from automl_explain.adapters._choice import adapter_for
 from automl_explain.adapters._kinds import soft_output
 from automl_explain.adapters._sklearn import EstimatorAdapter
 from automl_explain.exceptions import UnsupportedModelError
@@ -36,8 +37,6 @@ class HolderAdapter:
 
     def __init__(self, model: Any) -> None:
         self.model = model
-        from automl_explain.adapters import adapter_for
-
         whole = EstimatorAdapter(model)  # refuses what cannot be explained
         self.task, self.classes = whole.task, whole.classes
         inner = adapter_for(getattr(model, self.inside))

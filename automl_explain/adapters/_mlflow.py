@@ -7,6 +7,7 @@ from typing import Any
 from sklearn.base import BaseEstimator
 
 from automl_explain.adapters._black_box import BlackBoxAdapter
+from automl_explain.adapters._choice import adapter_for
 from automl_explain.exceptions import UnsupportedModelError
 from automl_explain.protocols import PipelineAdapter
 
@@ -38,8 +39,6 @@ def pyfunc_adapter(model: Any, task: str | None = None) -> PipelineAdapter:
     UnsupportedModelError
         If it is a black box and the task is not given.
     """
-    from automl_explain.adapters import adapter_for
-
     inner = _inside(model)
     if isinstance(inner, BaseEstimator):
         return adapter_for(inner, task)

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from automl_explain._tables._rows import take
 from automl_explain.adapters._black_box import BlackBox, BlackBoxAdapter
+from automl_explain.adapters._choice import adapter_for
 from automl_explain.adapters._kinds import (
     kind_of,
     labels_alone,
@@ -21,7 +22,6 @@ from automl_explain.adapters._kinds import (
 )
 from automl_explain.exceptions import UnsupportedModelError
 from automl_explain.feature_map import FeatureMap
-from automl_explain.lineage import trace
 
 # Rows on which the last step of a Pipeline is traced, where it has steps of its own.
 _N_SAMPLE = 2000
@@ -99,8 +99,6 @@ class PipelineModelAdapter:
     """
 
     def __init__(self, pipeline: Pipeline) -> None:
-        from automl_explain.adapters import adapter_for
-
         steps = _flat_steps(pipeline)
         if not steps or not hasattr(steps[-1][1], "predict"):
             if steps and not hasattr(steps[-1][1], "transform"):
@@ -145,6 +143,8 @@ class PipelineModelAdapter:
         """Composed over the steps."""
         if self._before is None:
             return self._inner.feature_map(X, raw_names)
+        from automl_explain.lineage import trace  # the rules of all transformers, for those who have some
+
         first = trace(self._before, X, raw_names)
         # A model with a featurization of its own is traced on rows; a bare one only tells its columns.
         n_asked = 1 if isinstance(self._inner, EstimatorAdapter) else _N_SAMPLE

@@ -15,6 +15,7 @@ import numpy as np
 
 from automl_explain._tables._rows import take
 from automl_explain.adapters._boosters import ask_booster, booster_objective, is_booster
+from automl_explain.adapters._choice import library_adapter
 from automl_explain.adapters._kinds import (
     kind_of,
     labels_alone,
@@ -144,7 +145,7 @@ def output_of(
         return _of_network(model, asked)
     if is_booster(model):
         return _of_booster(model, asked)
-    library = _library_adapter(model)
+    library = library_adapter(model)
     if library is not None:
         return _of_library(model, library, asked)
     refuse_unexplainable(model)
@@ -231,13 +232,6 @@ def _of_booster(booster: Any, asked: _Question) -> ModelOutput:
         learnt = booster_objective(booster).startswith(("binary", "multi"))
         asked = dataclasses.replace(asked, task="classification" if learnt else "regression")
     return _of_answers(functools.partial(ask_booster, booster), asked, own=None, is_function=False)
-
-
-def _library_adapter(model: Any) -> Any:
-    """Adapter of a model of an AutoML library, which may have `predict_proba` whatever its task; else None."""
-    from automl_explain.adapters import library_adapter
-
-    return library_adapter(model)
 
 
 def _of_library(model: Any, adapter: Any, asked: _Question) -> ModelOutput:

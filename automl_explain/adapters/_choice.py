@@ -1,0 +1,116 @@
+"""Which adapter a model gets, by its type.
+
+Adapters are named as text, so that a library is imported when one of its models arrives, and so that adapters of
+models with other models inside can ask here for those.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from automl_explain._registry import find, load
+from automl_explain.adapters._black_box import BlackBox
+from automl_explain.adapters._kinds import kind_of
+from automl_explain.adapters._refusals import refusal
+from automl_explain.adapters._self_check import WholeModel
+from automl_explain.exceptions import UnsupportedModelError
+from automl_explain.protocols import PipelineAdapter
+
+_ADAPTERS = (
+    ("flaml.automl.automl", "AutoML", "automl_explain.adapters._flaml:flaml_adapter"),
+    (
+        "automl_explain.adapters",
+        "FlamlCandidate",
+        "automl_explain.adapters._flaml_candidates:flaml_candidate_adapter",
+    ),
+    ("autogluon.tabular", "TabularPredictor", "automl_explain.adapters._autogluon:AutoGluonAdapter"),
+    ("supervised.automl", "AutoML", "automl_explain.adapters._mljar:mljar_adapter"),
+    ("mlflow.pyfunc", "PyFuncModel", "automl_explain.adapters._mlflow:pyfunc_adapter"),
+    ("tpot.tpot_estimator", "*", "automl_explain.adapters._tpot:tpot_adapter"),
+    ("h2o.automl", "*", "automl_explain.adapters._h2o:H2OAdapter"),
+    ("h2o.model", "ModelBase", "automl_explain.adapters._h2o:H2OAdapter"),
+    ("lightautoml.automl", "AutoMLPreset", "automl_explain.adapters._lightautoml:LightAutoMLAdapter"),
+    ("pycaret.internal.pipeline", "Pipeline", "automl_explain.adapters._pycaret:PycaretAdapter"),
+    ("evalml.automl", "AutoMLSearch", "automl_explain.adapters._evalml:EvalmlAdapter"),
+    ("evalml.pipelines", "PipelineBase", "automl_explain.adapters._evalml:EvalmlAdapter"),
+    ("sklearn.pipeline", "Pipeline", "automl_explain.adapters._sklearn:PipelineModelAdapter"),
+    ("sklearn.model_selection", "BaseSearchCV", "automl_explain.adapters._holders:SearchAdapter"),
+    ("sklearn.model_selection", "BaseThresholdClassifier", "automl_explain.adapters._holders:ThresholdAdapter"),
+    ("sklearn.compose", "TransformedTargetRegressor", "automl_explain.adapters._holders:TransformedTargetAdapter"),
+    ("sklearn.base", "BaseEstimator", "automl_explain.adapters._sklearn:EstimatorAdapter"),
+)
+_ANY_ESTIMATOR = "automl_explain.adapters._sklearn:EstimatorAdapter"
+_ANY_FUNCTION = "automl_explain.adapters._sklearn:black_box_adapter"
+
+# Adapters that tell no more of a model than the model itself does.
+_GENERIC = tuple(f"automl_explain.adapters.{name}" for name in ("_sklearn", "_holders", "_mlflow"))
+
+
+def adapter_for(model: Any, task: str | None = None) -> PipelineAdapter:
+    """Adapter of a fitted model.
+
+    Parameters
+    ----------
+    model : object
+        Fitted model, `BlackBox`, or function of raw rows.
+    task : {"classification", "regression"}, optional
+        What the model does; goes to adapters that take a ``task``, such as those of functions, which
+        cannot tell themselves.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If the model is refused (a pure time-series model), not fitted, a class, or of an unknown type.
+    """
+    if isinstance(model, type):
+        raise UnsupportedModelError(
+            f"{model.__qualname__} is a class, not a model; pass the fitted object: {model.__qualname__}().fit(X, y)."
+        )
+    reason = refusal(model.model if isinstance(model, BlackBox) else model)
+    if reason is not None:
+        raise UnsupportedModelError(reason)
+    if isinstance(model, BlackBox):
+        return _closed(model, task)
+    adapter = find(model, _ADAPTERS, "adapters")
+    unknown = adapter is None or adapter is load(_ANY_ESTIMATOR)
+    untold = unknown and hasattr(model, "predict") and kind_of(model) == "untold"
+    if (untold and task == "classification") or (adapter is None and callable(model)):
+        return _of_any_function(BlackBox(model), task)
+    if adapter is None and not hasattr(model, "predict"):
+        raise UnsupportedModelError(
+            f"{type(model).__module__}.{type(model).__qualname__} is no model that can be explained: it has no "
+            "`predict`. "
+            "Pass a fitted FLAML AutoML, a fitted scikit-learn Pipeline or estimator, or a function of raw rows."
+        )
+    make: Any = adapter or load(_ANY_ESTIMATOR)
+    asks = "task" in inspect.signature(make).parameters
+    made: PipelineAdapter = make(model, task="regression" if task == "forecasting" else task) if asks else make(model)
+    return made
+
+
+def library_adapter(model: Any) -> Any:
+    """Adapter of a model of an AutoML library; None for models of scikit-learn and for all that no adapter knows.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If the library's model cannot be explained.
+    """
+    known = find(model, _ADAPTERS, "adapters")
+    if known is None or known.__module__ in _GENERIC:
+        return None
+    return adapter_for(model)
+
+
+def _closed(box: BlackBox, task: str | None) -> PipelineAdapter:
+    """A black box, asked the way its library is asked where that is known."""
+    known = None if isinstance(box.model, type) else find(box.model, _ADAPTERS, "adapters")
+    if known is None or known is load(_ANY_ESTIMATOR):
+        return _of_any_function(box, task)
+    return WholeModel(adapter_for(box.model, box.task or task), box.model, classes=box.classes)
+
+
+def _of_any_function(box: BlackBox, task: str | None) -> PipelineAdapter:
+    made: PipelineAdapter = load(_ANY_FUNCTION)(box, task)
+    return made
