@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from automl_explain._tables._verbatim import VerbatimColumn, is_date, is_text, is_verbatim, seconds
 from automl_explain._validation import as_table, listed
 from automl_explain.exceptions import DataError, InputError
 
@@ -40,16 +41,27 @@ class EngineeredEncoder:
         Position of a categorical feature -> its categories in the order of their codes.
     missing_code : float, optional
         Code of a missing or unknown category, for a model that has one of its own; NaN where left out.
+    verbatim : dict of int to VerbatimColumn
+        Position of a column whose cells come back exactly as they are -> their numbers.
+    dates : tuple of int
+        Positions of columns of points in time, which are read as seconds.
     """
 
     names: tuple[str | int, ...]
     labels: tuple[str | int, ...]
     categories: Mapping[int, tuple[Any, ...]]
     missing_code: float | None = None
+    verbatim: Mapping[int, VerbatimColumn] = dataclasses.field(default_factory=dict)
+    dates: tuple[int, ...] = ()
 
     @classmethod
     def of(
-        cls, rows: Any, names: Iterable[str | int] | None = None, categorical: Sequence[str | int] | None = None
+        cls,
+        rows: Any,
+        names: Iterable[str | int] | None = None,
+        categorical: Sequence[str | int] | None = None,
+        *,
+        text: str = "refused",
     ) -> EngineeredEncoder:
         """Encoder for rows like these.
 
@@ -62,6 +74,11 @@ class EngineeredEncoder:
             Names or positions of columns whose cells are categories. Columns of a pandas
             ``category`` type are categorical by themselves. Of columns named here in which most cells
             are there once, only the repeated ones are categories.
+
+        text : {"refused", "categories", "verbatim"}, default "refused"
+            How columns of text and of dates are read. ``categories``: text that is no number as categories, dates
+            as seconds. ``verbatim``: these, and all columns whose cells are categories, so that `RowDecoder` gives
+            back every cell as it was, those not seen in training too.
 
         Raises
         ------
@@ -85,7 +102,7 @@ class EngineeredEncoder:
             )
         positions = {_position(c, chosen, labels) for c in categorical or ()}
         categories: dict[int, tuple[Any, ...]] = {}
-        if isinstance(rows, pd.DataFrame):
+        if framed:
             for j in range(rows.shape[1]):
                 dtype = rows.dtypes.iloc[j]
                 if isinstance(dtype, pd.CategoricalDtype):
@@ -94,9 +111,18 @@ class EngineeredEncoder:
                     categories[j] = _levels(rows.iloc[:, j])
         elif not sp.issparse(rows):
             categories = {j: _levels(pd.Series(rows[:, j])) for j in sorted(positions)}
-        if not isinstance(rows, pd.DataFrame):
+        if not framed:
             labels = chosen
-        return cls(chosen, labels, categories)
+        if text == "refused" or sp.issparse(rows) or (not framed and not positions and rows.dtype.kind in "biuf"):
+            return cls(chosen, labels, categories)
+        columns = {j: rows.iloc[:, j] if framed else pd.Series(rows[:, j], dtype=object) for j in range(len(chosen))}
+        if text == "verbatim":
+            exact = {j: VerbatimColumn.of(c) for j, c in columns.items() if j in positions or is_verbatim(c)}
+            categories |= {j: tuple(_plain(c) for c in column.levels) for j, column in exact.items()}
+            return cls(chosen, labels, categories, verbatim=exact)
+        dates = tuple(j for j, c in columns.items() if j not in categories and is_date(c))
+        categories |= {j: _levels(c) for j, c in columns.items() if j not in categories and is_text(c)}
+        return cls(chosen, labels, categories, dates=dates)
 
     @property
     def n_features(self) -> int:
@@ -133,7 +159,7 @@ class EngineeredEncoder:
             raise DataError(
                 f"`{argument}` is an array of {rows.dtype}, which is no number; convert it to numbers first."
             )
-        if not self.categories and rows.dtype.kind in "biuf":
+        if not self.categories and not self.dates and rows.dtype.kind in "biuf":
             return np.ascontiguousarray(rows, dtype=np.float64)
         return self._encode_frame(pd.DataFrame(rows, columns=list(self.labels)))
 
@@ -174,7 +200,8 @@ class EngineeredEncoder:
         """Codes of every categorical column, None for numbers; None at all where categories are of several types."""
         made = [_Lookup.of(self.categories[j]) if j in self.categories else None for j in range(self.n_features)]
         mixed = any(made[j] is None for j in self.categories)
-        return None if mixed or self.missing_code is not None else tuple(made)
+        slow = mixed or self.missing_code is not None or self.verbatim or self.dates
+        return None if slow else tuple(made)
 
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
@@ -183,7 +210,11 @@ class EngineeredEncoder:
         result = np.empty(frame.shape)
         for j in range(frame.shape[1]):
             column = frame.iloc[:, j]
-            if j in self.categories:
+            if j in self.verbatim:
+                result[:, j] = self.verbatim[j].numbers(column)
+            elif j in self.dates:
+                result[:, j] = seconds(column, self.names[j])
+            elif j in self.categories:
                 codes = _codes(_plain_cells(column), self.categories[j])
                 result[:, j] = np.where(codes < 0, np.nan if self.missing_code is None else self.missing_code, codes)
             else:
@@ -229,13 +260,20 @@ class EngineeredEncoder:
             "labels": list(self.labels),
             "categories": [[j, list(c)] for j, c in self.categories.items()],
             **({} if self.missing_code is None else {"missing_code": self.missing_code}),
+            **({"verbatim": [[j, c.to_json()] for j, c in self.verbatim.items()]} if self.verbatim else {}),
+            **({"dates": list(self.dates)} if self.dates else {}),
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> EngineeredEncoder:
         """Read back what `to_json` wrote."""
         categories = {int(j): tuple(c) for j, c in data["categories"]}
-        return cls(tuple(data["names"]), tuple(data["labels"]), categories, data.get("missing_code"))
+        verbatim = {int(j): VerbatimColumn.from_json(c) for j, c in data.get("verbatim", [])}
+        dates = tuple(int(j) for j in data.get("dates", []))
+        names, labels = tuple(data["names"]), tuple(data["labels"])
+        if not {*verbatim} <= {*categories} or not {*dates} <= {*range(len(names))}:
+            raise ValueError("columns of text or of dates that there are not")
+        return cls(names, labels, categories, data.get("missing_code"), verbatim, dates)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -300,8 +338,9 @@ def _numbers(column: pd.Series, name: str | int) -> np.ndarray:
     except (TypeError, ValueError) as error:
         example = next((c for c in column if not isinstance(c, (int, float, np.number, type(None)))), None)
         raise DataError(
-            f"Column {name!r} holds {example!r}, which is not a number. Give it the pandas type 'category', name it in "
-            "`categorical_features`, or transform it to numbers first."
+            f"Column {name!r} holds {example!r}, which is not a number. Give it the pandas type 'category', or turn "
+            "it into numbers first; or explain the model with the steps that read it, a Pipeline, with MimicExplainer "
+            "or KernelExplainer, which take text and dates as they are."
         ) from error
 
 

@@ -76,6 +76,7 @@ class RowExplainer:
         transformations: Any,
         explain_subset: Sequence[int] | None,
         categorical_features: Sequence[str | int] | None = None,
+        text: str = "refused",
     ) -> Any:
         """Engineered init rows; settles the `inputs`."""
         self.inputs, rows = Inputs.read(
@@ -84,6 +85,7 @@ class RowExplainer:
             transformations=transformations,
             explain_subset=explain_subset,
             categorical_features=categorical_features,
+            text=text,
         )
         return rows
 

@@ -54,8 +54,9 @@ class Inputs:
         transformations: Any = None,
         explain_subset: Sequence[int] | None = None,
         categorical_features: Sequence[str | int] | None = None,
+        text: str = "refused",
     ) -> tuple[Inputs, Any]:
-        """Inputs like these rows, and the rows as the model reads them.
+        """Inputs like these rows, and the rows as the model reads them; ``text`` as in `EngineeredEncoder.of`.
 
         Raises
         ------
@@ -78,7 +79,7 @@ class Inputs:
             feature_map = featurizer.feature_map(rows, None if isinstance(rows, pd.DataFrame) else features)
             features = feature_map.engineered_names
             rows = featurizer.transform(rows)
-        encoder = EngineeredEncoder.of(rows, features, categorical_features)
+        encoder = EngineeredEncoder.of(rows, features, categorical_features, text=text)
         subset = check_subset(explain_subset, encoder.n_features)
         return cls(encoder, width, _category_types(rows), featurizer, feature_map, subset), rows
 

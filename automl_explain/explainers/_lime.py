@@ -131,6 +131,7 @@ class LIMEExplainer(RowExplainer):
             transformations=transformations,
             explain_subset=explain_subset,
             categorical_features=[*categorical_features, *_flags(initialization_examples, transformations)],
+            text="verbatim",
         )
         teacher = Predictions.of(model, rows, task=model_task, classes=classes, is_function=is_function)
         sample = take(rows, spread(rows.shape[0], _COMPARED_ROWS))

@@ -101,7 +101,7 @@ class KernelScoringExplainer(ScoringExplainer):
 
         background = from_npy(members["kernel_background.npy"]).reshape(-1, described["n_columns"])
         weights, outputs = (from_npy(members[f"kernel_{name}.npy"]) for name in ("weights", "outputs"))
-        decoder = RowDecoder.from_json(described["decoder"])
+        decoder = RowDecoder.from_json(described["decoder"]).with_verbatim(parts["encoder"].verbatim)
         n_samples, seed = described["n_samples"], described["seed"]
         _check(background, weights, decoder, n_samples, seed)
         if decoder.categories.keys() != parts["encoder"].categories.keys():

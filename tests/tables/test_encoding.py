@@ -325,7 +325,7 @@ def test_what_was_seen_is_not_part_of_the_encoder() -> None:
     encoder.encode(FRAME.iloc[:1])
     again = pickle.loads(pickle.dumps(encoder))
     assert again == encoder == EngineeredEncoder.of(FRAME)
-    assert set(vars(again)) == {"names", "labels", "categories", "missing_code"}
+    assert set(vars(again)) == {"names", "labels", "categories", "missing_code", "verbatim", "dates"}
 
 
 def test_an_array_without_rows_is_refused() -> None:

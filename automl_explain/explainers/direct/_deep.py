@@ -59,6 +59,9 @@ class DeepExplainer(DirectExplainer):
         Of the background, and of the rows that `explain_global` explains without rows.
     show_progress : bool, optional
         Progress bar on long work; on a terminal only where left out.
+    categorical_features : sequence of str or int, optional
+        Columns whose cells are categories that the network reads as codes, in sorted order; pandas ``category``
+        columns are anyway.
 
     Raises
     ------
@@ -120,12 +123,17 @@ class DeepExplainer(DirectExplainer):
         network_output: str = "auto",
         seed: int = 0,
         show_progress: bool | None = None,
+        categorical_features: Sequence[str | int] | None = None,
     ) -> None:
         check_count(nclusters, "nclusters")
         check_count(seed, "seed", least=0)
         network = network_of(model)
         rows = self._read_rows(
-            initialization_examples, features=features, transformations=transformations, explain_subset=explain_subset
+            initialization_examples,
+            features=features,
+            transformations=transformations,
+            explain_subset=explain_subset,
+            categorical_features=categorical_features,
         )
         encoded = self.encoder.encode(rows)
         task = task_of(model_task, is_classifier)

@@ -57,6 +57,10 @@ class KernelExplainer(DirectExplainer):
         `explain_global` explains a seeded sample of so many rows where it is given more, and warns.
         Without rows it explains a seeded sample of 100 init rows.
 
+    categorical_features : sequence of str or int, optional
+        Columns whose cells are categories; those of text, of dates and of pandas' ``category`` type are anyway.
+        The model gets their cells exactly as they are in the rows.
+
     Attributes
     ----------
     output_unit : {"probability", "target", "decision value", "outlier score", "anomaly score"}
@@ -90,6 +94,7 @@ class KernelExplainer(DirectExplainer):
         seed: int = 0,
         *,
         max_eval_rows: int | None = None,
+        categorical_features: Sequence[str | int] | None = None,
     ) -> None:
         if nsamples != "auto":
             check_count(nsamples, "nsamples")
@@ -99,7 +104,12 @@ class KernelExplainer(DirectExplainer):
         if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
             raise InputError(f"`seed` is {seed!r}; expected a whole number from 0 to 2**32 - 1.")
         rows = self._read_rows(
-            initialization_examples, features=features, transformations=transformations, explain_subset=explain_subset
+            initialization_examples,
+            features=features,
+            transformations=transformations,
+            explain_subset=explain_subset,
+            categorical_features=categorical_features,
+            text="verbatim",
         )
         teacher = Predictions.of(model, rows, task=model_task, classes=classes, is_function=is_function)
         self.decoder = RowDecoder.of(rows, self.encoder)

@@ -51,6 +51,9 @@ class LinearExplainer(DirectExplainer):
         Where the model reads codes of pandas categories: that of a missing one.
     random_state : int, default 0
     show_progress : bool, optional
+    categorical_features : sequence of str or int, optional
+        Columns whose cells are categories that the model reads as codes, with ``missing_code``; pandas ``category``
+        columns are anyway. A linear model without codes reads numbers alone.
 
     Raises
     ------
@@ -88,10 +91,15 @@ class LinearExplainer(DirectExplainer):
         missing_code: float | None = None,
         random_state: int = 0,
         show_progress: bool | None = None,
+        categorical_features: Sequence[str | int] | None = None,
     ) -> None:
         weights, intercepts = _weights(model)
         rows = self._read_rows(
-            initialization_examples, features=features, transformations=transformations, explain_subset=explain_subset
+            initialization_examples,
+            features=features,
+            transformations=transformations,
+            explain_subset=explain_subset,
+            categorical_features=categorical_features,
         )
         if self.encoder.n_features != weights.shape[1]:
             raise InputError(

@@ -51,6 +51,9 @@ class TabularExplainer:
         Rows that the kernel explains in `explain_global` at most; see `KernelExplainer`.
     random_state : int, default 0
     show_progress : bool, optional
+    categorical_features : sequence of str or int, optional
+        Columns whose cells are categories. A pipeline gets text, dates and categories exactly as they are in the
+        rows, named here or not.
 
     Attributes
     ----------
@@ -97,6 +100,7 @@ class TabularExplainer:
         max_eval_rows: int | None = None,
         random_state: int = 0,
         show_progress: bool | None = None,
+        categorical_features: Sequence[str | int] | None = None,
     ) -> None:
         if use_gpu is not False:
             raise InputError(
@@ -114,6 +118,7 @@ class TabularExplainer:
             "transformations": transformations,
             "model_task": model_task,
             "show_progress": show_progress,
+            "categorical_features": categorical_features,
         }
         self.kind, self.reason, instead = _choice(model)
         exact = {**given, "random_state": random_state, "predictor": model}

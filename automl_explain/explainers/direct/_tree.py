@@ -55,6 +55,9 @@ class TreeExplainer(DirectExplainer):
         Code that the model knows missing categories by.
     random_state : int, default 0
     show_progress : bool, optional
+    categorical_features : sequence of str or int, optional
+        Columns of the init rows whose cells are categories that the model reads as codes, in sorted order;
+        pandas ``category`` columns are anyway.
 
     Attributes
     ----------
@@ -100,6 +103,7 @@ class TreeExplainer(DirectExplainer):
         missing_code: float | None = None,
         random_state: int = 0,
         show_progress: bool | None = None,
+        categorical_features: Sequence[str | int] | None = None,
     ) -> None:
         ensemble = read_trees(model)
         rows = None
@@ -109,6 +113,7 @@ class TreeExplainer(DirectExplainer):
                 features=features,
                 transformations=transformations,
                 explain_subset=explain_subset,
+                categorical_features=categorical_features,
             )
             self._check_width(ensemble)
             coded = any(kind.__module__.split(".")[0] in _CODED for kind in type(model).__mro__)

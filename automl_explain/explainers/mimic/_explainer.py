@@ -56,7 +56,8 @@ class MimicExplainer(RowExplainer):
         ``teacher_probability``: the teacher's own; what the surrogate lacks to it is spread over the
         values in proportion to their magnitude, and is unmapped in rows where all are 0.
     categorical_features : sequence of str or int, optional
-        Columns whose cells are categories; pandas ``category`` columns are anyway.
+        Columns whose cells are categories; pandas ``category`` columns are anyway, and so are columns of text,
+        which the model gets as they are. The surrogate reads dates as seconds, the model as they are.
     model_task : {"unknown", "classification", "regression"}, default "unknown"
     reset_index : {"ignore"}, default "ignore"
         The index of the rows is no feature.
@@ -143,6 +144,7 @@ class MimicExplainer(RowExplainer):
             transformations=transformations,
             explain_subset=explain_subset,
             categorical_features=categorical_features,
+            text="categories",
         )
         teacher = Predictions.of(model, rows, task=model_task, classes=classes, is_function=is_function)
         self._answer_in(shap_values_output, teacher.unit)
