@@ -5,12 +5,13 @@ A part that meets its contract works everywhere; none asks what another part is,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from automl_explain._tables._encoding import EngineeredEncoder
     from automl_explain.feature_map import FeatureMap
 
 
@@ -91,7 +92,41 @@ class ValueSource(Protocol):
 
 
 @runtime_checkable
-class SurrogateModel(ValueSource, Protocol):
+class ScorableSource(ValueSource, Protocol):
+    """A source that explains rows in production, without the explainer around it.
+
+    One that has tables to prepare may have a method ``warm_up()``, which is called before the first row.
+    """
+
+    @property
+    def n_features(self) -> int:
+        """Columns of the encoded rows."""
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of outputs: 1 for a regression and for two classes, else one per class."""
+
+    def explainable_model_type(self) -> str:
+        """The kind of scoring explainer that fits: ``"tree"``, ``"linear"``, ``"kernel"`` or ``"deep"``."""
+
+    def for_scoring(self) -> ScorableSource:
+        """Itself, or what production needs of it."""
+
+
+@runtime_checkable
+class SavableSource(ScorableSource, Protocol):
+    """A source that is saved without its explainer; one that asks a model is brought together with it by scoring."""
+
+    def to_members(self) -> tuple[dict[str, Any], dict[str, bytes]]:
+        """All that it is: fields that JSON can hold, and files by name (``.npy``, ``.txt`` or ``.json``)."""
+
+    @classmethod
+    def from_members(cls, fields: Mapping[str, Any], files: Mapping[str, bytes]) -> Self:
+        """Build what `to_members` gave, to the bit; raises ValueError where they are not what it gave."""
+
+
+@runtime_checkable
+class SurrogateModel(SavableSource, Protocol):
     """A glass-box model that learns a teacher's soft output and explains itself."""
 
     def fit(self, X: Any, targets: np.ndarray, **options: Any) -> SurrogateModel:
@@ -110,6 +145,57 @@ class Explainer(Protocol):
 
     def explain_global(self, evaluation_examples: Any = None, include_local: bool = True) -> Any:
         """Explanation of the rows together."""
+
+
+@runtime_checkable
+class ScorableExplainer(Explainer, Protocol):
+    """An explainer that a scoring explainer can be made from.
+
+    Attributes
+    ----------
+    source : ScorableSource
+        What gives the values of encoded rows.
+    encoder : EngineeredEncoder
+        From rows to numbers.
+    fidelity : Fidelity or None
+        Of a surrogate on held-out rows.
+    """
+
+    source: ScorableSource
+    encoder: EngineeredEncoder
+    fidelity: Any
+
+    @property
+    def explain_subset(self) -> Sequence[int] | None:
+        """Positions of the features shown, if not all are; such an explainer cannot be scored."""
+
+    @property
+    def feature_map(self) -> FeatureMap | None:
+        """Map of the ``transformations``, if any."""
+
+    @property
+    def featurizer(self) -> Any:
+        """The ``transformations``, if any: ``transform(X)`` gives engineered rows."""
+
+    @property
+    def method(self) -> str:
+        """Name shown in explanations."""
+
+    @property
+    def source_unit(self) -> str:
+        """Unit of the source's outputs."""
+
+    @property
+    def source_link(self) -> str:
+        """How the source's outputs become predictions."""
+
+    @property
+    def output_unit(self) -> str:
+        """Unit of explanations where none is asked for."""
+
+    @property
+    def shap_values_output(self) -> str:
+        """``"default"``, ``"probability"`` or ``"teacher_probability"``."""
 
 
 @runtime_checkable

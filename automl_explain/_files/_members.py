@@ -97,6 +97,25 @@ def from_npy(data: bytes, n_dim: int | None = 1) -> np.ndarray:
     return array.reshape(shape, order="F" if fortran else "C")
 
 
+def finite(data: bytes, what: str) -> np.ndarray:
+    """The float64 numbers in the bytes of a ``.npy`` file, none missing.
+
+    Raises
+    ------
+    ValueError
+        If they are others.
+    """
+    found = from_npy(data)
+    if found.dtype != np.float64 or not np.isfinite(found).all():
+        raise ValueError(f"its {what} holds {found.dtype} values or missing ones")
+    return found
+
+
+def flat(array: np.ndarray) -> bytes:
+    """An array in one dimension, as the bytes of a ``.npy`` file."""
+    return to_npy(np.ascontiguousarray(array).ravel())
+
+
 def _check_cells(array: np.ndarray) -> None:
     """Refuse bits that are no truth value or no character: numpy hands them on as they are."""
     if array.dtype.kind == "b" and (array.view(np.uint8) > 1).any():

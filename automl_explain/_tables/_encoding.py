@@ -129,7 +129,9 @@ class EngineeredEncoder:
         """Number of engineered features."""
         return len(self.names)
 
-    def encode(self, rows: Any, argument: str = "eval_dataset") -> np.ndarray | sp.csr_matrix:
+    def encode(
+        self, rows: Any, argument: str = "eval_dataset", *, allow_empty: bool = False
+    ) -> np.ndarray | sp.csr_matrix:
         """Rows as float64: C-contiguous ndarray, or csr_matrix where the rows are sparse.
 
         Categories become their codes, NaN where the category is unknown or missing. DataFrame
@@ -149,7 +151,7 @@ class EngineeredEncoder:
         plain = self._plain_row(rows)
         if plain is not None:
             return plain
-        rows = as_table(rows, argument, width=self.n_features)
+        rows = as_table(rows, argument, width=self.n_features, allow_empty=allow_empty)
         if isinstance(rows, pd.DataFrame):
             return self._encode_frame(self.align(rows, argument))
         self._check_width(rows.shape[1], argument)

@@ -18,6 +18,7 @@ from automl_explain.explainers._inputs import Inputs
 from automl_explain.explainers._predictions import Predictions
 from automl_explain.explainers._request import Request
 from automl_explain.explainers._residuals import difference_of_columns, surrogate_residuals, warn_of_far_rows
+from automl_explain.explainers._scoring import Scored
 from automl_explain.explainers._streaming import stream_summary
 from automl_explain.explainers._views import View, join_blocks
 from automl_explain.explanation import Explanation, Fidelity
@@ -32,7 +33,7 @@ _FEW_ROWS = 16  # such as single ones in production
 SHAP_VALUES_OUTPUTS = ("default", "probability", "teacher_probability")
 
 
-class RowExplainer:
+class RowExplainer(Scored):
     """Explains rows with the values of a source: a trained surrogate, or the model itself.
 
     A subclass reads the init rows with `_read_rows`, makes its `Predictions` and its source, and ends with
@@ -157,6 +158,11 @@ class RowExplainer:
     def source_link(self) -> str:
         """How the source's outputs become predictions: ``"identity"`` or ``"logit"``."""
         return "logit" if self.source_unit == "log-odds" else "identity"
+
+    @property
+    def shap_values_output(self) -> str:
+        """``"default"``, ``"probability"`` or ``"teacher_probability"``, as it was asked for."""
+        return self._shap_values_output
 
     @property
     def output_unit(self) -> str:

@@ -18,13 +18,14 @@ from automl_explain.exceptions import (
     MissingRawTransformationsError,
 )
 from automl_explain.explainers._base import RowExplainer
+from automl_explain.explainers._scoring import Scored
 from automl_explain.explanation import Explanation
 from automl_explain.feature_map import FeatureMap
 
 EXPLANATION_TYPES = ("local", "global")
 
 
-class ExplainerWrapper:
+class ExplainerWrapper(Scored):
     """What wrappers have in common, whatever explainer they hold.
 
     A subclass calls `_settle`, then makes its ``explainer``.

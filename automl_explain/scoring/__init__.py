@@ -10,6 +10,7 @@ from automl_explain._files._writing import as_ours, place
 from automl_explain._lazy import attach
 from automl_explain._registry import load as load_part
 from automl_explain.exceptions import AlreadyExistsError, CorruptFileError, InputError
+from automl_explain.scoring._kinds import KINDS, name_of
 
 if TYPE_CHECKING:
     from automl_explain.scoring._base import ScoringExplainer
@@ -40,16 +41,9 @@ _FORM = Format(
     "save one with automl_explain.save(scoring, directory)",
 )
 
-# What files call a scoring explainer -> its module, which is imported where such a file is read.
-_KINDS = {
-    "tree": "automl_explain.scoring._tree:TreeScoringExplainer",
-    "linear": "automl_explain.scoring._linear:LinearScoringExplainer",
-    "kernel": "automl_explain.scoring._kernel:KernelScoringExplainer",
-    "deep": "automl_explain.scoring._deep:DeepScoringExplainer",
-}
 __getattr__, __dir__ = attach(
     __name__,
-    {"ScoringExplainer": "._base", **{path.partition(":")[2]: path.partition(":")[0] for path in _KINDS.values()}},
+    {"ScoringExplainer": "._base", **{path.partition(":")[2]: path.partition(":")[0] for path in KINDS.values()}},
 )
 
 
@@ -61,8 +55,9 @@ def save(scoring_explainer: Any, directory: str | Path = ".", exist_ok: bool = F
 
     Parameters
     ----------
-    scoring_explainer : TreeScoringExplainer, LinearScoringExplainer, KernelScoringExplainer or DeepScoringExplainer
-        The last two without their model.
+    scoring_explainer : ScoringExplainer
+        Of any kind. What only a pickle could hold is left out: the model of a `KernelScoringExplainer` or a
+        `DeepScoringExplainer`, and fitted ``transformations``. `load` takes them.
     directory : str or Path, default "."
         Made if it is not there.
     exist_ok : bool, default False
@@ -78,8 +73,7 @@ def save(scoring_explainer: Any, directory: str | Path = ".", exist_ok: bool = F
     AlreadyExistsError
         If the directory is there and ``exist_ok`` is False.
     StorageError
-        If the explainer carries fitted transformations, which only a pickle could hold, or the system refuses
-        to write there.
+        If the system refuses to write there.
 
     Examples
     --------
@@ -89,9 +83,12 @@ def save(scoring_explainer: Any, directory: str | Path = ".", exist_ok: bool = F
     """
     from automl_explain.scoring._base import ScoringExplainer
 
-    if not isinstance(scoring_explainer, ScoringExplainer) or scoring_explainer.kind not in _KINDS:
-        names = " or ".join(path.partition(":")[2] for path in _KINDS.values())
-        raise InputError(f"`scoring_explainer` must be a {names}; got {type(scoring_explainer).__name__}.")
+    if not isinstance(scoring_explainer, ScoringExplainer):
+        names = ", ".join(name_of(kind) for kind in KINDS)
+        raise InputError(
+            f"`scoring_explainer` must be a ScoringExplainer ({names}); got {type(scoring_explainer).__name__}. Make "
+            "one with explainer.create_scoring_explainer()."
+        )
     folder = place(directory, "directory")
     path = folder / FILE_NAME
     with as_ours("write the scoring explainer to", folder, "directory"):
@@ -110,7 +107,7 @@ def save(scoring_explainer: Any, directory: str | Path = ".", exist_ok: bool = F
     return str(path)
 
 
-def load(directory: str | Path = ".", *, model: Any = None) -> Any:
+def load(directory: str | Path = ".", *, model: Any = None, transformations: Any = None) -> Any:
     """Read a scoring explainer; no code of the file is run.
 
     Parameters
@@ -119,6 +116,10 @@ def load(directory: str | Path = ".", *, model: Any = None) -> Any:
         Directory given to `save`, or the file itself.
     model : object, optional
         The model explained, for a `KernelScoringExplainer` or a `DeepScoringExplainer`, whose file holds none.
+    transformations : ColumnTransformer, list of (columns, transformer), or "applied", optional
+        Fitted, those that the explainer was made with: rows are raw then, as before saving. Without them the
+        engineered half is there, and rows are engineered; ``"applied"`` says that they are, where their
+        columns could be either.
 
     Returns
     -------
@@ -140,10 +141,12 @@ def load(directory: str | Path = ".", *, model: Any = None) -> Any:
         path = given if given.is_file() else given / FILE_NAME
     manifest, members = read_file(path, _FORM, "directory")
     kind = manifest["kind"]
-    if kind not in _KINDS:
-        raise CorruptFileError(f"{path} holds a scoring explainer of kind {kind!r}; known: {', '.join(_KINDS)}.")
+    if kind not in KINDS:
+        raise CorruptFileError(f"{path} holds a scoring explainer of kind {kind!r}; known: {', '.join(KINDS)}.")
     needs_model = kind in ("kernel", "deep")
     if model is not None and not needs_model:
         raise InputError(f"{path} holds a {kind} explainer, which needs no model; leave out `model`.")
     more = {"model": model} if needs_model else {}
-    return load_part(_KINDS[kind])._from_members(members, manifest["format_version"], **more)
+    made = load_part(KINDS[kind])._from_members(members, manifest["format_version"], **more)
+    made._bring(transformations)
+    return made

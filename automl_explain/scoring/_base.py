@@ -7,11 +7,15 @@ from typing import Any, Self
 
 import numpy as np
 
+from automl_explain._lazy import is_frame
+from automl_explain._lazy import sparse as sp
+from automl_explain._registry import load
 from automl_explain._tables._schema import TableSchema
-from automl_explain._validation import as_table, check_raw_method
+from automl_explain._validation import as_table, check_raw_method, listed, shown, warn
 from automl_explain.exceptions import (
     ConflictingTransformationsError,
     CorruptFileError,
+    ExplanationWarning,
     InputError,
     MissingRawTransformationsError,
     StorageError,
@@ -20,7 +24,8 @@ from automl_explain.explanation import Explanation, Fidelity
 from automl_explain.explanation._units import first_class, output_probabilities
 from automl_explain.explanation._values import to_lists
 from automl_explain.feature_map import FeatureMap
-from automl_explain.protocols import ValueSource
+from automl_explain.protocols import ScorableSource
+from automl_explain.scoring._kinds import KINDS, check_kind, kind_of, read, slim, written
 from automl_explain.scoring._parts import ScoringParts
 from automl_explain.sources._raw_values import method_name
 
@@ -30,14 +35,16 @@ class WrongModelError(InputError):
 
 
 class ScoringExplainer:
-    """Explains rows with the source of an explainer; holds no training row beyond a background.
+    """Explains rows with the source of any explainer; holds no training row beyond a background.
 
-    A subclass says which explainers it takes and how its source is written and read: `_source_of`,
-    `_source_members`, `_read_source`.
+    Subclasses take explainers of one kind alone: `TreeScoringExplainer`, `LinearScoringExplainer`,
+    `KernelScoringExplainer` and `DeepScoringExplainer`. ``explainer.create_scoring_explainer()`` gives the one that
+    fits.
 
     Parameters
     ----------
     original_explainer : wrapper or explainer
+        What was made with ``transformations`` takes raw rows, and so does its scoring explainer.
     feature_maps : list of FeatureMap, ndarray or scipy sparse, optional
         Maps raw x engineered, raw first; rows given to `explain` are engineered then, and
         ``get_raw=True`` gives values of raw columns. A wrapper brings its own.
@@ -48,10 +55,35 @@ class ScoringExplainer:
     output_unit : {"log-odds", "probability"}, optional
         Unit of a classification's values where `explain` is asked for none; that of the explainer where
         left out. Saved with the explainer.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If the explainer has nothing that gives values of new rows, or is of another kind than the class.
+    InputError
+        If the map, the names or the unit do not fit, or ``raw_method`` is not known.
+    MissingRawTransformationsError
+        If ``raw_method="grouped"`` and there is no feature map.
+
+    Warns
+    -----
+    ExplanationWarning
+        If the explainer gives values that add up to the model's own probability
+        (``shap_values_output="teacher_probability"``): in production the model is not asked.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.linear_model import Ridge
+    >>> from automl_explain import LinearExplainer, ScoringExplainer
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> scoring = ScoringExplainer(LinearExplainer(Ridge().fit(X, y), X))
+    >>> scoring.kind, scoring.explain(X[:3]).shape
+    ('linear', (3, 10))
     """
 
-    #: What files call it.
-    kind: str
+    #: Kind that a subclass takes; any where it is None.
+    _only: str | None = None
 
     def __init__(
         self,
@@ -63,9 +95,7 @@ class ScoringExplainer:
         raw_method: str = "folded",
         output_unit: str | None = None,
     ) -> None:
-        explainer = original_explainer
-        while hasattr(explainer, "explainer"):  # a wrapper, and the explainer that chose another
-            explainer = explainer.explainer
+        explainer = explainer_behind(original_explainer)
         source = self._source_of(explainer)
         if explainer.explain_subset is not None:
             raise InputError(
@@ -87,31 +117,43 @@ class ScoringExplainer:
             raw_method=check_raw_method(raw_method),
             output_unit=output_unit,
         )
+        self._transformed = False
+        by_model = getattr(explainer, "shap_values_output", "default") == "teacher_probability"
+        if by_model and self._parts.output_unit == "probability":
+            warn(
+                "The explainer's values add up to the probability of the model "
+                "(`shap_values_output='teacher_probability'`). A scoring explainer does not ask the model: its values "
+                "add up to the probability of the surrogate, and the residual of a row is not in them.",
+                ExplanationWarning,
+            )
 
     @classmethod
-    def _source_of(cls, explainer: Any) -> ValueSource:
-        """The source of an explainer that fits.
+    def _source_of(cls, explainer: Any) -> ScorableSource:
+        """What production needs of an explainer's source."""
+        check_kind(explainer, cls._only)
+        made: ScorableSource = slim(explainer.source)
+        return made
 
-        Raises
-        ------
-        UnsupportedModelError
-            If it is of another kind.
-        """
-        raise NotImplementedError
-
-    def _source_members(self) -> tuple[dict[str, Any], dict[str, bytes]]:
+    @classmethod
+    def _written(cls, source: Any) -> tuple[dict[str, Any], dict[str, bytes]]:
         """The source as JSON-ready fields and as files."""
-        raise NotImplementedError
+        return written(source)
 
     @classmethod
-    def _read_source(
+    def _read(
         cls, described: Mapping[str, Any], members: Mapping[str, bytes], parts: Mapping[str, Any]
-    ) -> ValueSource:
-        """The source from what `_source_members` wrote, and ``parts`` that are read already."""
-        raise NotImplementedError
+    ) -> ScorableSource:
+        """The source from what `_written` wrote, and ``parts`` that are read already."""
+        made: ScorableSource = read(str(cls._only), described, members)
+        return made
 
     @property
-    def source(self) -> ValueSource:
+    def kind(self) -> str:
+        """What files call it: ``"tree"``, ``"linear"``, ``"kernel"`` or ``"deep"``."""
+        return self._parts.source.explainable_model_type()
+
+    @property
+    def source(self) -> ScorableSource:
         """What gives the values."""
         return self._parts.source
 
@@ -233,11 +275,20 @@ class ScoringExplainer:
     def warm_up(self) -> Self:
         """Make ready for the first row: a service calls it once at its start.
 
+        Compiled code is loaded, and tables of engineered and of raw values are prepared, where there are
+        any. Without it the first row of each kind waits for its tables, and on a machine that has never run
+        this package for the compiler; see `automl_explain.warm_up`.
+
         Returns
         -------
         ScoringExplainer
             Itself.
         """
+        ready = getattr(self._parts.source, "warm_up", None)
+        if ready is not None:
+            ready()
+            if self._parts.feature_map is not None:
+                self._raw_values(sp.csr_matrix((1, self._parts.encoder.n_features)))
         return self
 
     def predict_output(self, X: Any) -> np.ndarray:
@@ -252,7 +303,10 @@ class ScoringExplainer:
         ndarray of shape (n_rows, n_outputs)
             In ``output_unit``; one output for two classes (the second).
         """
-        margins = self._parts.source.predict_output(self._encode(X))
+        rows = self._encode(X)
+        if not rows.shape[0]:
+            return np.zeros((0, self._parts.source.n_outputs))
+        margins = self._parts.source.predict_output(rows)
         if self._parts.conversion(None) is None:
             return margins
         return output_probabilities(margins, self._parts.link)
@@ -330,12 +384,40 @@ class ScoringExplainer:
     def _encode(self, X: Any) -> Any:
         if self._featurizer is not None:
             width = None if self.feature_map is None else self.feature_map.n_raw
-            X = self._featurizer.transform(as_table(X, "X", width=width))
-        return self._parts.encoder.encode(X, "X")
+            X = as_table(X, "X", width=width, allow_empty=True)
+            if not X.shape[0]:  # transformers refuse them
+                return self._no_raw_rows(X)
+            X = self._featurizer.transform(X)
+        elif self._parts.featurized and not self._transformed:
+            self._refuse_unclear(X)
+        return self._parts.encoder.encode(X, "X", allow_empty=True)
+
+    def _no_raw_rows(self, X: Any) -> np.ndarray:
+        """An empty batch of engineered rows from one of raw rows."""
+        names = self.raw_features or []
+        wanted = {str(name) for name in names}
+        if X.shape[1] != len(names) or (is_frame(X) and {str(c) for c in X.columns} != wanted):
+            raise InputError(f"`X` has no rows, and other columns than the raw ones: {listed(names)}. Pass those.")
+        return np.zeros((0, self._parts.encoder.n_features))
+
+    def _refuse_unclear(self, X: Any) -> None:
+        """Refuse rows that may be raw or engineered: both would be taken."""
+        own = {str(name) for name in self._parts.encoder.names}
+        raw = {str(name) for name in self.raw_features or ()}
+        if own == raw if is_frame(X) else len(own) == len(raw):
+            raise InputError(
+                "The file was made by an explainer with `transformations`, which are not in it, and `X` may be raw or "
+                "engineered. Load it with load(directory, transformations=...) to pass raw rows, or with "
+                "transformations='applied' to pass engineered ones."
+            )
 
     def _values(self, X: Any, raw: bool, output_unit: str | None) -> tuple[Any, np.ndarray | None]:
         conversion = self._parts.conversion(output_unit)
         rows = self._encode(X)
+        if not rows.shape[0]:
+            names: Sequence[Any] = self.raw_features or () if raw else self._parts.encoder.names
+            n_outputs = self._parts.source.n_outputs
+            return np.zeros((n_outputs, 0, len(names))), np.zeros((n_outputs, 0)) if raw else None
         values, unmapped = self._raw_values(rows) if raw else (self._parts.source.shapley_values(rows), None)
         return (values, unmapped) if conversion is None else conversion(values, unmapped)
 
@@ -362,31 +444,57 @@ class ScoringExplainer:
         return "the model itself" if self.fidelity is None else str(self.fidelity)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_featurizer": self._featurizer, "_parts": self._parts}
+        return {"_featurizer": self._featurizer, "_parts": self._parts, "_transformed": self._transformed}
 
     def _to_members(self) -> dict[str, bytes]:
-        """Everything as files of an archive."""
-        if self._featurizer is not None:
-            raise StorageError(
-                "This explainer carries fitted `transformations`, which only a pickle could hold. Make it with "
-                "`feature_maps` and ship the transformations with the model."
-            )
-        return self._parts.to_members(*self._source_members())
+        """Everything but the transformations as files of an archive."""
+        return self._parts.to_members(*class_of(self.kind)._written(self._parts.source))
 
     @classmethod
     def _from_members(cls, members: Mapping[str, bytes], format_version: int, **more: Any) -> Self:
-        """Build from the checked files of an archive; ``more`` goes to `_read_source`."""
+        """Build from the checked files of an archive; ``more`` goes to `_read`."""
         made = cls.__new__(cls)
-        made._featurizer = None
+        made._featurizer, made._transformed = None, False
         try:
-            made._parts = ScoringParts.from_members(
-                members, format_version, lambda *known: cls._read_source(*known, **more)
-            )
-        except WrongModelError:
+            made._parts = ScoringParts.from_members(members, format_version, lambda *known: cls._read(*known, **more))
+        except (WrongModelError, StorageError):
             raise
         except Exception as error:  # whatever a changed file makes numpy or a reader raise
             raise CorruptFileError(f"The scoring explainer file does not hold what it should: {error!r}.") from error
         return made
+
+    def _bring(self, transformations: Any) -> None:
+        """Take the transformations that the file was saved without."""
+        if transformations is None:
+            return
+        if not self._parts.featurized or self.feature_map is None:
+            raise InputError("The file was made without `transformations`; leave them out.")
+        if isinstance(transformations, str):
+            if transformations != "applied":
+                raise InputError(f"`transformations` is {shown(transformations)}; expected fitted ones, or 'applied'.")
+            self._transformed = True
+            return
+        from automl_explain.lineage import TransformationsFeaturizer
+
+        self._featurizer = TransformationsFeaturizer(transformations)
+
+
+def explainer_behind(explainer: Any) -> Any:
+    """The explainer of rows in a wrapper, or in the explainer that chose it."""
+    while hasattr(explainer, "explainer"):
+        explainer = explainer.explainer
+    return explainer
+
+
+def create(explainer: Any, **arguments: Any) -> ScoringExplainer:
+    """The scoring explainer of the class that fits an explainer or a wrapper; arguments as of `ScoringExplainer`."""
+    made: ScoringExplainer = class_of(kind_of(explainer_behind(explainer)))(explainer, **arguments)
+    return made
+
+
+def class_of(kind: str) -> Any:
+    """The strict class of a kind, imported now."""
+    return load(KINDS[kind])
 
 
 def _listed(values: Any) -> Any:

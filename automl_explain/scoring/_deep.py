@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from automl_explain._files._members import from_npy, to_npy
+from automl_explain._files._members import flat, from_npy
 from automl_explain.exceptions import MissingExtraError, UnsupportedModelError
 from automl_explain.explanation._closeness import differing_rows
-from automl_explain.protocols import ValueSource
 from automl_explain.scoring._base import ScoringExplainer, WrongModelError
 from automl_explain.sources._deep import DeepSource
 from automl_explain.sources._networks import network_of
@@ -48,20 +47,10 @@ class DeepScoringExplainer(ScoringExplainer):
     (2, 4)
     """
 
-    kind = "deep"
+    _only = "deep"
 
     @classmethod
-    def _source_of(cls, explainer: Any) -> ValueSource:
-        source = getattr(explainer, "source", None)
-        if not isinstance(source, DeepSource):
-            raise UnsupportedModelError(
-                f"DeepScoringExplainer needs a DeepExplainer; got {type(explainer).__name__}. TreeScoringExplainer, "
-                "LinearScoringExplainer and KernelScoringExplainer are for other explainers."
-            )
-        return source
-
-    def _source_members(self) -> tuple[dict[str, Any], dict[str, bytes]]:
-        source: Any = self._parts.source
+    def _written(cls, source: Any) -> tuple[dict[str, Any], dict[str, bytes]]:
         described = {
             "difference": source.difference,
             "second": source.second,
@@ -71,12 +60,12 @@ class DeepScoringExplainer(ScoringExplainer):
         }
         outputs = source.predict_output(source.background)
         arrays = {"background": source.background, "weights": source.weights, "outputs": outputs}
-        return described, {f"deep_{name}.npy": to_npy(np.ascontiguousarray(a).ravel()) for name, a in arrays.items()}
+        return described, {f"deep_{name}.npy": flat(a) for name, a in arrays.items()}
 
     @classmethod
-    def _read_source(
+    def _read(
         cls, described: Mapping[str, Any], members: Mapping[str, bytes], parts: Mapping[str, Any], *, model: Any = None
-    ) -> ValueSource:
+    ) -> Any:
         if model is None:
             raise WrongModelError(
                 f"The file holds a deep explainer without its network, a {described['model_type']}. Pass the network: "

@@ -8,11 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from automl_explain._files._members import from_npy, to_npy
+from automl_explain._files._members import flat, from_npy
 from automl_explain._tables._decoding import RowDecoder
-from automl_explain.exceptions import UnsupportedModelError
 from automl_explain.explanation._closeness import differing_rows
-from automl_explain.protocols import ValueSource
 from automl_explain.scoring._base import ScoringExplainer, WrongModelError
 from automl_explain.sources import KernelSource
 
@@ -46,17 +44,7 @@ class KernelScoringExplainer(ScoringExplainer):
     ((2, 4), 140)
     """
 
-    kind = "kernel"
-
-    @classmethod
-    def _source_of(cls, explainer: Any) -> ValueSource:
-        source = getattr(explainer, "source", None)
-        if not isinstance(source, KernelSource):
-            raise UnsupportedModelError(
-                f"KernelScoringExplainer needs a KernelExplainer; got {type(explainer).__name__}. TreeScoringExplainer "
-                "and LinearScoringExplainer are for tree and linear models and surrogates."
-            )
-        return source
+    _only = "kernel"
 
     @property
     def evaluations_per_row(self) -> int:
@@ -72,8 +60,8 @@ class KernelScoringExplainer(ScoringExplainer):
     def __repr__(self) -> str:
         return f"{super().__repr__()[:-1]}, {self.evaluations_per_row:,} predictions for a row)"
 
-    def _source_members(self) -> tuple[dict[str, Any], dict[str, bytes]]:
-        source: Any = self._kernel
+    @classmethod
+    def _written(cls, source: Any) -> tuple[dict[str, Any], dict[str, bytes]]:
         teacher, decoder = source.call.args
         described = {
             "decoder": decoder.to_json(),
@@ -84,12 +72,12 @@ class KernelScoringExplainer(ScoringExplainer):
             "n_columns": source.background.shape[1],
         }
         arrays = {"background": source.background, "weights": source.weights, "outputs": source.background_outputs}
-        return described, {f"kernel_{name}.npy": to_npy(np.ascontiguousarray(a).ravel()) for name, a in arrays.items()}
+        return described, {f"kernel_{name}.npy": flat(a) for name, a in arrays.items()}
 
     @classmethod
-    def _read_source(
+    def _read(
         cls, described: Mapping[str, Any], members: Mapping[str, bytes], parts: Mapping[str, Any], *, model: Any = None
-    ) -> ValueSource:
+    ) -> Any:
         if model is None:
             raise WrongModelError(
                 f"The file holds a kernel explainer without its model, a {described['model_type']}. Pass the model: "

@@ -20,7 +20,7 @@ from automl_explain.exceptions import (
 from automl_explain.explanation import Fidelity
 from automl_explain.explanation._units import ToProbability, check_output_unit
 from automl_explain.feature_map import FeatureMap, refuse_another_order
-from automl_explain.protocols import ValueSource
+from automl_explain.protocols import ScorableExplainer, ScorableSource
 
 _LINKS = ("identity", "logit", "softmax", "log")
 
@@ -42,9 +42,11 @@ class ScoringParts:
         How the outputs of the source, in ``own_unit``, become predictions.
     method : str
     fidelity : Fidelity or None
+    featurized : bool, default False
+        Whether the explainer takes raw rows, by ``transformations`` which are kept apart.
     """
 
-    source: ValueSource
+    source: ScorableSource
     encoder: EngineeredEncoder
     feature_map: FeatureMap | None
     raw_method: str
@@ -53,6 +55,7 @@ class ScoringParts:
     link: Any
     method: str
     fidelity: Fidelity | None
+    featurized: bool = False
 
     @property
     def binary(self) -> bool:
@@ -78,8 +81,8 @@ class ScoringParts:
     @classmethod
     def of(
         cls,
-        explainer: Any,
-        source: ValueSource,
+        explainer: ScorableExplainer,
+        source: ScorableSource,
         feature_map: FeatureMap | None,
         *,
         raw_features: Sequence[str | int] | None,
@@ -122,6 +125,7 @@ class ScoringParts:
             link=explainer.source_link,
             method=explainer.method,
             fidelity=explainer.fidelity,
+            featurized=explainer.featurizer is not None,
         )
 
     def to_members(self, described_source: Mapping[str, Any], source: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -141,6 +145,7 @@ class ScoringParts:
             "raw_method": self.raw_method,
             "fidelity": None if self.fidelity is None else self.fidelity.to_json(),
             "feature_map": None,
+            **({"featurized": True} if self.featurized else {}),
             **described_source,
         }
         members = dict(source)
@@ -163,7 +168,7 @@ class ScoringParts:
         cls,
         members: Mapping[str, bytes],
         format_version: int,
-        read_source: Callable[[Mapping[str, Any], Mapping[str, bytes], Mapping[str, Any]], ValueSource],
+        read_source: Callable[[Mapping[str, Any], Mapping[str, bytes], Mapping[str, Any]], ScorableSource],
     ) -> ScoringParts:
         """Read back what `to_members` wrote, now or in an older format."""
         described = from_json(members["explainer.json"])
@@ -181,6 +186,7 @@ class ScoringParts:
             "link": described["link"],
             "method": described["method"],
             "fidelity": None if fidelity is None else Fidelity.from_json(fidelity),
+            "featurized": bool(described.get("featurized", False)),
         }
         return cls(source=read_source(described, members, known), **known).checked()
 
@@ -192,7 +198,7 @@ class ScoringParts:
         ValueError
             If they do not.
         """
-        source: Any = self.source
+        source = self.source
         widths = {source.n_features, self.encoder.n_features, len(self.encoder.labels)}
         if self.feature_map is not None:
             widths.add(self.feature_map.n_engineered)

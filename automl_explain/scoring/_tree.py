@@ -2,21 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping
-from typing import Any, Self
-
-import numpy as np
-
-from automl_explain._files._members import from_npy, to_npy
-from automl_explain._lazy import sparse as sp
-from automl_explain.exceptions import UnsupportedModelError
-from automl_explain.protocols import ValueSource
 from automl_explain.scoring._base import ScoringExplainer
-from automl_explain.scoring._linear import LinearScoringExplainer
-from automl_explain.sources import TreeSource
-from automl_explain.sources._raw_values import RawValues
-from automl_explain.treeshap import TreeEnsemble, TreeModel, warm_up
 
 
 class TreeScoringExplainer(ScoringExplainer):
@@ -61,8 +47,8 @@ class TreeScoringExplainer(ScoringExplainer):
 
     Notes
     -----
-    Where `MimicWrapper.from_setup` found a linear surrogate to follow the model better than trees do, the
-    result is a `LinearScoringExplainer`, which has the same methods.
+    Where `MimicWrapper.from_setup` found a linear surrogate to follow the model better than trees do, this class
+    refuses it: ``explainer.create_scoring_explainer()`` gives the one that fits.
 
     The tables of engineered values and those of raw values are prepared when such values are first
     asked for, and kept. `warm_up` does it beforehand.
@@ -80,80 +66,4 @@ class TreeScoringExplainer(ScoringExplainer):
     (3, 1, 2)
     """
 
-    kind = "tree"
-
-    def __new__(cls, original_explainer: Any = None, *args: Any, **options: Any) -> Any:
-        """The sibling that fits: code that ships an explainer need not know which surrogate was found better."""
-        inner = getattr(original_explainer, "explainer", original_explainer)
-        if cls is TreeScoringExplainer and _kind(inner) == "linear":
-            return LinearScoringExplainer(original_explainer, *args, **options)
-        return super().__new__(cls)
-
-    @classmethod
-    def _source_of(cls, explainer: Any) -> ValueSource:
-        trees = getattr(getattr(explainer, "source", None), "trees", None)
-        if not isinstance(trees, TreeModel):
-            raise UnsupportedModelError(
-                f"TreeScoringExplainer needs an explainer with a tree surrogate (LGBMExplainableModel), or of a tree "
-                f"model; got {type(explainer).__name__}. Others have LinearScoringExplainer, "
-                "DeepScoringExplainer or KernelScoringExplainer."
-            )
-        return TreeSource(trees)
-
-    @property
-    def _trees(self) -> TreeModel:
-        source = self._parts.source
-        assert isinstance(source, TreeSource)
-        return source.trees
-
-    @functools.cached_property
-    def _own_raw_values(self) -> RawValues:
-        assert self._parts.feature_map is not None
-        return RawValues(self._trees, self._parts.feature_map, self._parts.raw_method)
-
-    def _raw_values(self, rows: Any) -> tuple[Any, np.ndarray]:
-        return self._own_raw_values.of(rows)
-
-    def warm_up(self) -> Self:
-        """Make ready for the first row: compiled code loaded, tables of engineered and of raw values prepared.
-
-        A service calls it once at its start. Without it the first row of each kind waits for its tables,
-        and on a machine that has never run this package for the compiler; see `automl_explain.warm_up`.
-
-        Returns
-        -------
-        TreeScoringExplainer
-            Itself.
-        """
-        warm_up()
-        row = sp.csr_matrix((1, self._parts.encoder.n_features))
-        self._trees.shapley_values(row)
-        if self._parts.feature_map is not None:
-            self._raw_values(row)
-        return self
-
-    def _source_members(self) -> tuple[dict[str, Any], dict[str, bytes]]:
-        """LightGBM's texts, where the trees came as such; else the arrays of the ensemble."""
-        trees = self._trees
-        described = {"n_models": len(trees.texts), "n_features": trees.n_features}
-        if trees.texts:
-            return described, {f"trees_{k}.txt": text.encode() for k, text in enumerate(trees.texts)}
-        return described, {f"trees_{name}.npy": to_npy(array) for name, array in trees.ensemble.arrays().items()}
-
-    @classmethod
-    def _read_source(
-        cls, described: Mapping[str, Any], members: Mapping[str, bytes], parts: Mapping[str, Any]
-    ) -> ValueSource:
-        n_texts = described["n_models"]
-        if n_texts:
-            texts = [members[f"trees_{k}.txt"].decode() for k in range(n_texts)]
-            return TreeSource(TreeModel(texts))
-        names = [name for name in members if name.startswith("trees_") and name.endswith(".npy")]
-        arrays = {name[len("trees_") : -len(".npy")]: from_npy(members[name]) for name in names}
-        return TreeSource(TreeModel.of(TreeEnsemble.from_arrays(arrays, described["n_features"])))
-
-
-def _kind(explainer: Any) -> str | None:
-    """Kind of an explainer's surrogate; None where it has none."""
-    tell = getattr(getattr(explainer, "surrogate_model", None), "explainable_model_type", None)
-    return None if tell is None else str(tell())
+    _only = "tree"

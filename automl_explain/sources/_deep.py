@@ -21,7 +21,7 @@ _CELLS_AT_ONCE = 4_000_000
 
 
 class DeepSource:
-    """Integrated gradients from every background row, averaged; a `ValueSource`.
+    """Integrated gradients from every background row, averaged; a `ScorableSource`.
 
     The value of a feature is the mean over background rows of its difference from the background cell
     times the mean gradient on the straight way between the rows (Sundararajan, Taly & Yan 2017,
@@ -67,6 +67,10 @@ class DeepSource:
     def explainable_model_type() -> str:
         """``"deep"``: the kind of scoring explainer that fits."""
         return "deep"
+
+    def for_scoring(self) -> DeepSource:
+        """Itself: it asks the model in production too."""
+        return self
 
     def predict_output(self, X: Any) -> np.ndarray:
         """The network's output, shape (n_rows, n_outputs)."""

@@ -66,6 +66,10 @@ class KernelSource:
         """``"kernel"``: the kind of scoring explainer that fits."""
         return "kernel"
 
+    def for_scoring(self) -> KernelSource:
+        """Itself: it asks the model in production too."""
+        return self
+
     def evaluations_per_row(self, n_features: int | None = None) -> int:
         """Rows that the model predicts to explain one, at most: coalitions times background rows.
 

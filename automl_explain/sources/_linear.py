@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
 
 import numpy as np
 
+from automl_explain._files._members import finite, flat
 from automl_explain._lazy import is_sparse
 from automl_explain._lazy import sparse as sp
 from automl_explain._validation import check_raw_method
@@ -15,7 +17,7 @@ from automl_explain.feature_map import FeatureMap
 
 
 class LinearSource:
-    """Values ``weight * (cell - background cell)``; a `ValueSource`.
+    """Values ``weight * (cell - background cell)``; a `SavableSource`.
 
     Where the background is the mean of rows these are the interventional Shapley values with that
     background (Lundberg & Lee 2017, doi:10.48550/arXiv.1705.07874), without any assumption for a linear
@@ -84,6 +86,22 @@ class LinearSource:
         """
         check_raw_method(raw_method)
         return fold(self.shapley_values(X), feature_map)
+
+    def for_scoring(self) -> LinearSource:
+        """The weights without their model."""
+        return LinearSource(self.weights, self.intercepts, self.background, sparse=self.sparse)
+
+    def to_members(self) -> tuple[dict[str, Any], dict[str, bytes]]:
+        """Weights, intercepts and the background row."""
+        arrays = {"coef": self.weights, "intercept": self.intercepts, "background": self.background}
+        return {"sparse": self.sparse, "levels": None}, {f"linear_{n}.npy": flat(a) for n, a in arrays.items()}
+
+    @classmethod
+    def from_members(cls, fields: Mapping[str, Any], files: Mapping[str, bytes]) -> Self:
+        """Weights as `to_members` gave them."""
+        intercept, background = (finite(files[f"linear_{n}.npy"], n) for n in ("intercept", "background"))
+        weights = finite(files["linear_coef.npy"], "coef").reshape(len(intercept), len(background))
+        return cls(weights, intercept, background, sparse=bool(fields["sparse"]))
 
     def _background_rows(self, n_rows: int) -> sp.csr_matrix:
         at = np.flatnonzero(self.background)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
 
 import numpy as np
 
+from automl_explain._files._members import from_npy, to_npy
+from automl_explain._lazy import sparse as sp
 from automl_explain._validation import check_raw_method
 from automl_explain.feature_map import FeatureMap
 from automl_explain.sources._raw_values import RawValues
-from automl_explain.treeshap import TreeModel
+from automl_explain.treeshap import TreeEnsemble, TreeModel, warm_up
 
 
 class TreeSource:
-    """Exact path-dependent values of trees; a `ValueSource`.
+    """Exact path-dependent values of trees; a `SavableSource`.
 
     Parameters
     ----------
@@ -27,6 +30,10 @@ class TreeSource:
     def __init__(self, trees: TreeModel, model: Any = None, method: str = "tree") -> None:
         self.trees, self.model, self.method = trees, model, method
         self.n_features, self.n_outputs = trees.n_features, trees.n_outputs
+        self._raw: tuple[FeatureMap, str, RawValues] | None = None  # of the map asked for last
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_raw": None}
 
     @staticmethod
     def explainable_model_type() -> str:
@@ -48,4 +55,37 @@ class TreeSource:
 
     def raw_values(self, X: Any, feature_map: FeatureMap, raw_method: str = "folded") -> tuple[Any, np.ndarray]:
         """Contributions of the raw columns, and the share of features without a raw parent, see `RawValues`."""
-        return RawValues(self.trees, feature_map, check_raw_method(raw_method)).of(X)
+        kept = self._raw
+        if kept is None or kept[0] is not feature_map or kept[1] != raw_method:
+            kept = feature_map, raw_method, RawValues(self.trees, feature_map, check_raw_method(raw_method))
+            self._raw = kept
+        return kept[2].of(X)
+
+    def warm_up(self) -> None:
+        """Load compiled code and prepare the tables of engineered values."""
+        warm_up()
+        self.shapley_values(sp.csr_matrix((1, self.n_features)))
+
+    def for_scoring(self) -> TreeSource:
+        """The trees without their model."""
+        return TreeSource(self.trees)
+
+    def to_members(self) -> tuple[dict[str, Any], dict[str, bytes]]:
+        """LightGBM's texts, where the trees came as such; else the arrays of the ensemble."""
+        trees = self.trees
+        fields = {"n_models": len(trees.texts), "n_features": trees.n_features}
+        if trees.texts:
+            return fields, {f"trees_{k}.txt": text.encode() for k, text in enumerate(trees.texts)}
+        return fields, {f"trees_{name}.npy": to_npy(array) for name, array in trees.ensemble.arrays().items()}
+
+    @classmethod
+    def from_members(cls, fields: Mapping[str, Any], files: Mapping[str, bytes]) -> Self:
+        """Trees of texts or arrays; see `to_members`."""
+        n_texts = fields["n_models"]
+        if n_texts:
+            if type(n_texts) is not int or n_texts > len(files):
+                raise ValueError(f"it has {n_texts!r} models in {len(files)} files")
+            return cls(TreeModel([files[f"trees_{k}.txt"].decode() for k in range(n_texts)]))
+        names = [name for name in files if name.startswith("trees_") and name.endswith(".npy")]
+        arrays = {name[len("trees_") : -len(".npy")]: from_npy(files[name]) for name in names}
+        return cls(TreeModel.of(TreeEnsemble.from_arrays(arrays, fields["n_features"])))

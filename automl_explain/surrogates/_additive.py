@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
 
+from automl_explain._files._members import finite, flat, from_npy
 from automl_explain._validation import check_raw_method
-from automl_explain.exceptions import InputError
+from automl_explain.exceptions import DataError, InputError
 from automl_explain.feature_map import MAX_DENSE_RAW_COLUMNS, FeatureMap
 from automl_explain.surrogates._base import Surrogate, check_training, score
-from automl_explain.surrogates._design import Design
+from automl_explain.surrogates._design import DESIGN_ARRAYS, Design
 
 # Columns of sparse training rows from which on values stay sparse: 5,000 rows of them are 200 MB as dense values.
 MAX_DENSE_COLUMNS = 5000
@@ -181,6 +182,31 @@ class AdditiveSurrogate(Surrogate):
         unmapped = self._values(X, sp.csr_matrix(self._of_features @ rest), wide=False)
         return values, np.asarray(unmapped)[:, :, 0]
 
+    def for_scoring(self) -> Self:
+        """Itself: it keeps no training row."""
+        self._check_fitted()
+        return self
+
+    def to_members(self) -> tuple[dict[str, Any], dict[str, bytes]]:
+        """Weights, intercepts, the baseline, and the design of the columns."""
+        self._check_fitted()
+        arrays = {"coef": self.coef_.T, "intercept": self.intercept_, "background": self._base}
+        arrays |= {name: getattr(self.design_, name) for name in DESIGN_ARRAYS}
+        fields = {"levels": [list(level) for level in self.design_.levels], "task": self.task_}
+        return fields, {f"linear_{name}.npy": flat(array) for name, array in arrays.items()}
+
+    @classmethod
+    def from_members(cls, fields: Mapping[str, Any], files: Mapping[str, bytes]) -> Self:
+        """A fitted surrogate of these weights; how it was fitted is not known."""
+        intercept, base = (finite(files[f"linear_{n}.npy"], n) for n in ("intercept", "background"))
+        weights = finite(files["linear_coef.npy"], "coef").reshape(len(intercept), len(base))
+        columns = {name: from_npy(files[f"linear_{name}.npy"]) for name in DESIGN_ARRAYS}
+        made = cls()
+        made.design_ = Design.of_arrays(columns, [(int(j), int(n)) for j, n in fields["levels"]], len(base))
+        made.coef_, made.intercept_, made.task_ = weights.T, intercept, str(fields["task"])
+        made._base, made._of_features = base, made.design_.of_features()
+        return made
+
     def _values(self, X: Any, sums: sp.csr_matrix, *, wide: bool) -> Any:
         """Terms of the design columns less those of the baseline, added up by ``sums`` (n_design, n_targets)."""
         self._check_width(X)
@@ -204,4 +230,9 @@ class AdditiveSurrogate(Surrogate):
         if X.ndim != 2 or X.shape[1] != self.design_.n_features:
             raise InputError(
                 f"`X` has shape {X.shape}; expected (n_rows, {self.design_.n_features}), the columns of the training."
+            )
+        if np.isinf(X.data if sp.issparse(X) else X).any():
+            raise DataError(
+                "The rows hold infinite values, which a linear surrogate cannot add up. Replace them by large numbers, "
+                "or by NaN where they stand for a missing value; a tree surrogate takes them as they are."
             )

@@ -10,6 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 BLOCK_ROWS = 8192
+DESIGN_ARRAYS = ("fill", "scale", "parent", "numbers", "marked")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -53,6 +54,34 @@ class Design:
         codes = [np.full(n, j) for j, n in levels]
         parent = np.concatenate([numbers, marked, *codes]).astype(np.int64)
         return cls(fill, scale, parent, numbers, marked, levels)
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, np.ndarray], levels: Sequence[tuple[int, int]], n_design: int) -> Design:
+        """Design of arrays that were read from a file, named as in `DESIGN_ARRAYS`.
+
+        Raises
+        ------
+        ValueError
+            If columns lie outside of the rows, or in another order than a `Design` has them.
+        """
+        fill, scale, parent, numbers, marked = (arrays[name] for name in DESIGN_ARRAYS)
+        n_features = len(fill)
+        coded = [j for j, _ in levels]
+        fits = (
+            all(each.dtype == np.float64 and each.shape == (n_features,) for each in (fill, scale))
+            and bool(np.isfinite(fill).all() and (scale > 0).all())
+            and all(each.dtype.kind == "i" for each in (parent, numbers, marked))
+            and coded == sorted(set(coded))
+            and all(0 <= j < n_features and n >= 0 for j, n in levels)
+            and sum(n for _, n in levels) <= n_design
+            and np.array_equal(numbers, np.setdiff1d(np.arange(n_features), coded))
+            and np.array_equal(marked, np.intersect1d(marked, np.arange(n_features)))
+            and np.array_equal(parent, np.concatenate([numbers, marked, *(np.full(n, j) for j, n in levels)]))
+            and len(parent) == n_design
+        )
+        if not fits:
+            raise ValueError("its weights are of other columns")
+        return cls(fill, scale, parent, numbers, marked, tuple(levels))
 
     @property
     def n_features(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import lightgbm as lgb
 import numpy as np
@@ -12,6 +12,7 @@ import scipy.sparse as sp
 
 from automl_explain._validation import check_raw_method
 from automl_explain.feature_map import FeatureMap
+from automl_explain.sources import TreeSource
 from automl_explain.sources._raw_values import RawValues
 from automl_explain.surrogates._base import Surrogate
 from automl_explain.treeshap import TreeModel
@@ -72,6 +73,33 @@ class TreeSurrogate(Surrogate):
         unmapped : ndarray of shape (n_outputs, n_rows)
         """
         return RawValues(self.trees, feature_map, check_raw_method(raw_method)).of(X)
+
+    @property
+    def n_features(self) -> int:
+        """Columns of the rows."""
+        return self.trees.n_features
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of outputs."""
+        return self.trees.n_outputs
+
+    def for_scoring(self) -> TreeSource:
+        """Its trees alone."""
+        return TreeSource(self.trees)
+
+    def to_members(self) -> tuple[dict[str, Any], dict[str, bytes]]:
+        """Its trees, see `TreeSource.to_members`, and its task."""
+        fields, files = self.for_scoring().to_members()
+        return {**fields, "task": self.task_}, files
+
+    @classmethod
+    def from_members(cls, fields: Mapping[str, Any], files: Mapping[str, bytes]) -> Self:
+        """A fitted surrogate of these trees; how it was fitted is not known."""
+        made = cls()
+        made._trees = TreeSource.from_members(fields, files).trees
+        made.task_ = str(fields["task"])
+        return made
 
 
 def booster_text(booster: lgb.Booster, n_trees: int, categories: Mapping[int, Sequence[Any]]) -> str:

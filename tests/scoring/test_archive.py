@@ -101,7 +101,7 @@ def test_a_file_in_place_of_the_directory_is_refused(scoring: TreeScoringExplain
 
 @pytest.mark.parametrize("wrong", [None, "explainer", {}])
 def test_only_scoring_explainers_are_saved(wrong: Any, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="`scoring_explainer` must be a TreeScoringExplainer or .*; got"):
+    with pytest.raises(InputError, match="must be a ScoringExplainer .*; got.*create_scoring_explainer"):
         save(wrong, tmp_path / "model")
 
 

@@ -12,7 +12,7 @@ import pytest
 from small_models import KINDS, dense, make_wrapper, rows, shared_wrapper
 
 from automl_explain import TreeScoringExplainer, load, save
-from automl_explain.exceptions import CorruptFileError, InputError
+from automl_explain.exceptions import CorruptFileError, ExplanationWarning, InputError
 from automl_explain.explanation._units import class_probabilities
 
 # Twenty trees on 400 rows: fidelity has tests of its own.
@@ -66,7 +66,8 @@ def test_the_unit_is_kept_with_the_explainer(task: str, way: str, tmp_path: Path
 def test_the_unit_of_the_explainer_is_the_default() -> None:
     wrapper = make_wrapper("binary", "array", explainer_kwargs={"shap_values_output": "teacher_probability"})
     X = rows("array", 10, seed=1)
-    scoring = TreeScoringExplainer(wrapper)
+    with pytest.warns(ExplanationWarning, match="teacher_probability.*does not ask the model"):
+        scoring = TreeScoringExplainer(wrapper)
     assert scoring.output_unit == "probability"
     # There is no teacher in production: probabilities are the surrogate's.
     alike = TreeScoringExplainer(shared_wrapper("binary", "array"), output_unit="probability")

@@ -39,7 +39,6 @@ from automl_explain.exceptions import (
     InputError,
     LowFidelityWarning,
     MissingRawTransformationsError,
-    StorageError,
     UnmappedFeaturesWarning,
     UnsupportedModelError,
 )
@@ -323,15 +322,53 @@ def test_transformations_make_raw_the_default(transformed: MimicExplainer) -> No
     assert scoring.explain(X.iloc[[0]]).shape == (1, 3)
 
 
-def test_transformations_are_not_saved_but_survive_joblib(transformed: MimicExplainer, tmp_path: Path) -> None:
+def test_transformations_survive_joblib(transformed: MimicExplainer) -> None:
     scoring, X = TreeScoringExplainer(transformed), raw_rows(30, seed=1)
-    with pytest.raises(StorageError, match="fitted `transformations`, which only a pickle could hold.*`feature_maps`"):
-        save(scoring, tmp_path / "model")
-    assert not (tmp_path / "model").exists()
     buffer = io.BytesIO()
     joblib.dump(scoring, buffer)
     buffer.seek(0)
     np.testing.assert_array_equal(joblib.load(buffer).explain(X), scoring.explain(X))
+
+
+def test_a_file_keeps_the_engineered_half_and_takes_the_transformations_back(
+    transformed: MimicExplainer, tmp_path: Path
+) -> None:
+    scoring, X = TreeScoringExplainer(transformed), raw_rows(30, seed=1)
+    save(scoring, tmp_path / "model")
+    Z = transformed.featurizer.transform(X)
+    engineered = load(tmp_path / "model")
+    np.testing.assert_array_equal(engineered.explain(Z), scoring.explain(X, get_raw=False))
+    np.testing.assert_array_equal(engineered.explain(Z, get_raw=True), scoring.explain(X))
+    assert engineered.features == scoring.engineered_features
+    with pytest.raises(InputError, match="columns"):
+        engineered.explain(X)
+    fitted = transformed.featurizer.transformations
+    whole = load(tmp_path / "model", transformations=fitted)
+    np.testing.assert_array_equal(whole.explain(X), scoring.explain(X))
+    assert whole.features == ["age", "pay", "city"]
+    save(whole, tmp_path / "again")
+    np.testing.assert_array_equal(load(tmp_path / "again", transformations=fitted).explain(X), scoring.explain(X))
+    assert pickle.loads(pickle.dumps(engineered)).explain(Z).shape == (30, 5)
+
+
+def test_rows_that_may_be_raw_or_engineered_are_refused_until_it_is_said(tmp_path: Path) -> None:
+    """Scaling keeps names and width, so raw rows would be taken for scaled ones without a word."""
+    X = np.random.default_rng(0).normal(5, 3, (100, 2))
+    scaler = ColumnTransformer([("n", StandardScaler(), [0, 1])]).fit(X)
+    model = LinearRegression().fit(scaler.transform(X), X[:, 0])
+    explainer = MimicExplainer(model, X, LGBMExplainableModel, transformations=scaler, **QUICK)
+    save(explainer.create_scoring_explainer(), tmp_path / "model")
+    with pytest.raises(InputError, match="may be raw or engineered.*transformations='applied'"):
+        load(tmp_path / "model").explain(X)
+    wanted = TreeScoringExplainer(explainer).explain(X)
+    applied = load(tmp_path / "model", transformations="applied")
+    np.testing.assert_array_equal(applied.explain(scaler.transform(X), get_raw=True), wanted)
+    np.testing.assert_array_equal(load(tmp_path / "model", transformations=scaler).explain(X), wanted)
+    with pytest.raises(InputError, match="`transformations` is 'yes'; expected fitted ones, or 'applied'"):
+        load(tmp_path / "model", transformations="yes")
+    save(TreeScoringExplainer(shared_wrapper("binary", "array")), tmp_path / "none")
+    with pytest.raises(InputError, match="made without `transformations`; leave them out"):
+        load(tmp_path / "none", transformations=scaler)
 
 
 def test_transformations_and_maps_together_are_refused(transformed: MimicExplainer) -> None:
@@ -344,7 +381,7 @@ def test_transformations_and_maps_together_are_refused(transformed: MimicExplain
     [
         ([[40.0, 0.0, "A"]], "`X` must be a pandas DataFrame.*got list"),
         (None, "`X` must be a pandas DataFrame.*got NoneType"),
-        (raw_rows(3).iloc[:0], "`X` has no rows"),
+        (raw_rows(3).iloc[:0, :2], "`X` has no rows, and other columns than the raw ones"),
         (raw_rows(3).drop(columns="pay"), "pay.*Pass rows"),
         (raw_rows(3).assign(age="old"), "cannot transform the rows: .*old"),
     ],

@@ -10,6 +10,7 @@ from automl_explain._validation import check_count
 from automl_explain.adapters import inner_model
 from automl_explain.exceptions import AutoMLExplainError, InputError, SelfCheckError, UnsupportedModelError
 from automl_explain.explainers._base import RowExplainer
+from automl_explain.explainers._scoring import Scored
 from automl_explain.explainers.direct._kernel import KernelExplainer
 from automl_explain.explainers.direct._linear import LinearExplainer
 from automl_explain.explainers.direct._tree import TreeExplainer
@@ -20,7 +21,7 @@ from automl_explain.treeshap import has_trees
 _NETWORKS = ("torch", "keras", "tf_keras", "tensorflow")
 
 
-class TabularExplainer:
+class TabularExplainer(Scored):
     """Explains a model in the way that fits it: as trees, linear, as a network, or by its predictions alone.
 
     The choice is by what the model is: `TreeExplainer` for a model whose trees can be read,

@@ -17,12 +17,13 @@ from automl_explain.exceptions import AutoMLExplainError, DataError, Explanation
 from automl_explain.explainers._inputs import check_subset
 from automl_explain.explainers._predictions import Predictions
 from automl_explain.explainers.importance._estimators import as_estimator, probabilities
+from automl_explain.explainers._scoring import Scored
 from automl_explain.explainers.importance._metrics import Metric
 from automl_explain.explanation import Explanation
 from automl_explain.lineage import TransformationsFeaturizer
 
 
-class PFIExplainer:
+class PFIExplainer(Scored):
     """Importance of a column as the loss of the model's score when its cells are shuffled.
 
     The only explainer that looks at the true labels: it says what the model needs to be right, not
