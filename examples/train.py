@@ -14,7 +14,7 @@ import joblib
 from flaml import AutoML
 from sklearn.model_selection import train_test_split
 
-from automl_explain import MimicWrapper, TreeScoringExplainer, automl_setup_model_explanations, save
+from automl_explain import MimicWrapper, automl_setup_model_explanations, save
 from automl_explain.datasets import make_mixed_table
 
 
@@ -29,7 +29,7 @@ def main(folder: str = "model", seconds: float = 10) -> None:
     explainer = MimicWrapper.from_setup(setup)
     print(explainer.explain(["global"], eval_dataset=setup.X_test_transform, get_raw=True))
 
-    scoring = TreeScoringExplainer(explainer.explainer, feature_maps=[setup.feature_map])
+    scoring = explainer.create_scoring_explainer()
     save(scoring, directory=folder, exist_ok=True)
     joblib.dump(automl, Path(folder) / "model.joblib")
 

@@ -310,13 +310,12 @@ def _scores(automl: Any, X: Any, y: Any, y_train: Any, task: str) -> dict[str, f
 def _write(
     options: RunOptions, automl: Any, setup: Any, wrapper: Any, engineered: Any, raw: Any
 ) -> tuple[tuple[Path, str], ...]:
-    from automl_explain.scoring import TreeScoringExplainer, save
+    from automl_explain.scoring import save
 
     out = options.out
     raw.save(out / RAW, exist_ok=True)
     engineered.save(out / ENGINEERED, exist_ok=True)
-    scoring = TreeScoringExplainer(
-        wrapper.explainer,
+    scoring = wrapper.create_scoring_explainer(
         feature_maps=[setup.feature_map],
         raw_method=options.raw_method,
         output_unit=options.output_unit,

@@ -122,11 +122,16 @@ def check_subset(positions: Sequence[int] | None, n_features: int) -> tuple[int,
     """
     if positions is None:
         return None
+    if np.ndim(positions) != 1 or isinstance(positions, str):
+        raise InputError(
+            f"`explain_subset` is {shown(positions)}; expected positions of features from 0 to {n_features - 1}. Rows "
+            "go by name: initialization_examples=X."
+        )
     chosen = tuple(positions)
     wrong = [p for p in chosen if not isinstance(p, (int, np.integer)) or not 0 <= p < n_features]
     if wrong or not chosen or len(set(chosen)) < len(chosen):
         raise InputError(
-            f"`explain_subset` must hold different positions from 0 to {n_features - 1}; got {list(positions)}."
+            f"`explain_subset` must hold different positions from 0 to {n_features - 1}; got {shown(list(positions))}."
         )
     return tuple(int(p) for p in chosen)
 

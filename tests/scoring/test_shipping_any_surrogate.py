@@ -57,7 +57,10 @@ EXPLAINERS = {
     ),
     "direct wrapper": (lambda: DirectWrapper(None, MODEL, init_dataset=X), LinearScoringExplainer),
     "linear": (lambda: LinearExplainer(MODEL, X), LinearScoringExplainer),
-    "tree": (lambda: TreeExplainer(DecisionTreeRegressor(max_depth=3).fit(X, Y), X), TreeScoringExplainer),
+    "tree": (
+        lambda: TreeExplainer(DecisionTreeRegressor(max_depth=3).fit(X, Y), initialization_examples=X),
+        TreeScoringExplainer,
+    ),
     "tabular": (lambda: TabularExplainer(MODEL, X), LinearScoringExplainer),
     "kernel": (knn, KernelScoringExplainer),
 }

@@ -16,8 +16,8 @@ from automl_explain.adapters import SAMPLE_ROWS, check_model
 from automl_explain.exceptions import AutoMLExplainError, DataError, ExplanationWarning, InputError
 from automl_explain.explainers._inputs import check_subset
 from automl_explain.explainers._predictions import Predictions
-from automl_explain.explainers.importance._estimators import as_estimator, probabilities
 from automl_explain.explainers._scoring import Scored
+from automl_explain.explainers.importance._estimators import as_estimator, probabilities
 from automl_explain.explainers.importance._metrics import Metric
 from automl_explain.explanation import Explanation
 from automl_explain.lineage import TransformationsFeaturizer
