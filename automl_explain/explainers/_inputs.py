@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from automl_explain._tables._encoding import EngineeredEncoder
-from automl_explain._validation import as_table
+from automl_explain._validation import as_table, shown
 from automl_explain.exceptions import ConflictingTransformationsError, InitDatasetMissingError, InputError
 from automl_explain.explanation._fields import feature_name
 from automl_explain.feature_map import FeatureMap, UniqueNames, unique_names
@@ -122,7 +122,7 @@ def check_subset(positions: Sequence[int] | None, n_features: int) -> tuple[int,
     """
     if positions is None:
         return None
-    if np.ndim(positions) != 1 or isinstance(positions, str):
+    if np.ndim(positions) != 1:
         raise InputError(
             f"`explain_subset` is {shown(positions)}; expected positions of features from 0 to {n_features - 1}. Rows "
             "go by name: initialization_examples=X."

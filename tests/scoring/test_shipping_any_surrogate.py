@@ -236,3 +236,11 @@ def test_a_surrogate_that_cannot_be_found_again_is_not_saved(tmp_path: Path) -> 
     with pytest.raises(StorageError, match="cannot be found again.*define the class"):
         save(MimicExplainer(MODEL, X, Local).create_scoring_explainer(), tmp_path / "model")
     assert not (tmp_path / "model").exists()
+
+
+def test_rows_in_place_of_a_subset_are_named_without_being_printed() -> None:
+    with pytest.raises(
+        InputError, match="explain_subset.*DataFrame of shape .200, 3.*initialization_examples=X"
+    ) as caught:
+        TreeExplainer(DecisionTreeRegressor(max_depth=3).fit(X, Y), X)
+    assert len(str(caught.value)) < 300
