@@ -38,73 +38,44 @@ def explain_model(
     y_train: Any = None,
     **kwargs: Any,
 ) -> SixTuple:
-    """Engineered explanation of ``X_test`` as six lists.
+    """Engineered explanation of ``X_test`` as six lists; warns that it is deprecated.
 
     .. deprecated:: 0.1.0
-        Goes in 0.3.0. Use `explain_automl`, whose ``engineered`` and ``raw`` explanations have all of this by name.
+        Removed in 0.3.0. Use `explain_automl`, whose ``engineered`` and ``raw`` explanations have all of this by name.
 
     Parameters
     ----------
     fitted_model : flaml.AutoML, sklearn Pipeline or estimator
-        Fitted.
     X_train, X_test : DataFrame, ndarray or scipy sparse of shape (n_rows, n_raw)
-        Raw rows to train the surrogate on, and raw rows to explain, all of them.
+        Rows to train the surrogate on, and rows to explain.
     best_run : ExplanationStore, optional
         Where the explanation is kept.
     features : sequence of str, optional
         Raw names; 0, 1, ... for arrays without them.
     y_train : array-like of shape (n_rows,), optional
-        Targets of the training rows.
     **kwargs
         ``classes`` (labels in the order of the model's probabilities), ``include_local_importance`` (default
         True) and ``top_k`` (features that ``best_run`` keeps, default 100).
 
     Returns
     -------
-    local_importance_values : nested list of shape (n_rows, d), or (n_classes, n_rows, d) for classification
-        None with ``include_local_importance=False``.
+    local_importance_values : nested list of shape (n_rows, d), or (n_classes, n_rows, d), or None
     expected_values : list of 1 number, or of one per class
-    overall_summary : list of d numbers
-        Global importance, largest first.
-    overall_imp : list of d names
-        Features in that order.
+    overall_summary, overall_imp : list of d numbers, list of d names
+        Global importance and the features, largest first.
     per_class_summary, per_class_imp : nested lists of shape (n_classes, d), or None for regression
-        Values and names for each class, largest first.
 
     Raises
     ------
-    InputError
-        If an argument is unknown or wrong, or ``best_run`` cannot keep explanations.
-    UnsupportedModelError
-        If the model cannot be explained.
-
-    Warns
-    -----
-    FutureWarning
-        Always.
+    InputError, UnsupportedModelError
+        If an argument is wrong, or the model cannot be explained.
     """
     _warn("explain_model", "explain_automl(fitted_model, X_train, X_test, y_train)")
-    options: dict[str, Any] = {"classes": None, "include_local_importance": True, "top_k": 100}
-    unknown = sorted(set(kwargs) - set(options))
-    if unknown:
-        raise InputError(f"`explain_model` got unknown arguments {unknown}; expected {', '.join(options)}.")
-    options.update(kwargs)
-    if best_run is not None and not hasattr(best_run, "upload_model_explanation"):
-        raise InputError(
-            f"`best_run` is a {type(best_run).__name__}, which keeps no explanations; expected an object with "
-            "`upload_model_explanation`, or None."
-        )
+    options = _options(kwargs, best_run)
     if features is None and isinstance(getattr(X_train, "shape", None), tuple) and not hasattr(X_train, "columns"):
         features = [str(j) for j in range(X_train.shape[-1])]
-    setup = automl_setup_model_explanations(
-        fitted_model,
-        task=adapter_for(fitted_model).task,
-        X=X_train,
-        X_test=X_test,
-        y=y_train,
-        features=features,
-        downsample=False,
-    )
+    rows = {"X": X_train, "X_test": X_test, "y": y_train, "features": features, "downsample": False}
+    setup = automl_setup_model_explanations(fitted_model, task=adapter_for(fitted_model).task, **rows)
     wrapper = MimicWrapper(
         None,
         setup.automl_estimator,
@@ -118,6 +89,19 @@ def explain_model(
     )
     types = ["local", "global"] if options["include_local_importance"] else ["global"]
     return _six(wrapper.explain(types, eval_dataset=setup.X_test_transform, top_k=options["top_k"]))
+
+
+def _options(given: dict[str, Any], best_run: Any) -> dict[str, Any]:
+    options: dict[str, Any] = {"classes": None, "include_local_importance": True, "top_k": 100}
+    unknown = sorted(set(given) - set(options))
+    if unknown:
+        raise InputError(f"`explain_model` got unknown arguments {unknown}; expected {', '.join(options)}.")
+    if best_run is not None and not hasattr(best_run, "upload_model_explanation"):
+        raise InputError(
+            f"`best_run` is a {type(best_run).__name__}, which keeps no explanations; expected an object with "
+            "`upload_model_explanation`, or None."
+        )
+    return options | given
 
 
 def retrieve_model_explanation(child_run: Any) -> SixTuple:
