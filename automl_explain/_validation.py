@@ -144,7 +144,7 @@ def as_table(rows: Any, argument: str, *, width: int | None = None, allow_empty:
 
 
 def sound_sparse(rows: Any, argument: str) -> sp.csr_matrix:
-    """Sparse rows as csr_matrix whose parts fit together, sorted and each cell once; no copy of good csr rows.
+    """Sparse rows as csr_matrix whose parts fit together, sorted and each value once; no copy of good csr rows.
 
     Compiled code reads where the indices point, without looking: damaged rows would crash the process or
     read other memory.
@@ -191,13 +191,13 @@ def _check_compressed(rows: Any, argument: str) -> None:
         raise _unsound(argument, "`indptr` does not rise from 0")
     _check_indices(rows.indices, across, len(rows.data), argument)
     if starts[-1] > len(rows.data):
-        raise _unsound(argument, f"`indptr` ends at {starts[-1]}, and there are {len(rows.data)} cells")
+        raise _unsound(argument, f"`indptr` ends at {starts[-1]}, and there are {len(rows.data)} values")
 
 
 def _check_indices(given: Any, size: int, n_cells: int, argument: str) -> None:
     indices = np.asarray(given)
     if indices.dtype.kind not in "iu" or indices.shape != (n_cells,):
-        raise _unsound(argument, f"its indices are {shown(given)} of {indices.dtype} for {n_cells} cells")
+        raise _unsound(argument, f"its indices are {shown(given)} of {indices.dtype} for {n_cells} values")
     if n_cells and (indices.min() < 0 or indices.max() >= size):
         wrong = indices[(indices < 0) | (indices >= size)][0]
         raise _unsound(argument, f"an index is {wrong}, and indices go from 0 to {size - 1}")
@@ -205,7 +205,7 @@ def _check_indices(given: Any, size: int, n_cells: int, argument: str) -> None:
 
 def _unsound(argument: str, why: str) -> InputError:
     return InputError(
-        f"`{argument}` is a damaged sparse matrix: {why}. Make it anew, for example from its rows, columns and cells "
+        f"`{argument}` is a damaged sparse matrix: {why}. Make it anew, for example from its rows, columns and values "
         "with scipy.sparse.coo_matrix."
     )
 

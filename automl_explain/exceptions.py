@@ -95,7 +95,7 @@ class MissingLocalValuesError(MissingPartError):
 
 
 class DataError(AutoMLExplainError, ValueError):
-    """The rows or labels cannot be used (all targets missing, no rows, wrong type in a cell)."""
+    """The rows or labels cannot be used (all targets missing, no rows, a value of the wrong type)."""
 
 
 class UnsupportedModelError(AutoMLExplainError, TypeError):

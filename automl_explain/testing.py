@@ -31,7 +31,7 @@ from automl_explain.surrogates._contract import check_surrogate as check_surroga
 _PARTS = ("task", "classes", "estimator", "featurizer", "transform", "predict_raw", "predict_engineered", "feature_map")
 _MOST_SHUFFLED = 50  # raw columns, so that slow libraries are not asked for hours
 
-_FEWEST_WORDS = 6  # of a refusal that says what is wrong and how to mend it
+_FEWEST_WORDS = 6  # of a refusal that says what is wrong and how to fix it
 
 
 def check_adapter(
@@ -141,7 +141,7 @@ def _wrong_rows(adapter: Any, rows: Any, Z: Any) -> Iterator[str]:
         if made.shape != (len(at), Z.shape[1]):
             yield f"`transform` of {told} gives shape {made.shape}; expected {(len(at), Z.shape[1])}."
         elif _moved(take(Z, at), made).any():
-            yield f"`transform` of {told} gives other cells than among all rows; expected row by row."
+            yield f"`transform` of {told} gives other values than among all rows; expected row by row."
 
 
 def _wrong_output(adapter: Any, rows: Any, Z: Any, own: np.ndarray) -> Iterator[str]:
@@ -237,7 +237,7 @@ def _not_refused(refused: Sequence[Any]) -> Iterator[str]:
             adapter_for(wrong)
         except UnsupportedModelError as error:
             if len(str(error).split()) < _FEWEST_WORDS:
-                yield f"The refusal of {name} is {str(error)!r}; expected what is wrong and how to mend it."
+                yield f"The refusal of {name} is {str(error)!r}; expected what is wrong and how to fix it."
         except Exception as error:  # whatever else it raises is no refusal
             yield f"{name} raises {type(error).__name__}; expected UnsupportedModelError, which says why."
         else:

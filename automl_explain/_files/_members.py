@@ -78,7 +78,7 @@ def from_npy(data: bytes, n_dim: int | None = 1) -> np.ndarray:
     Raises
     ------
     ValueError
-        If its header claims anything but the bytes that follow it, or a cell is none of its type.
+        If its header claims anything but the bytes that follow it, or a value is none of its type.
     """
     stream = io.BytesIO(data)
     if np.lib.format.read_magic(stream) != (1, 0):
@@ -88,7 +88,7 @@ def from_npy(data: bytes, n_dim: int | None = 1) -> np.ndarray:
     except Exception as error:  # numpy evaluates the header with Python's own tokenizer, which raises its own kinds
         raise ValueError(f"an array has no header that can be read ({type(error).__name__})") from error
     at = stream.tell()
-    # numpy.load takes the memory that the header asks for before it looks at the cells.
+    # numpy.load takes the memory that the header asks for before it looks at the values.
     sizes = all(type(n) is int and n >= 0 for n in shape) and dtype.itemsize * math.prod(shape) == len(data) - at
     if dtype.kind not in _KINDS or not dtype.itemsize or not sizes or n_dim not in (None, len(shape)):
         raise ValueError(f"an array of shape {shape} and type {dtype} does not fit its {len(data)} bytes")

@@ -59,7 +59,7 @@ class BlackBoxAdapter:
     """A model that predicts from raw rows; engineered features are our own, see `RawFeatures`.
 
     For a library of one's own: derive, call ``super().__init__`` with what the model tells, and override
-    `soft_output` and, for classifiers whose labels are not the likeliest classes, `labels`.
+    `soft_output` and, for classifiers whose labels are not the most probable classes, `labels`.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ class BlackBoxAdapter:
         return soft_output(self.model, self.task, X) if hasattr(self.model, "predict") else self.model(X)
 
     def labels(self, X: Any) -> Any | None:
-        """Labels that a classifier predicts on raw rows; None for the likeliest classes."""
+        """Labels that a classifier predicts on raw rows; None for the most probable classes."""
         return self.model.predict(X) if hasattr(self.model, "predict") else None
 
     def predict_raw(self, X: Any) -> np.ndarray:
@@ -221,7 +221,7 @@ class BlackBoxClassifier(BlackBoxRegressor):
         return self._adapter.predict_engineered(Z)
 
     def predict(self, Z: Any) -> np.ndarray:
-        """Labels of shape (n_rows,); positions of the likeliest classes where none are known."""
+        """Labels of shape (n_rows,); positions of the most probable classes where none are known."""
         own = self._adapter.labels(self._adapter.restore(Z))
         if own is not None:
             return as_array(own)

@@ -196,7 +196,7 @@ def _is_date_part(column: Any, dates: Sequence[Any]) -> bool:
 
 
 def _first_nested(column: pd.Series) -> Any | None:
-    """First cell that is a list or a record, which FLAML would fail to hash."""
+    """First value that is a list or a record, which FLAML would fail to hash."""
     if column.dtype != object:
         return None
     return next((c for c in column if isinstance(c, (list, dict, set))), None)

@@ -98,7 +98,7 @@ class SearchAdapter(HolderAdapter):
 
 
 class ThresholdAdapter(HolderAdapter):
-    """A classifier whose labels follow another threshold than the likeliest class; its scores are explained."""
+    """A classifier whose labels follow another threshold than the most probable class; its scores are explained."""
 
     inside = "estimator_"
 

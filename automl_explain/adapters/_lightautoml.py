@@ -11,7 +11,7 @@ _TASKS = {"binary": "classification", "multiclass": "classification", "reg": "re
 
 
 class LightAutoMLAdapter(BlackBoxAdapter):
-    """A fitted LightAutoML preset; its labels are the likeliest classes.
+    """A fitted LightAutoML preset; its labels are the most probable classes.
 
     Parameters
     ----------

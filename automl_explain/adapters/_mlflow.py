@@ -28,7 +28,7 @@ class PyFuncAdapter(BlackBoxAdapter):
         return self.model.predict(X)
 
     def labels(self, X: Any) -> None:
-        """None: the likeliest classes."""
+        """None: the most probable classes."""
 
 
 def pyfunc_adapter(model: Any, task: str | None = None) -> PipelineAdapter:

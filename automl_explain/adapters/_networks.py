@@ -121,7 +121,7 @@ def cells_of(rows: Any) -> np.ndarray:
     Raises
     ------
     DataError
-        If a cell is no number.
+        If a value is no number.
     """
     try:
         return np.asarray(rows.toarray() if sp.issparse(rows) else rows, dtype=np.float64)

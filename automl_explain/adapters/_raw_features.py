@@ -1,7 +1,7 @@
 """RawFeatures: our own, named featurization of raw columns, from which the raw rows can be made again.
 
 It stands in where a model reads the raw columns and no featurization can be seen: numbers, booleans and
-categories stay as they are, dates and texts get columns that a surrogate can read. Every raw cell can be
+categories stay as they are, dates and texts get columns that a surrogate can read. Every raw value can be
 found again among the engineered ones, so the model itself answers for any engineered row.
 """
 
@@ -38,7 +38,7 @@ _LEAST_SHARE = 0.02  # of the rows that must hold such a word
 
 @dataclasses.dataclass(frozen=True)
 class RawFeature:
-    """One raw column and the engineered columns made from it; the first holds the raw cells.
+    """One raw column and the engineered columns made from it; the first holds the raw values.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class RawFeature:
         Raises
         ------
         DataError
-            If its cells are of a type that no surrogate reads.
+            If its values are of a type that no surrogate reads.
         """
         kind = _kind(name, column)
         return cls(label, name, kind, column.dtype, _common_words(column) if kind == "text" else ())
@@ -104,7 +104,7 @@ class RawFeature:
                     yield np.array([float(word in words) for words in held])
 
     def restore(self, first: pd.Series) -> pd.Series:
-        """Raw cells from the first of its engineered columns."""
+        """Raw values from the first of its engineered columns."""
         if self.kind in ("same", "text"):
             return first
         # As floats, days tell microseconds apart until the year 2255.
@@ -148,7 +148,7 @@ class RawFeatures:
         Raises
         ------
         DataError
-            If the cells of a column are of a type that no surrogate reads.
+            If the values of a column are of a type that no surrogate reads.
         """
         if not isinstance(X, pd.DataFrame) and (not isinstance(X, np.ndarray) or X.dtype.kind in "biuf"):
             return None  # numbers, or a container that is read elsewhere
@@ -220,7 +220,7 @@ def _kind(name: str | int, column: pd.Series) -> Kind:
 
 
 def _is_prose(column: pd.Series) -> bool:
-    """Whether the cells are many different texts of several words."""
+    """Whether the values are many different texts of several words."""
     texts = [c for c in pd.unique(column.dropna()) if isinstance(c, str)]
     return len(texts) > _FEWEST_TEXTS and sum(len(_WORD.findall(t)) for t in texts) > 2 * len(texts)
 

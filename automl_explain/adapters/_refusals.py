@@ -42,7 +42,7 @@ _HOLDING = (
 
 
 def refusal(model: Any) -> str | None:
-    """Why a model cannot be explained, or None if nothing speaks against it."""
+    """Why a model cannot be explained, or None if it can be."""
     for part in _parts(model, seen=set()):
         for kind in type(part).__mro__:
             known = _TIME_SERIES.get(_plain(kind.__name__))

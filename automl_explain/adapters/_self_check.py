@@ -121,7 +121,7 @@ def why_rows_depend(adapter: BlackBoxAdapter, X: Any, Z: Any) -> str | None:
 def why_order_is_wrong(adapter: BlackBoxAdapter, X: Any, y: np.ndarray, classes: Sequence[Any]) -> str | None:
     """Why these classes, which the model did not tell, cannot be in the order of its probabilities; None if they can.
 
-    The likeliest class of up to 256 rows is compared with the label that the model gives, else with the target.
+    The most probable class of up to 256 rows is compared with the label that the model gives, else with the target.
 
     Raises
     ------
@@ -144,8 +144,8 @@ def why_order_is_wrong(adapter: BlackBoxAdapter, X: Any, y: np.ndarray, classes:
         return None
     better = [classes[k] for k in order]
     return (
-        f"The model does not tell its classes, and in the order {list(classes)!r} its likeliest class fits the label "
-        f"in {ours:.0%} of {len(at)} rows; in the order {better!r} it would in {best:.0%}"
+        f"The model does not tell its classes, and in the order {list(classes)!r} its most probable class fits the "
+        f"label in {ours:.0%} of {len(at)} rows; in the order {better!r} it would in {best:.0%}"
     )
 
 

@@ -65,7 +65,7 @@ class ModelOutput:
     own : list or None, default None
         Labels that the model itself tells.
     labels : callable or None, default None
-        Rows -> labels as the model predicts them; None for the likeliest class.
+        Rows -> labels as the model predicts them; None for the most probable class.
     one_column : bool, default False
         Whether the model gives the probability of the second class alone.
     sums : bool, default True
@@ -185,7 +185,7 @@ def check_model(model: Any, task: str, is_function: bool) -> None:
 
 
 def task_of(model_task: str, is_classifier: bool | None) -> str:
-    """The task that two arguments speak of.
+    """The task that two arguments imply.
 
     Raises
     ------

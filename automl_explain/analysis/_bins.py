@@ -1,4 +1,4 @@
-"""Bins of a column: quantiles of numbers and dates, categories of the rest, missing cells apart."""
+"""Bins of a column: quantiles of numbers and dates, categories of the rest, missing values apart."""
 
 from __future__ import annotations
 
@@ -71,10 +71,10 @@ def _numbers(present: pd.Series, n_bins: int) -> tuple[list[str], np.ndarray]:
     distinct = np.unique(cells)
     if len(distinct) <= n_bins:
         return _texts(list(distinct)), np.searchsorted(distinct, cells)
-    # Cells that exist, never a number between two of them: dates have quantiles too, and infinity is one.
+    # Values that exist, never a number between two of them: dates have quantiles too, and infinity is one.
     at = np.ceil(len(cells) * np.arange(1, n_bins) / n_bins).astype(int) - 1
     edges = np.unique(np.sort(cells)[at])
-    # Where most cells are the largest one, the rest are a bin nevertheless.
+    # Where most values are the largest one, the rest are a bin nevertheless.
     edges = edges[edges < distinct[-1]] if edges[0] < distinct[-1] else distinct[-2:-1]
     text = _texts(list(edges))
     labels = [f"<= {text[0]}", *(f"{a} to {b}" for a, b in itertools.pairwise(text)), f"> {text[-1]}"]
@@ -88,7 +88,7 @@ def _categories(present: pd.Series) -> tuple[list[str], np.ndarray]:
     else:
         try:
             codes, found = pd.factorize(present)
-        except TypeError:  # cells that cannot be hashed, such as lists
+        except TypeError:  # values that cannot be hashed, such as lists
             codes, found = pd.factorize(present.map(repr))
         kinds, ordered = list(found), False
     counts = np.bincount(codes, minlength=len(kinds))
@@ -102,7 +102,7 @@ def _categories(present: pd.Series) -> tuple[list[str], np.ndarray]:
 
 
 def _texts(edges: list[Any]) -> list[str]:
-    """Short texts of sorted cells that differ where the cells do."""
+    """Short texts of sorted values that differ where the values do."""
     if not edges or not isinstance(edges[0], (int, float, np.number)):
         return [str(pd.Timestamp(e)) if isinstance(e, np.datetime64) else str(e) for e in edges]
     for digits in _DIGITS:

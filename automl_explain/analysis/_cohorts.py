@@ -113,7 +113,7 @@ def compare_cohorts(explanation: Explanation, cohorts: Any, *, n_bins: int = 4) 
         Name -> rows, as `Explanation.subset` takes them (a bool mask, positions, or a Series with the
         index of the rows); groups may overlap and need not hold all rows. Or a column of
         ``explanation.eval_data`` by name: a group per category, per quantile bin of numbers and dates,
-        and one of missing cells.
+        and one of missing values.
     n_bins : int, default 4
         Quantile bins of a column of numbers, at most.
 

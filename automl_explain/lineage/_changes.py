@@ -13,7 +13,7 @@ from automl_explain.lineage._tables import with_columns
 
 
 def emptied(table: Any, positions: np.ndarray, gaps: np.ndarray) -> Any | None:
-    """Copy with missing cells in the rows of the mask ``gaps``; None where a column has no place for them."""
+    """Copy with missing values in the rows of the mask ``gaps``; None where a column has no place for them."""
     if not (hasattr(table, "iloc") or isinstance(table, np.ndarray)):
         return None
     columns = [_column(table, j) for j in positions]
@@ -74,7 +74,7 @@ def _other(column: pd.Series, where: np.ndarray) -> pd.Series:
 
 
 def _another(value: Any, kind: Any) -> Any:
-    """Another value of the same type; ``value`` is None where all cells are missing."""
+    """Another value of the same type; ``value`` is None where all values are missing."""
     gap = value is None
     if isinstance(kind, pd.CategoricalDtype):
         others = [c for c in kind.categories if gap or c != value]

@@ -66,7 +66,7 @@ def holds(step: Trial) -> bool:
 
 
 def _moved_with(step: Trial, inside: np.ndarray) -> np.ndarray:
-    """Outputs that move when the columns of the mask are shuffled, or lose cells."""
+    """Outputs that move when the columns of the mask are shuffled, or lose values."""
     rows = n_rows(step.X)
     order = step.rng.permutation(rows)
     source = np.empty_like(order)

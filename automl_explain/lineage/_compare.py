@@ -69,7 +69,7 @@ class Output:
 
         Differences are measured in the largest number of the column.
 
-        With ``but_gaps``, cells that are missing in ``other`` are not compared: one missing cell of
+        With ``but_gaps``, values that are missing in ``other`` are not compared: one missing value of
         the input makes whole rows of a matrix product missing, also where its factor is 0.
         """
         if sp.issparse(self.values) != sp.issparse(other.values):
@@ -86,7 +86,7 @@ class Output:
         return largest > self._least(), effect
 
     def _general_against(self, other: Output, but_gaps: bool) -> Changes:
-        """With missing cells, infinities, and columns of anything but numbers."""
+        """With missing values, infinities, and columns of anything but numbers."""
         before, after = self.values, other.values
         same = (before == after) | (np.isnan(after) & (but_gaps | np.isnan(before)))
         with np.errstate(invalid="ignore", over="ignore"):
@@ -138,7 +138,7 @@ def _columns(out: Any) -> list[Any]:
 
 
 def _equal(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Cell by cell; missing cells equal each other. Cells may hold lists or dicts."""
+    """Value by value; missing values equal each other. Values may hold lists or dicts."""
     return np.array([_is(a) == _is(b) for a, b in zip(left, right, strict=True)], dtype=bool)
 
 

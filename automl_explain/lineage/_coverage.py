@@ -62,7 +62,7 @@ def _ends(cells: pd.Series) -> list[int]:
         counts = cells.value_counts()
         rarest = counts[counts > 0].index[-2:]
         return [int(np.flatnonzero((cells == value).to_numpy(dtype=bool, na_value=False))[0]) for value in rarest]
-    except (TypeError, ValueError):  # cells that cannot be compared or counted, such as lists
+    except (TypeError, ValueError):  # values that cannot be compared or counted, such as lists
         return []
 
 
@@ -99,7 +99,7 @@ def _standing(values: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _differing(values: Any, usual: np.ndarray, still: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Cells of standing columns that are not as usual."""
+    """Values of standing columns that are not as usual."""
     if sp.issparse(values):
         cells = values.tocoo()
         kept = still[cells.col] & (cells.data != 0)

@@ -114,7 +114,7 @@ def _asked_on_the_way(tree: Any) -> dict[int, frozenset[int]]:
 
 
 def _centred_kernel(transformer: Any, X: Any, out: Any) -> Links:
-    """Every cell keeps its column but loses the mean of its row."""
+    """Every value keeps its column but loses the mean of its row."""
     n = n_columns(X)
     return pick(np.arange(n), n, n_coupled=n)
 

@@ -1,7 +1,7 @@
 """Probing: the columns of a step are changed one at a time, and what moves depends on them.
 
 For transformers that no rule knows. A column is changed by shuffling its rows, which keeps its type
-and its values; then some cells are made missing; a column that is the same everywhere gets another
+and its values; then some values are made missing; a column that is the same everywhere gets another
 value. Columns that come from the same raw column are changed together. What moves at all is the
 support; the weights are the shares of the total effects of Jansen, mean((f(x) - f(x'))^2) / 2,
 where x' is x with that column shuffled.
@@ -36,7 +36,7 @@ from automl_explain.lineage._place import Place, ProbedStep, kind_of
 from automl_explain.lineage._tables import n_columns, n_rows, with_shuffled
 
 N_SHUFFLES = 2
-# Cells of the tables that are transformed in one call: 32 MB of float64.
+# Values of the tables that are transformed in one call: 32 MB of float64.
 MOST_CELLS = 4_000_000
 # More columns than this that mix several raw columns are changed together if they mix the same ones.
 MOST_GROUPS = 500
@@ -90,7 +90,7 @@ class Step:
         return out
 
     def unsteady(self) -> dict[str, np.ndarray]:
-        """Which outputs move though no cell does, by the reason: masks of shape (n_out,)."""
+        """Which outputs move though no value does, by the reason: masks of shape (n_out,)."""
         n = n_rows(self.X)
         found = {RANDOM: self.before.against(self.run(self.X))[0]}
         half = np.arange(n)[::-2]
@@ -113,7 +113,7 @@ class Step:
     def shuffle(self) -> set[int]:
         """Shuffle each group in turn; gives the groups for which the transformer failed."""
         order = self.rng.permutation(n_rows(self.X))
-        # Every row gets the cell of another row.
+        # Every row gets the value of another row.
         source = np.empty_like(order)
         source[order] = np.roll(order, 1)
         return self.change(range(len(self.groups)), lambda g: with_shuffled(self.X, g, source), keep=True)
@@ -123,7 +123,7 @@ class Step:
     ) -> set[int]:
         """Compare with the output for changed rows, several groups in one call; gives the groups that failed.
 
-        ``keep`` counts the effect, ``gaps`` says that cells were made missing.
+        ``keep`` counts the effect, ``gaps`` says that values were made missing.
         """
         widest = max(n_columns(self.X), self.n_out, 1)
         per_call = max(1, MOST_CELLS // (widest * max(n_rows(self.X), 1)))
@@ -231,7 +231,7 @@ def probed(transformer: Any, X: Any, columns: Columns, place: Place, reason: str
 
 def _links(step: Step, moved: sp.csr_matrix, standing: Sequence[int], lost: np.ndarray) -> Links:
     effect = sp.csr_matrix(sp.vstack(step.effect))
-    # What moves with missing cells alone has no total effect, and is shared equally.
+    # What moves with missing values alone has no total effect, and is shared equally.
     without = np.asarray(effect.sum(axis=0)).ravel() == 0
     effect = effect + moved @ sp.diags(without.astype(np.float64))
     effect = effect @ sp.diags((~lost).astype(np.float64))
@@ -243,7 +243,7 @@ def _links(step: Step, moved: sp.csr_matrix, standing: Sequence[int], lost: np.n
 
 
 def _try_other_values(step: Step) -> list[int]:
-    """Missing cells everywhere, other values where a column stands still; gives groups that were not changed."""
+    """Missing values everywhere, other values where a column stands still; gives groups that were not changed."""
     every = range(len(step.groups))
     half = np.random.default_rng(0).random(n_rows(step.X)) < 0.5
     can_be_missing = [g for g in every if emptied(step.X, step.groups[g], half) is not None]

@@ -124,7 +124,7 @@ def _simple_imputer(transformer: Any, X: Any, out: Any) -> Links | None:
 
 
 def _column_coupled(transformer: Any, X: Any, kept: np.ndarray) -> Links:
-    """A missing cell is filled from all columns; the indicators depend on their own column alone."""
+    """A missing value is filled from all columns; the indicators depend on their own column alone."""
     return pick(np.concatenate([kept, _indicator(transformer)]), n_columns(X), n_coupled=len(kept))
 
 

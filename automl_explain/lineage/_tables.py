@@ -96,7 +96,7 @@ def stands_still(deviation: np.ndarray, mean: np.ndarray) -> np.ndarray:
 
 
 def scales(table: Any) -> np.ndarray:
-    """Standard deviations of the columns, shape (n_columns,); NaN cells are left out."""
+    """Standard deviations of the columns, shape (n_columns,); NaN values are left out."""
     if sp.issparse(table):
         mean = np.asarray(table.mean(axis=0)).ravel()
         square = np.asarray(table.multiply(table).mean(axis=0)).ravel()

@@ -23,7 +23,7 @@ _CELLS_AT_ONCE = 4_000_000
 class DeepSource:
     """Integrated gradients from every background row, averaged; a `ScorableSource`.
 
-    The value of a feature is the mean over background rows of its difference from the background cell
+    The value of a feature is the mean over background rows of its difference from the background value
     times the mean gradient on the straight way between the rows (Sundararajan, Taly & Yan 2017,
     doi:10.48550/arXiv.1703.01365; averaged over a background as in Erion et al. 2021,
     doi:10.1038/s42256-021-00343-w). The way is cut into more and more pieces until the values add up
@@ -77,8 +77,8 @@ class DeepSource:
         columns = self.network.outputs(dense(X, np.float64))
         if not np.isfinite(columns).all():
             raise DataError(
-                "The network gives NaN or infinite outputs on these rows. Look for missing cells, and impute and scale "
-                "the rows as in training."
+                "The network gives NaN or infinite outputs on these rows. Look for missing values, and impute and "
+                "scale the rows as in training."
             )
         return np.asarray(self._picked(columns.T).T)
 

@@ -87,7 +87,7 @@ class KernelSource:
         return 2 * n_players + 2048 if self.n_samples == "auto" else int(self.n_samples)
 
     def predict_output(self, X: Any) -> np.ndarray:
-        """The model's own output, shape (n_rows, n_outputs); stored zeros count as absent cells."""
+        """The model's own output, shape (n_rows, n_outputs); stored zeros count as values that are not stored."""
         return self.call(_without_zeros(X) if sp.issparse(X) else X)
 
     def shapley_values(self, X: Any) -> Any:
@@ -196,7 +196,7 @@ class KernelSource:
 
 
 def _without_zeros(X: Any) -> sp.csr_matrix:
-    """A copy without stored zeros: models such as XGBoost read them otherwise than absent cells."""
+    """A copy without stored zeros: models such as XGBoost read them otherwise than values that are not stored."""
     rows = sp.csr_matrix(X, copy=True)
     rows.eliminate_zeros()
     return rows

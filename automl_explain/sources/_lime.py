@@ -24,7 +24,7 @@ class LimeFits:
     Parameters
     ----------
     values : ndarray of shape (n_outputs, n_rows, n_features), or tuple of csr_matrix
-        Weight of every feature times its scaled cell.
+        Weight of every feature times its scaled value.
     intercepts, r2 : ndarray of shape (n_outputs, n_rows)
         Of the local models.
     """
@@ -53,7 +53,7 @@ class LimeSource:
     init : ndarray or csr_matrix of shape (n_init, n_features)
         Encoded init rows; LIME takes means, spreads and frequencies from them.
     categorical : sequence of int
-        Positions of columns that are codes; -1 is the code of missing cells.
+        Positions of columns that are codes; -1 is the code of missing values.
     n_samples, n_features : int; n_features may be None for all
     seed : int
         The same for every row, so that values do not depend on other rows.
@@ -86,7 +86,7 @@ class LimeSource:
         self.call, self.names, self.model = call, names, model
         self.n_samples, self.n_chosen, self.seed = n_samples, n_features, seed
         self._categorical = list(categorical)
-        # LIME multiplies sparse cells by the spread of their column, where it divides dense ones by it: columns of
+        # LIME multiplies sparse values by the spread of their column, where it divides dense ones by it: columns of
         # spread 1 get the same from both.
         self._spread = StandardScaler(with_mean=False).fit(init).scale_ if sp.issparse(init) else None
         coded = self._coded(init)
@@ -128,7 +128,7 @@ class LimeSource:
         Raises
         ------
         DataError
-            If a cell is missing: LIME cannot place a row without it.
+            If a value is missing: LIME cannot place a row without it.
         """
         cells = self._coded(X)
         self._refuse_missing(cells)
@@ -154,7 +154,7 @@ class LimeSource:
         return values, [float(r[0]) for r in results], [float(r[2]) for r in results]
 
     def _values(self, scaled: Any, weights: list[tuple[int, float]]) -> Any:
-        """Weight times scaled cell of every feature that the local model reads."""
+        """Weight times scaled value of every feature that the local model reads."""
         at = np.array([j for j, _ in weights], dtype=int)
         by = np.zeros(scaled.shape[-1])
         by[at] = [w for _, w in weights]
@@ -185,8 +185,8 @@ class LimeSource:
             columns = np.unique(cells.indices[wrong]) if sp.issparse(cells) else np.flatnonzero(wrong.any(axis=0))
             names = listed([self.names[int(j)] for j in columns])
             raise DataError(
-                f"LIME cannot explain rows with missing or infinite cells (columns {names}). Impute them first, or use "
-                "KernelExplainer or MimicExplainer, which can."
+                f"LIME cannot explain rows with missing or infinite values (columns {names}). Impute them first, or "
+                "use KernelExplainer or MimicExplainer, which can."
             )
 
 

@@ -116,6 +116,6 @@ class LinearSource:
         cells = X.data if is_sparse(X) else X
         if not np.isfinite(cells).all():
             raise DataError(
-                "The rows hold missing or infinite cells, which a linear model cannot add up. Impute them before the "
+                "The rows hold missing or infinite values, which a linear model cannot add up. Impute them before the "
                 "model, best with a step of its pipeline."
             )

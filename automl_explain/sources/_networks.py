@@ -20,7 +20,7 @@ class Network(Protocol):
         """Outputs of shape (n_rows, n_columns)."""
 
     def gradients(self, X: np.ndarray) -> np.ndarray:
-        """Gradients of every output column by the cells of its row, shape (n_columns, n_rows, n_features)."""
+        """Gradients of every output column by the values of its row, shape (n_columns, n_rows, n_features)."""
 
 
 def network_of(model: Any) -> Network:

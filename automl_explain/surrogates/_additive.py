@@ -24,7 +24,7 @@ class AdditiveSurrogate(Surrogate):
 
     The Shapley value of column j with the features independent is what its term differs from its mean
     over the training rows: ``weight * (x - mean)`` for a number. Then the expected values are the mean
-    output, and values of sparse rows are dense, for a cell at 0 differs from the mean too. Sparse training
+    output, and values of sparse rows are dense, for a value at 0 differs from the mean too. Sparse training
     rows of more than 5,000 columns are compared with 0 instead, in columns that are mostly 0, and
     their values are sparse.
     """
@@ -66,7 +66,7 @@ class AdditiveSurrogate(Surrogate):
             Rows that choose how much to shrink or how long to learn; a seeded fifth of the training
             rows where left out.
         categories : mapping of int to sequence, optional
-            Categories of the categorical columns, whose cells are their codes.
+            Categories of the categorical columns, whose values are their codes.
 
         Returns
         -------

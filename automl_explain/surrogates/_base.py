@@ -32,7 +32,7 @@ class Surrogate:
         return class_probabilities(self.predict_output(X))
 
     def predict(self, X: Any) -> np.ndarray:
-        """Target values, or positions of the likeliest classes, of shape (n_rows,)."""
+        """Target values, or positions of the most probable classes, of shape (n_rows,)."""
         self._check_fitted()
         if self.task_ == "regression":
             return self.predict_output(X)[:, 0]

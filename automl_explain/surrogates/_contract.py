@@ -30,7 +30,7 @@ def check_surrogate(surrogate: type, *, tolerance: float = 1e-6, **arguments: An
     """Check that a surrogate class keeps the contract of `automl_explain.protocols.SurrogateModel`.
 
     Fits it to small tables: a regression, two classes and three; dense rows, sparse ones, rows with missing
-    cells and rows with categories. Each time shapes fit; values and expected values add up to the output;
+    values and rows with categories. Each time shapes fit; values and expected values add up to the output;
     probabilities follow from it; raw values (folded and grouped) and their unmapped share add up too, and a
     raw column holds what it should; sparse rows are answered as dense ones; a single row as among
     others; a copy through pickle and a second fit give the same bits; nothing given is changed, and
@@ -164,7 +164,7 @@ class _Case:
         if proba.shape != (_N_ROWS, max(2, output.shape[1])) or self._apart(proba, class_probabilities(output)):
             yield "`predict_proba` does not follow from `predict_output`."
         elif not np.array_equal(made.predict(self.X), proba.argmax(axis=1)):
-            yield "`predict` is not the position of the likeliest class."
+            yield "`predict` is not the position of the most probable class."
 
     def _wrong_copies(self, surrogate: Any, arguments: dict[str, Any], made: Any) -> Iterator[str]:
         values = dense(made.shapley_values(self.X))

@@ -25,7 +25,7 @@ class DecisionTreeExplainableModel(TreeSurrogate):
 
     Splits are those that leave the least squared error of the target, or of the probability; a leaf
     of a classification gives the log-odds of its mean probability. Trees are grown by LightGBM (best leaf first),
-    so missing cells have a side of their own and categories are split as sets. Unless a size is given, 4
+    so missing values have a side of their own and categories are split as sets. Unless a size is given, 4
     to 256 leaves are tried and the fewest within 0.005 of the best R2 on stopping rows kept.
 
     Parameters

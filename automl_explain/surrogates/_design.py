@@ -15,20 +15,20 @@ DESIGN_ARRAYS = ("fill", "scale", "parent", "numbers", "marked")
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Design:
-    """Numbers divided by their spread, categories one-hot, missing cells filled and marked.
+    """Numbers divided by their spread, categories one-hot, missing values filled and marked.
 
-    A number keeps its place: missing cells count as the mean of the column. A column that has missing
-    cells in training gets a second design column, 1 where the cell is missing. A categorical column
+    A number keeps its place: missing values count as the mean of the column. A column that has missing
+    values in training gets a second design column, 1 where the value is missing. A categorical column
     becomes one column for each code, all 0 for a code not known, and that second column.
 
     Parameters
     ----------
     fill, scale : ndarray of shape (n_features,)
-        Mean of each column without its missing cells, and its spread; 0 spread is kept as 1.
+        Mean of each column without its missing values, and its spread; 0 spread is kept as 1.
     parent : ndarray of shape (n_design,), int
         Feature of each design column: first the features that are numbers, then marks, then codes.
     numbers, marked : ndarray of int
-        Features that are numbers, and those with a mark for missing cells.
+        Features that are numbers, and those with a mark for missing values.
     levels : tuple of (int, int)
         Categorical features with the number of their codes.
     """
@@ -140,13 +140,13 @@ class Design:
 
 
 def _codes(column: np.ndarray, n_codes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of the cells that hold a known code, and these codes."""
+    """Positions of the values that hold a known code, and these codes."""
     known = np.flatnonzero((column >= 0) & (column < n_codes))
     return known, column[known].astype(np.int64)
 
 
 def _moments(X: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean and spread of each column over its cells that are there, and whether some are missing."""
+    """Mean and spread of each column over its values that are there, and whether some are missing."""
     n_rows = X.shape[0]
     if sp.issparse(X):
         lost = np.isnan(X.data)
@@ -154,7 +154,7 @@ def _moments(X: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         n_lost = np.bincount(columns, lost, X.shape[1])
         there = np.maximum(n_rows - n_lost, 1)
         mean = np.bincount(columns, cells, X.shape[1]) / there
-        # Cells that are not stored are zeros, each as far from the mean as the mean from zero.
+        # Values that are not stored are zeros, each as far from the mean as the mean from zero.
         off = np.where(lost, 0.0, (cells - mean[columns]) ** 2)
         stored = np.bincount(columns, ~lost, X.shape[1])
         variance = (np.bincount(columns, off, X.shape[1]) + (there - stored) * mean**2) / there

@@ -23,7 +23,7 @@ from automl_explain.treeshap import TreeModel
 # trees come before larger ones: for the same fidelity their tables are half as large.
 _LADDER = ((31, 500, 1.0), (63, 400, 0.98), (127, 600, 0.95))
 _TARGETED = ((8, 100), (15, 200), (31, 500), (63, 400), (127, 600))  # with a target of the caller's
-_MAX_CLIMB = 20_000_000  # cells times outputs beyond which only the first size is tried, with few trees
+_MAX_CLIMB = 20_000_000  # values times outputs beyond which only the first size is tried, with few trees
 _LARGE_TREES = 200
 _DEEPER = 3  # splits that a leaf may lie below those of a balanced tree
 _RACE = 100  # trees after which only the better way to split categories goes on
@@ -69,7 +69,7 @@ class LGBMExplainableModel(TreeSurrogate):
     R2 on stopping rows reaches 0.98 (0.95 for the largest size) or a size adds less than 0.005, and the
     smallest number of trees within 0.002 of the best is kept. Growing ends when 75 more trees add less than
     0.001, and no leaf lies deeper than three splits below that of a balanced tree: the tables of deep leaves
-    are what scoring costs. Tables over 20 million cells times outputs get at most 200 trees of 31 leaves.
+    are what scoring costs. Tables over 20 million values times outputs get at most 200 trees of 31 leaves.
     Categories are split both natively and by their codes; the better way after 100 trees is kept.
 
     Parameters
@@ -164,7 +164,7 @@ class LGBMExplainableModel(TreeSurrogate):
         stopping : tuple of rows and targets, optional
             Rows that choose the size; the training rows where left out.
         categories : mapping of int to sequence, optional
-            Categories of the categorical columns, whose cells are their codes.
+            Categories of the categorical columns, whose values are their codes.
 
         Returns
         -------

@@ -27,7 +27,7 @@ _WORSE = 0.01  # a score so far below the best one ends the search among weaker 
 _L1_SHARES = (0.3, 0.1, 0.03, 0.01)  # of the least L1 penalty that leaves no weight
 _GOOD = 0.995  # a ridge so good needs no elastic net
 _GAIN = 0.002  # what the elastic net must add to be taken
-_MOST_CELLS = 20_000_000  # stored cells of rows beyond which no elastic net is tried
+_MOST_CELLS = 20_000_000  # stored values of rows beyond which no elastic net is tried
 _DIRECT = 1000  # design columns up to which normal equations are solved directly
 
 
@@ -35,7 +35,7 @@ class LinearExplainableModel(AdditiveSurrogate):
     """Linear surrogate of a teacher's soft output.
 
     Columns are divided by their spread and measured from their mean, without a copy of sparse rows:
-    numbers as they are, missing cells as the mean with a term of their own, categories one-hot.
+    numbers as they are, missing values as the mean with a term of their own, categories one-hot.
     Regression is a ridge. Classification fits the log-odds of each class by cross-entropy with the
     probabilities themselves as soft labels, one output for two classes, one per class for more. The
     penalty is the one with the best R2 (of probabilities) on stopping rows; where that is below

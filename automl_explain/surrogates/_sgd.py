@@ -21,7 +21,7 @@ _CLOSER = 1e-4  # what counts as better
 class SGDExplainableModel(AdditiveSurrogate):
     """Linear surrogate learnt by averaged stochastic gradient descent, a block of rows at a time.
 
-    Takes the same columns as `LinearExplainableModel` (scaled, missing cells marked, categories one-hot)
+    Takes the same columns as `LinearExplainableModel` (scaled, missing values marked, categories one-hot)
     and needs memory for one block of 8,192 standardised rows. Learning ends when the R2 on stopping rows
     has not grown by 0.0001 in three passes; the weights of the best pass are kept.
 

@@ -199,7 +199,9 @@ def test_missing_categories_are_one_of_their_own_and_missing_numbers_refused():
     explanation = explained(model, frame, frame[:3], is_function=True)
     assert explanation.local_importance_values[:, 1] == pytest.approx(np.full(3, 10.0), abs=1.0)
     frame.loc[1, "size"] = np.nan
-    with pytest.raises(DataError, match="LIME cannot explain rows with missing or infinite cells \\(columns 'size'\\)"):
+    with pytest.raises(
+        DataError, match="LIME cannot explain rows with missing or infinite values \\(columns 'size'\\)"
+    ):
         explained(model, frame, frame[:3], is_function=True)
 
 
