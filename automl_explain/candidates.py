@@ -14,6 +14,7 @@ from automl_explain.adapters import adapter_for
 from automl_explain.adapters._candidates import Candidate, UnfittedCandidate, candidates_of, chosen
 from automl_explain.exceptions import ExplanationWarning, InputError
 from automl_explain.explain import AutoMLExplanations, explain_automl
+from automl_explain.explanation._fidelity import told_fidelities
 
 __all__ = ["Candidate", "CandidateComparison", "Candidates", "candidate", "compare_candidates", "list_candidates"]
 
@@ -308,11 +309,8 @@ def _asked(known: Sequence[Candidate], names: Sequence[str] | None) -> tuple[Can
 
 
 def _fidelity(explanations: AutoMLExplanations) -> str:
-    fidelity = explanations.raw.fidelity
-    if fidelity is None:
-        return ""
-    r2 = fidelity.r2 if fidelity.r2_probability is None else fidelity.r2_probability
-    return "" if r2 is None else f"{r2:.3f}"
+    told = told_fidelities(explanations.raw.fidelity, explanations.raw.eval_fidelity)
+    return "" if not told or told[0].score is None else f"{told[0].score:.3f}"
 
 
 def _aligned(cells: Sequence[tuple[str, ...]]) -> str:

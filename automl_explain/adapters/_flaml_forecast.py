@@ -36,6 +36,8 @@ class FlamlForecaster:
         Name of the learner.
     """
 
+    forecasts = True  # what is explained comes after what it was trained on
+
     def __init__(self, wrapper: Any, name: str) -> None:
         self._wrapper, self._name = wrapper, name
 

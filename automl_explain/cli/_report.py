@@ -14,6 +14,7 @@ from scipy.special import expit
 from automl_explain.cli._run import Outcome
 from automl_explain.datasets import MixedTable
 from automl_explain.explanation import bar_table
+from automl_explain.explanation._fidelity import told_fidelities
 
 _MARGIN = 11
 _BARS_WIDTH = 78
@@ -84,7 +85,13 @@ def _score_text(scores: dict[str, float]) -> str:
 
 
 def _fidelity_text(outcome: Outcome) -> str:
-    fidelity = outcome.raw.fidelity
+    fidelity, *others = told_fidelities(outcome.raw.fidelity, outcome.raw.eval_fidelity)
+    if others:  # of a forecast
+        return (
+            f"at the {fidelity.n_rows:,} steps explained the surrogate is off the forecast by "
+            f"{_amount(fidelity.mean_absolute_error)} on average; on {others[0].n_rows:,} rows of the past, held out "
+            f"from its training, it reproduces the forecasts with R2 {others[0].r2:.3f}"
+        )
     rows = f"{fidelity.n_rows:,} rows held out from its training"
     if fidelity.r2_probability is None:
         return f"the surrogate reproduces the model's predictions with R2 {fidelity.r2:.3f}, on {rows}"

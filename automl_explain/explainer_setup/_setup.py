@@ -97,6 +97,8 @@ class AutoMLExplainerSetup:
         ``explain_automl(..., method="auto")`` or `DirectWrapper`.
     task : {"classification", "regression"}
         What the model does.
+    forecasts : bool
+        Whether it was set up with ``task="forecasting"``: the rows to explain come after the training rows.
     """
 
     automl_pipeline: Any
@@ -113,6 +115,7 @@ class AutoMLExplainerSetup:
     automl_run: Any
     task: str
     _classes: tuple[Any, ...] | None
+    forecasts: bool = False
 
     @property
     def engineered_feature_names(self) -> list[str | int]:
@@ -320,6 +323,7 @@ def automl_setup_model_explanations(
         automl_run=automl_run,
         task=adapter.task,
         _classes=_classes(adapter, y) if X is not None or y is not None else None,
+        forecasts=task == "forecasting",
     )
 
 

@@ -14,6 +14,7 @@ import scipy.sparse as sp
 
 from automl_explain._tables._positions import one_position
 from automl_explain.explanation._accessors import ImportanceAccessors
+from automl_explain.explanation._fidelity import told_fidelities
 from automl_explain.explanation._residuals import RowOutputs, difference_unit, row_outputs, stated_bound
 from automl_explain.feature_map import FeatureName
 
@@ -152,7 +153,9 @@ def _heading(explanation: ImportanceAccessors) -> list[str]:
         f"{kind}, in {unit}{_SENSE.get(unit, '')}, {n:,} row{'' if n == 1 else 's'}{values}",
     ]
     if explanation.fidelity is not None:
-        lines.append(f"fidelity: {explanation.fidelity}")
+        past = explanation.fidelity.rows == "past"  # else the other one need not be measured
+        told = told_fidelities(explanation.fidelity, explanation.eval_fidelity if past else None)
+        lines += [f"fidelity: {each}" for each in told]
     return [*lines, *_residual_lines(explanation), *_note_lines(explanation)]
 
 

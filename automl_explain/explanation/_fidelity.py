@@ -17,8 +17,8 @@ from automl_explain.explanation._intervals import (
     share_interval,
 )
 
-Rows = Literal["held-out", "eval"]
-_ROW_WORDS = {"held-out": "held-out", "eval": "evaluation"}
+Rows = Literal["held-out", "eval", "past"]
+_ROW_WORDS = {"held-out": "held-out", "eval": "evaluation", "past": "held-out past"}
 _LEAST_SHOWN = -10
 #: Below this R2 the contributions of a surrogate are to be read with care.
 LOW_R2 = 0.95
@@ -46,8 +46,9 @@ class Fidelity:
         Difference in the output unit, over rows and outputs.
     n_rows : int
         Number of rows measured on.
-    rows : {"held-out", "eval"}
-        Which rows: kept out of the surrogate's training, or those explained.
+    rows : {"held-out", "eval", "past"}
+        Which rows: kept out of the surrogate's training, or those explained. Of a forecast the former lie in the
+        past, before the steps explained.
     r2_interval, r2_probability_interval : (float, float) or None, default None
         Where ``r2`` and ``r2_probability`` lie with 95 % confidence for rows like these: the low and the
         high end, by bootstrap over the rows (1,000 seeded resamples, percentiles).
@@ -100,7 +101,7 @@ class Fidelity:
             Probabilities; both for classification, neither for regression.
         agreement : float, optional
             Share of equal classes of a classifier without probabilities.
-        rows : {"held-out", "eval"}
+        rows : {"held-out", "eval", "past"}
             Which rows these are.
 
         Returns
@@ -120,7 +121,7 @@ class Fidelity:
         for log-odds never reach a probability of 0.
         """
         if rows not in _ROW_WORDS:
-            raise InputError(f"`rows` must be 'held-out' or 'eval'; got {rows!r}.")
+            raise InputError(f"`rows` must be 'held-out', 'eval' or 'past'; got {rows!r}.")
         wanted, got = _pair(teacher_output, surrogate_output, "output")
         error = np.abs(wanted - got)
         per_class, proba_interval = None, None
@@ -177,7 +178,7 @@ class Fidelity:
         """Read back what `to_json` wrote."""
         per_class = data["r2_probability_per_class"]
         if data["rows"] not in _ROW_WORDS:
-            raise InputError(f"`rows` must be 'held-out' or 'eval'; got {data['rows']!r}.")
+            raise InputError(f"`rows` must be 'held-out', 'eval' or 'past'; got {data['rows']!r}.")
         return cls(
             r2=_from_json(data["r2"]),
             r2_probability=_from_json(data["r2_probability"]),
@@ -205,6 +206,13 @@ class Fidelity:
 
     def __repr__(self) -> str:
         return f"Fidelity({self})"
+
+
+def told_fidelities(fidelity: Fidelity | None, eval_fidelity: Fidelity | None) -> list[Fidelity]:
+    """Those to tell a reader, the one that says most first: of a forecast the one at the steps explained."""
+    if fidelity is None:
+        return []
+    return [eval_fidelity, fidelity] if fidelity.rows == "past" and eval_fidelity is not None else [fidelity]
 
 
 def _pair(teacher: Any, surrogate: Any, what: str) -> tuple[np.ndarray, np.ndarray]:

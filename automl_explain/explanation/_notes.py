@@ -52,6 +52,14 @@ def with_usual_notes(
                 f"{LOW_R2}: read the contributions with care.",
             )
         )
+    if "forecast" not in known and fidelity is not None and fidelity.rows == "past":
+        found.append(
+            Note(
+                "forecast",
+                "The held-out rows of the fidelity lie in the past, before the steps explained; at these steps it is "
+                "in `eval_fidelity`.",
+            )
+        )
     if "unattributed" not in known and unmapped:
         n = len(unmapped)
         found.append(

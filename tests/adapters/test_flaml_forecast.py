@@ -15,6 +15,7 @@ from sklearn.linear_model import LinearRegression
 
 from automl_explain import (
     LGBMExplainableModel,
+    LinearExplainableModel,
     MimicWrapper,
     automl_check_model_if_explainable,
     automl_setup_model_explanations,
@@ -246,3 +247,39 @@ def test_forecasters_of_another_kind_are_refused_with_a_way_out() -> None:
     automl = types.SimpleNamespace(model=model, best_estimator="rf", _state=types.SimpleNamespace(task=task))
     with pytest.raises(UnsupportedModelError, match=r"FLAML's rf for ts_forecast_classification .* estimator_list="):
         FlamlForecastAdapter(automl)
+
+
+def test_the_fidelity_at_the_steps_explained_comes_first(lgbm: AutoML) -> None:
+    """Held-out rows lie in the past: of a forecast they say less than the steps explained."""
+    setup = set_up(lgbm)
+    small = {"explainable_model_args": {"n_estimators": 30, "num_leaves": 7}}
+    wrapper = MimicWrapper.from_setup(setup, LGBMExplainableModel, **small)
+    explained = wrapper.explain(["local"], eval_dataset=setup.X_test_transform, get_raw=True)
+    assert (setup.forecasts, explained.fidelity.rows, explained.eval_fidelity.rows) == (True, "past", "eval")
+    assert explained.eval_fidelity.n_rows == HORIZON
+    off = np.abs(own(lgbm) - explained.output[:, 0])
+    # The surrogate's own sums in double precision.
+    assert explained.eval_fidelity.mean_absolute_error == pytest.approx(off.mean(), rel=1e-9)
+    lines = [line for line in str(explained).splitlines() if line.startswith("fidelity:")]
+    assert [f"on {HORIZON} evaluation rows" in lines[0], "held-out past rows" in lines[1], len(lines)] == [
+        True,
+        True,
+        2,
+    ]
+    assert "lie in the past" in str(explained)
+    # The long form knows it by the model.
+    again = MimicWrapper(None, setup.automl_estimator, LGBMExplainableModel, small, init_dataset=setup.X_transform)
+    assert again.explainer.fidelity.rows == "past"
+
+
+def test_a_forecast_of_a_model_of_scikit_learn_says_the_same() -> None:
+    rows = pd.DataFrame({"t": np.arange(80.0), "x": np.sin(np.arange(80.0))})
+    y = rows["t"] + rows["x"]
+    model = LinearRegression().fit(rows[:70], y[:70])
+    for task, kind in (("forecasting", "past"), ("regression", "held-out")):
+        setup = automl_setup_model_explanations(model, task, X=rows[:70], X_test=rows[70:], y=y[:70])
+        wrapper = MimicWrapper.from_setup(setup, LinearExplainableModel)
+        assert wrapper.explainer.fidelity.rows == kind
+        explained = wrapper.explain(["local"], eval_dataset=setup.X_test_transform)
+        assert explained.eval_fidelity.n_rows == 10
+        assert ("lie in the past" in str(explained)) == (kind == "past")

@@ -202,3 +202,9 @@ def test_an_end_far_below_zero_is_not_spelt_out() -> None:
     assert fidelity.r2_interval is not None
     assert fidelity.r2_interval[0] < -10
     assert "(below -10 to " in str(fidelity)
+
+
+def test_the_past_keeps_its_name_in_files() -> None:
+    fidelity = Fidelity.measure([1.0, 2.0, 4.0], [1.0, 2.0, 4.5], rows="past")
+    assert Fidelity.from_json(fidelity.to_json()) == fidelity
+    assert str(fidelity).endswith("on 3 held-out past rows")

@@ -71,6 +71,10 @@ class MimicExplainer(RowExplainer):
     alternative_models : sequence of type, default ()
         Surrogate classes tried where ``explainable_model`` reaches less than R2 0.98 on stopping rows; one
         is taken in its place if it is better by 0.01. In tables of more than 500 columns they come first.
+    forecasts : bool, optional
+        Whether the rows to explain come after the init rows, as steps ahead do. Held-out init rows lie in the past
+        then, which the fidelity on them says, and the one on the rows explained is shown first. Where left out it
+        is so for the forecasts of `automl_setup_model_explanations`.
     random_state : int, default 0
     show_progress : bool, optional
         Progress bar on long work; on a terminal only where left out.
@@ -133,6 +137,7 @@ class MimicExplainer(RowExplainer):
         feature_groups: np.ndarray | None = None,
         fidelity_examples: Any = None,
         alternative_models: Sequence[Any] = (),
+        forecasts: bool | None = None,
         random_state: int = 0,
         show_progress: bool | None = None,
     ) -> None:
@@ -162,6 +167,7 @@ class MimicExplainer(RowExplainer):
             random_state=random_state,
             fresh=fresh,
             alternatives=[make_surrogate(each, None) for each in alternative_models],
+            forecasts=bool(getattr(model, "forecasts", False) if forecasts is None else forecasts),
         )
         self.surrogate_model, self.trials = trained.surrogate, dict(trained.trials)
         self.teacher_remembers, self._far = trained.teacher_remembers, trained.far

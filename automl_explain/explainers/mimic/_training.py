@@ -117,6 +117,7 @@ def train(
     random_state: int,
     fresh: Any = None,
     alternatives: Sequence[Any] = (),
+    forecasts: bool = False,
 ) -> Trained:
     """Fit the surrogate to the teacher and measure its fidelity on rows it did not see.
 
@@ -141,6 +142,8 @@ def train(
         well do not count. They change the measure only, never the surrogate.
     alternatives : sequence of SurrogateModel, default ()
         Others, tried where the first one falls short: see `_best`.
+    forecasts : bool, default False
+        Whether the rows to explain come after these, so that held-out ones lie in the past.
 
     Returns
     -------
@@ -196,7 +199,7 @@ def train(
     if unseen is not None:
         held, held_output = unseen, _label(teacher, unseen)
     margins = surrogate.predict_output(encoder.encode(held))
-    fidelity = compare(teacher, margins, held_output, rows="held-out")
+    fidelity = compare(teacher, margins, held_output, rows="past" if forecasts and unseen is None else "held-out")
     _warn_if_low(fidelity, remembers=beside is not None and unseen is None)
     far = far_bound(teacher, held_output, margins)
     return Trained(surrogate, teacher, fidelity, trials, beside is not None, far)

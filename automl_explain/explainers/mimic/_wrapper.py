@@ -163,6 +163,7 @@ class MimicWrapper(ExplainerWrapper):
             # Rows that the teacher has not seen either show best how the surrogate does on new ones.
             explainer_kwargs={
                 "fidelity_examples": setup.X_test_transform,
+                "forecasts": setup.forecasts,
                 "alternative_models": () if explainable_model else (LinearExplainableModel,),
                 **setup.surrogate_model_params,
                 **explainer_kwargs,
