@@ -170,7 +170,7 @@ def test_what_older_versions_wrote_has_no_intervals():
 
 
 def test_wrong_arguments_are_refused():
-    with pytest.raises(InputError, match="`rows` must be 'held-out' or 'eval'; got 'train'"):
+    with pytest.raises(InputError, match="`rows` must be 'held-out', 'eval' or 'past'; got 'train'"):
         Fidelity.measure([1.0], [1.0], rows="train")
     with pytest.raises(InputError, match=r"shape \(2,\).*shape \(3,\)|\(2,\) and `surrogate_output` \(3,\)"):
         Fidelity.measure([1.0, 2.0], [1.0, 2.0, 3.0], rows="eval")
