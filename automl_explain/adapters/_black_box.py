@@ -170,6 +170,8 @@ class BlackBoxRegressor:
     adapter : BlackBoxAdapter
     """
 
+    _estimator_type = "regressor"  # by which scikit-learn knows it
+
     def __init__(self, adapter: BlackBoxAdapter) -> None:
         self._adapter = adapter
 
@@ -190,6 +192,8 @@ class BlackBoxRegressor:
 class BlackBoxDecider(BlackBoxRegressor):
     """A black box that reads engineered rows and gives labels and decision values."""
 
+    _estimator_type = "classifier"
+
     @property
     def classes_(self) -> np.ndarray:
         """Labels in the order of the outputs."""
@@ -208,6 +212,8 @@ class BlackBoxDecider(BlackBoxRegressor):
 
 class BlackBoxClassifier(BlackBoxRegressor):
     """A black box that reads engineered rows and gives labels and probabilities."""
+
+    _estimator_type = "classifier"
 
     @property
     def classes_(self) -> np.ndarray:

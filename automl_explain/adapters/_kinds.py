@@ -70,7 +70,8 @@ def estimator_type(model: Any) -> str | None:
 def output_unit_of(model: Any) -> str:
     """Unit of the numbers that `kind_of` calls a target or a score."""
     if kind_of(model) != "score":
-        return str(getattr(model, "output_unit", "target"))
+        told = getattr(model, "output_unit", None)  # of a black box around a detector
+        return told if told in (_OUTLIER, _ANOMALY) else "target"
     return _ANOMALY if _is_pyod(model) else _OUTLIER
 
 

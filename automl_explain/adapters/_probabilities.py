@@ -75,20 +75,21 @@ def no_probabilities(output: np.ndarray, name: str) -> UnsupportedModelError:
     )
 
 
+def are_labels(output: np.ndarray) -> bool:
+    """Whether a single column holds labels; a few rows may have probabilities of exactly 0 and 1."""
+    if output.dtype.kind != "f" or ((output == np.rint(output)).all() and not _in_range(output)):
+        return True
+    return len(output) >= _MANY_ROWS and bool(np.isin(output, (0, 1)).all())
+
+
 def refuse_labels(output: np.ndarray, name: str) -> None:
     """Refuse a single column that is no probability: labels are no numbers to explain.
-
-    A few rows may have probabilities of exactly 0 and 1.
 
     Raises
     ------
     UnsupportedModelError
     """
-    fractions = output.dtype.kind == "f" and bool((output != np.rint(output)).any())
-    if fractions and not _in_range(output):
-        raise no_probabilities(output, name)
-    numbers = output.dtype.kind == "f" and _in_range(output)
-    if not numbers or (len(output) >= _MANY_ROWS and np.isin(output, (0, 1)).all()):
+    if are_labels(output):
         shown = ", ".join(map(repr, pd.unique(pd.Series(output))[:3].tolist()))
         raise UnsupportedModelError(
             f"{name} answers {shown}, which are labels; probabilities are explained, and labels are never explained as "
@@ -96,6 +97,8 @@ def refuse_labels(output: np.ndarray, name: str) -> None:
             "(BlackBox(model.predict_proba, task='classification'); an MLflow model logged with "
             "pyfunc_predict_fn='predict_proba')."
         )
+    if np.isfinite(output).all() and not _in_range(output):
+        raise no_probabilities(output, name)
 
 
 def _in_range(output: np.ndarray) -> bool:

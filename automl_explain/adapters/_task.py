@@ -30,6 +30,7 @@ from automl_explain.adapters._kinds import (
 from automl_explain.adapters._networks import Reading, cells_of, classes_of_regression, is_network, network_output
 from automl_explain.adapters._outputs import columns, floats, one_number, plain_labels, two_columns
 from automl_explain.adapters._probabilities import (
+    are_labels,
     are_probabilities,
     array_of_answers,
     check_probabilities,
@@ -210,6 +211,11 @@ def _of_function(function: Any, asked: _Question) -> ModelOutput:
     if owner is not None and getattr(function, "__name__", "") == "predict":
         refuse_unexplainable(owner)
         if asked.task != "regression" and kind_of(owner) in ("probabilities", "decisions", "labels", "score"):
+            if not asked.labels_suffice:
+                raise UnsupportedModelError(
+                    f"`predict` of {type(owner).__name__} gives labels, and labels are never explained as numbers. "
+                    "Pass the model itself, or its `predict_proba` or `decision_function` as the function."
+                )
             return _of_labels(owner, asked)
     return _of_answers(function, asked, own=None, is_function=True)
 
@@ -322,7 +328,7 @@ def _of_answers(call: Callable[[Any], Any], asked: _Question, own: Any, is_funct
     if several:
         return _numbers(call, asked, "target", shown)
     flat = shown.reshape(-1)
-    if asked.labels_suffice and flat.dtype.kind != "f":
+    if asked.labels_suffice and are_labels(flat):
         return ModelOutput(call, "label", _labels(asked, known), asked.model_type, own=known, labels=call)
     refuse_labels(flat, asked.name)
     second = functools.partial(two_columns, call)
