@@ -276,6 +276,7 @@ def labels(y: Any, argument: str, n_rows: int | None = None) -> np.ndarray:
     InputError
         If they are not one column, or not one per row.
     """
+    y = y.toarray() if sp.issparse(y) else y
     values = y.to_numpy() if isinstance(y, (pd.Series, pd.DataFrame, pd.Index)) else np.asarray(y)
     if is_series(y) and isinstance(y.dtype, pd.CategoricalDtype):
         values = y.astype(object).to_numpy()

@@ -33,7 +33,8 @@ class PFIExplainer(Scored):
     ----------
     model : object or callable
         Fitted model with ``predict`` (and ``predict_proba`` for metrics of probabilities), or a
-        function with ``is_function=True``.
+        function with ``is_function=True``. An outlier detector is scored by the labels that its ``predict``
+        gives; ``true_labels`` must be coded like them.
     is_function : bool, default False
         Whether ``model`` is a function of rows: to target values (n_rows,), to labels (n_rows,), or
         to probabilities (n_rows, n_classes).

@@ -354,3 +354,48 @@ def test_metrics_that_these_rows_have_none_of_are_named():
         PFIExplainer(LINEAR, metric="msle").explain_global(X, TARGET)
     with pytest.raises(DataError, match="The metric 'f1_samples' cannot be worked out on these rows"):
         PFIExplainer(LOGISTIC, metric="f1_samples").explain_global(X, LABELS)
+
+
+# Models that tell no classes
+
+
+class Coded:
+    """Has `predict` alone and answers with codes, like a network."""
+
+    def __init__(self, answer):
+        self.predict = answer
+
+
+YES = (LABELS == "yes").astype(int)
+
+
+@pytest.mark.parametrize("kind", [int, float, bool])
+def test_names_of_a_model_of_codes_are_in_the_order_of_the_codes(kind):
+    model = Coded(lambda rows: (LOGISTIC.predict(rows) == "yes").astype(kind))
+    expected = importances(PFIExplainer(LOGISTIC), X, LABELS)
+    for told in ({"model_task": "classification"}, {}):
+        explainer = PFIExplainer(model, classes=["no", "yes"], **told)
+        assert explainer.classes == ["no", "yes"]
+        for truth in (YES, LABELS):
+            explanation = explainer.explain_global(X, truth)
+            assert explanation.classes == ["no", "yes"]
+            assert explanation.global_importance_values.tolist() == expected.tolist()
+
+
+def test_the_probability_of_one_class_needs_to_know_which():
+    model = Coded(lambda rows: LOGISTIC.predict_proba(rows)[:, 1])
+    expected = importances(PFIExplainer(LOGISTIC, metric="log_loss"), X, LABELS)
+    explainer = PFIExplainer(model, metric="log_loss", model_task="classification")
+    assert importances(explainer, X, LABELS) == pytest.approx(expected)
+    assert importances(explainer, X, YES) == pytest.approx(expected)
+    with pytest.raises(InputError, match="the probability of the second of two classes. Pass both labels as `classes`"):
+        explainer.explain_global(X[LABELS == "yes"], LABELS[LABELS == "yes"])
+
+
+@pytest.mark.parametrize("sparse", [sp.csr_matrix, sp.coo_matrix, sp.csc_array])
+def test_true_labels_may_be_a_sparse_column(sparse):
+    model = LogisticRegression().fit(X, YES)
+    expected = importances(PFIExplainer(model), X, YES)
+    assert importances(PFIExplainer(model), X, sparse(YES[:, None])).tolist() == expected.tolist()
+    with pytest.raises(InputError, match="`true_labels` must be one column"):
+        PFIExplainer(model).explain_global(X, sparse(np.column_stack([YES, YES])))
