@@ -32,6 +32,11 @@ class InnerModel:
             return None if self._hashes_categories else "tree"
         return "linear" if is_linear(self.model) else None
 
+    def missing_code_for(self, rows: Any) -> float | None:
+        """The code, where rows hold categories for the estimator to turn into codes."""
+        held = hasattr(rows, "dtypes") and any(str(dtype) == "category" for dtype in rows.dtypes)
+        return self.missing_code if held else None
+
     @property
     def why_opaque(self) -> str:
         """Why its own values cannot be worked out; empty where they can."""

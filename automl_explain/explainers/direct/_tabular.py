@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from automl_explain._validation import check_count
-from automl_explain.adapters import inner_model
+from automl_explain.adapters import inner_model, is_network
 from automl_explain.exceptions import AutoMLExplainError, InputError, SelfCheckError, UnsupportedModelError
 from automl_explain.explainers._base import RowExplainer
 from automl_explain.explainers._scoring import Scored
@@ -17,8 +17,6 @@ from automl_explain.explainers.direct._tree import TreeExplainer
 from automl_explain.explanation import Explanation, Fidelity
 from automl_explain.feature_map import FeatureMap
 from automl_explain.treeshap import has_trees
-
-_NETWORKS = ("torch", "keras", "tf_keras", "tensorflow")
 
 
 class TabularExplainer(Scored):
@@ -122,7 +120,8 @@ class TabularExplainer(Scored):
             "categorical_features": categorical_features,
         }
         self.kind, self.reason, instead = _choice(model)
-        exact = {**given, "random_state": random_state, "predictor": model}
+        missing_code = inner_model(model).missing_code_for(initialization_examples)
+        exact = {**given, "random_state": random_state, "predictor": model, "missing_code": missing_code}
         by_asking = {**given, "nclusters": nclusters, "max_eval_rows": max_eval_rows, "seed": random_state}
         self.explainer: RowExplainer
         try:
@@ -135,7 +134,7 @@ class TabularExplainer(Scored):
                 chosen = TreeExplainer if self.kind == "tree" else LinearExplainer
                 self.explainer = chosen(inner_model(model).model, **exact)
         except (SelfCheckError, UnsupportedModelError) as error:
-            if self.kind in ("kernel", "deep"):  # a network reads tensors, which the kernel does not make
+            if self.kind in ("kernel", "deep"):
                 raise
             tried = f"{self.reason}, but: {error}"
             self.kind, self.reason = "kernel", tried
@@ -198,7 +197,7 @@ def _choice(model: Any) -> tuple[str, str, str]:
         return "tree", f"{shown}{around} is made of trees", ""
     if inner.kind == "linear":
         return "linear", f"{shown}{around} adds up weighted columns", ""
-    if any(kind.__module__.split(".")[0] in _NETWORKS for kind in type(model).__mro__):
+    if is_network(model):
         return "deep", f"{name} is a network", ""
     if hasattr(model, "steps"):
         last = type(model.steps[-1][1]).__name__

@@ -101,7 +101,7 @@ class DirectWrapper(ExplainerWrapper):
             shap_values_output=shap_values_output,
             model_task=model_task,
             predictor=model,
-            missing_code=inner.missing_code if _has_categories(init_dataset) else None,
+            missing_code=inner.missing_code_for(init_dataset),
             random_state=random_state,
             show_progress=show_progress,
         )
@@ -138,7 +138,3 @@ class DirectWrapper(ExplainerWrapper):
 
 def _make(inner: InnerModel) -> Any:
     return TreeExplainer if inner.kind == "tree" else LinearExplainer
-
-
-def _has_categories(rows: Any) -> bool:
-    return hasattr(rows, "dtypes") and any(str(dtype) == "category" for dtype in rows.dtypes)

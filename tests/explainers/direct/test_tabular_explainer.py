@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from flaml import AutoML
 from scipy.special import expit
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -17,7 +18,16 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from automl_explain import KernelExplainer, LinearExplainer, TabularExplainer, TreeExplainer
+from automl_explain import (
+    DirectWrapper,
+    KernelExplainer,
+    LGBMExplainableModel,
+    LinearExplainer,
+    MimicExplainer,
+    TabularExplainer,
+    TreeExplainer,
+    automl_setup_model_explanations,
+)
 from automl_explain.exceptions import InputError, UnsupportedModelError
 
 X = pd.DataFrame(np.random.default_rng(0).normal(size=(120, 3)), columns=["a", "b", "c"])
@@ -139,3 +149,41 @@ def test_wrong_numbers_are_refused_whatever_is_chosen(wrong: dict[str, Any]) -> 
 def test_a_gpu_is_refused() -> None:
     with pytest.raises(InputError, match="`use_gpu` is True; expected False"):
         TabularExplainer(Ridge().fit(X, Y), X, use_gpu=True)
+
+
+@pytest.mark.parametrize(
+    ("task", "learner"), [("regression", "rf"), ("classification", "rf"), ("classification", "lrl1")]
+)
+def test_flaml_s_learners_of_categories_are_explained_as_the_wrapper_explains_them(task: str, learner: str) -> None:
+    """They read codes of the categories, and -1 for a missing one."""
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame({"a": rng.normal(size=120), "k": rng.choice(["u", "v", "w"], 120)})
+    rows.loc[::17, "k"] = None
+    target = rows["a"] + (rows["k"] == "u")
+    truth = target if task == "regression" else np.where(target > 0.3, "yes", "no")
+    automl = AutoML()
+    automl.fit(rows, truth, task=task, max_iter=1, estimator_list=[learner], verbose=0, n_jobs=1)
+    setup = automl_setup_model_explanations(automl, task, X=rows, y=truth)
+    explainer = TabularExplainer(setup.automl_estimator, setup.X_transform)
+    assert explainer.kind == ("linear" if learner == "lrl1" else "tree")
+    expected = DirectWrapper.from_setup(setup).explain(["local"], eval_dataset=setup.X_transform)
+    found = explainer.explain_local(setup.X_transform)
+    np.testing.assert_array_equal(found.local_importance_values, expected.local_importance_values)
+    assert found.classes == expected.classes
+
+
+@pytest.mark.parametrize("learner", ["lgbm", "rf"])
+def test_regressions_of_flaml_need_no_task(learner: str) -> None:
+    """Its AutoML and its learners have `predict_proba` whatever they do."""
+    rows = np.random.default_rng(0).normal(size=(120, 2)).round(1)
+    automl = AutoML()
+    automl.fit(rows, rows[:, 0], task="regression", max_iter=1, estimator_list=[learner], verbose=0, n_jobs=1)
+    for model in (automl, automl.model):
+        for explainer in (
+            TabularExplainer(model, rows, nclusters=2),
+            KernelExplainer(model, rows, nclusters=2),
+            MimicExplainer(model, rows, LGBMExplainableModel, explainable_model_args={"n_jobs": 1}),
+        ):
+            explanation = explainer.explain_local(rows[:3])
+            assert (explanation.task, explanation.output_unit) == ("regression", "target")
+            np.testing.assert_allclose(explanation.eval_y_predicted, automl.predict(rows[:3]))
