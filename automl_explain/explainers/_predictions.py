@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from automl_explain._tables._rows import take
+from automl_explain._tables._rows import spread, take
 from automl_explain._validation import listed
 from automl_explain.adapters import SAMPLE_ROWS, ModelOutput, check_probabilities, output_of
 from automl_explain.exceptions import DataError, InputError, UnsupportedModelError
@@ -45,10 +45,10 @@ class Predictions:
         is_function: bool,
         labels_suffice: bool = False,
     ) -> Predictions:
-        """Predictions of a model or function; some of the rows are shown to it. See `adapters.output_of`."""
+        """Predictions of a model or function, which is shown rows from everywhere in the table; see `output_of`."""
         found = output_of(
             model,
-            take(rows, slice(0, SAMPLE_ROWS)),
+            take(rows, spread(rows.shape[0], SAMPLE_ROWS)),
             task=task,
             classes=classes,
             is_function=is_function,
