@@ -55,6 +55,7 @@ class Inputs:
         explain_subset: Sequence[int] | None = None,
         categorical_features: Sequence[str | int] | None = None,
         text: str = "refused",
+        argument: str = "initialization_examples",
     ) -> tuple[Inputs, Any]:
         """Inputs like these rows, and the rows as the model reads them; ``text`` as in `EngineeredEncoder.of`.
 
@@ -70,7 +71,7 @@ class Inputs:
                 "`initialization_examples` is None; pass the rows to train the surrogate on, or those to compare with."
             )
         featurizer, feature_map = None, None
-        rows = as_table(initialization_examples, "initialization_examples")
+        rows = as_table(initialization_examples, argument)
         width = rows.shape[1]
         if transformations is not None:
             if explain_subset is not None:

@@ -23,8 +23,8 @@ class TransformationsFeaturizer(TransformerMixin, BaseEstimator):  # type: ignor
     transformations : ColumnTransformer, DataFrameMapper, transformer or list of tuple
         A fitted ColumnTransformer, a fitted DataFrameMapper of sklearn-pandas, any other fitted
         transformer of scikit-learn, or pairs ``(columns, transformer)``: ``columns`` is a name, a
-        position or a list of them, ``transformer`` a fitted transformer, a list of them to apply
-        one after the other, or None to pass the columns through. The engineered columns stand in
+        position or several (list, tuple, array, Index, mask), ``transformer`` a fitted transformer, a
+        list of them to apply one after the other, or None to pass the columns through. The engineered columns stand in
         the order of the pairs.
 
     Raises

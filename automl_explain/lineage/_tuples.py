@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
@@ -84,6 +85,8 @@ def _read_pair(i: int, pair: Any) -> Block:
             f"`transformations[{i}]` is {_short(pair)}. Expected a pair, as in {FORM}. Write `(columns, transformer)`."
         )
     selector, given = pair
+    if isinstance(selector, (tuple, np.ndarray, pd.Index)):
+        selector = np.flatnonzero(selector).tolist() if _is_mask(selector) else list(selector)
     names = selector if isinstance(selector, list) else [selector]
     if not names or not all(isinstance(n, (str, int, np.integer)) for n in names):
         raise InputError(
@@ -95,6 +98,10 @@ def _read_pair(i: int, pair: Any) -> Block:
     for transformer in chain:
         require_fitted(transformer, f"transformations[{i}]")
     return Block(selector, chain)
+
+
+def _is_mask(selector: Any) -> bool:
+    return isinstance(selector, np.ndarray) and selector.dtype.kind == "b"
 
 
 def require_fitted(transformer: Any, where: str) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,15 @@ from automl_explain._tables._decoding import RowDecoder
 from automl_explain._tables._encoding import EngineeredEncoder
 from automl_explain._validation import listed
 from automl_explain.adapters import booster_objective
-from automl_explain.exceptions import InitDatasetMissingError, InputError
+from automl_explain.analysis import GlobalSummary
+from automl_explain.exceptions import ConflictingTransformationsError, InitDatasetMissingError, InputError
 from automl_explain.explainers._inputs import Inputs, check_subset
 from automl_explain.explainers._predictions import Predictions
+from automl_explain.explainers._streaming import pieces
 from automl_explain.explainers.direct._base import DirectExplainer
+from automl_explain.explanation import Explanation
+from automl_explain.feature_map import FeatureMap
+from automl_explain.lineage import TransformationsFeaturizer
 from automl_explain.sources import TreeSource
 from automl_explain.treeshap import TreeEnsemble, TreeModel, averages_probabilities, read_trees
 
@@ -41,7 +47,8 @@ class TreeExplainer(DirectExplainer):
     classes : sequence, optional
         Labels in the order of the model's probability columns.
     transformations : ColumnTransformer or list of (columns, transformer), optional
-        Fitted featurization; rows are raw then, and so are explanations. Needs init rows.
+        Fitted featurization; rows are raw then, and so are explanations. Without init rows the first
+        rows explained tell the columns.
     allow_all_transformations : bool, default False
         Accepted for compatibility.
     shap_values_output : {"default", "probability", "teacher_probability"}, default "default"
@@ -74,7 +81,7 @@ class TreeExplainer(DirectExplainer):
         If sums and expected values are not what the model predicts: an objective with a link of its own
         (one-versus-all), or absent cells of sparse rows that are missing to the model.
     InitDatasetMissingError
-        If categories or ``transformations`` can be known from rows only.
+        If categories can be known from rows only, or what ``transformations`` read is asked before there are rows.
 
     Examples
     --------
@@ -86,6 +93,9 @@ class TreeExplainer(DirectExplainer):
     >>> TreeExplainer(model, classes=[0, 1]).explain_local(X[:3]).local_importance_values.shape
     (2, 3, 30)
     """
+
+    _transformations: TransformationsFeaturizer | None = None  # that wait for rows
+    _raw_names: Sequence[str | int] | None = None
 
     def __init__(
         self,
@@ -151,18 +161,76 @@ class TreeExplainer(DirectExplainer):
         self, model: Any, ensemble: TreeEnsemble, features: Any, transformations: Any, explain_subset: Any
     ) -> None:
         """Names and categories as far as the model tells them."""
-        if transformations is not None:
-            raise InitDatasetMissingError(
-                "`transformations` need rows that tell their columns: pass `initialization_examples`, raw rows."
-            )
         labels = _own_names(model, ensemble.n_features)
-        names = labels if features is None else tuple(features)
+        names = labels if features is None or transformations is not None else tuple(features)
         encoder = EngineeredEncoder(
             names, labels if isinstance(labels[0], str) else names, _own_categories(model, ensemble)
         )
         subset = check_subset(explain_subset, ensemble.n_features)
         self.inputs = Inputs(encoder, ensemble.n_features, {}, subset=subset)
         self._check_width(ensemble)
+        if transformations is not None:
+            if explain_subset is not None:
+                raise ConflictingTransformationsError("`explain_subset` and `transformations` cannot be combined.")
+            self._transformations, self._raw_names = TransformationsFeaturizer(transformations), features
+
+    def _settle_inputs(self, rows: Any) -> None:
+        """Let the first rows tell what the transformations make of their columns, if no rows have yet."""
+        if self._transformations is None or rows is None:
+            return
+        engineered = self.encoder
+        given = self._transformations.transformations
+        made, _ = Inputs.read(rows, features=self._raw_names, transformations=given, argument="eval_dataset")
+        if made.encoder.n_features != engineered.n_features:
+            raise InputError(
+                f"`transformations` make {made.encoder.n_features} columns of the rows, the model was fitted on "
+                f"{engineered.n_features}. Pass those that the model was fitted behind."
+            )
+        self.inputs = made.with_encoder(categories=engineered.categories)
+        self._transformations = None
+
+    def explain_rows(self, rows: Any, **how: Any) -> Explanation:
+        """As `DirectExplainer.explain_rows`."""
+        self._settle_inputs(rows)
+        return super().explain_rows(rows, **how)
+
+    def explain_global_stream(self, chunks: Iterable[Any], **how: Any) -> GlobalSummary:
+        """As `DirectExplainer.explain_global_stream`."""
+        if self._transformations is not None:
+            tables = pieces(chunks)
+            seen = []
+            for table in tables:
+                seen.append(table)
+                if np.shape(table)[:1] != (0,):
+                    self._settle_inputs(table)
+                    break
+            chunks = itertools.chain(seen, tables)
+        return super().explain_global_stream(chunks, **how)
+
+    @property
+    def features(self) -> list[str | int]:
+        """Names of the features in explanations."""
+        self._check_settled()
+        return super().features
+
+    @property
+    def feature_map(self) -> FeatureMap | None:
+        """Map of the ``transformations``, if any."""
+        self._check_settled()
+        return super().feature_map
+
+    @property
+    def featurizer(self) -> TransformationsFeaturizer | None:
+        """The ``transformations``, if any."""
+        self._check_settled()
+        return super().featurizer
+
+    def _check_settled(self) -> None:
+        if self._transformations is not None:
+            raise InitDatasetMissingError(
+                "No rows have told yet which columns `transformations` read. Explain some, or pass raw rows as "
+                "`initialization_examples`."
+            )
 
     def _made_up_row(self) -> Any:
         """A row for a first call: zeros, and the first of the categories."""

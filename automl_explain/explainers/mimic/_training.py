@@ -46,7 +46,12 @@ class Split:
 
     @classmethod
     def of(cls, n_rows: int, rng: np.random.Generator) -> Split:
-        """Seeded split: a fifth is held out and a tenth stops the fit, at most 5,000 rows each."""
+        """Seeded split: a fifth is held out and a tenth stops the fit, at most 5,000 rows each.
+
+        Fewer than 10 rows are too few to part: all of them train and stop, and none is held out.
+        """
+        if n_rows < MIN_ROWS:
+            return cls(np.arange(n_rows), np.arange(n_rows), np.arange(0))
         order = rng.permutation(n_rows)
         n_held = min(max(2, n_rows // 5), _MAX_HELD_OUT)
         n_stopping = min(max(2, n_rows // 10), _MAX_HELD_OUT)
@@ -64,8 +69,8 @@ class Trained:
         The one kept.
     teacher : Predictions
         With what the training rows settled.
-    fidelity : Fidelity
-        On held-out rows.
+    fidelity : Fidelity or None
+        On held-out rows; None where there are none.
     trials : dict of str to float
         Method of every surrogate tried -> R2 on the stopping rows; of the same method again with `` #2``.
     teacher_remembers : bool
@@ -76,7 +81,7 @@ class Trained:
 
     surrogate: Any
     teacher: Predictions
-    fidelity: Fidelity
+    fidelity: Fidelity | None
     trials: Mapping[str, float]
     teacher_remembers: bool
     far: float
@@ -152,7 +157,7 @@ def train(
     Raises
     ------
     DataError
-        If there are fewer than 10 rows.
+        If there is a single row.
 
     Notes
     -----
@@ -162,10 +167,8 @@ def train(
     rows stop the fit.
     """
     n_rows = rows.shape[0]
-    if n_rows < MIN_ROWS:
-        raise DataError(
-            f"`init_dataset` has {n_rows} rows; a surrogate and its held-out check need at least {MIN_ROWS}."
-        )
+    if n_rows < 2:
+        raise DataError("`init_dataset` has 1 row, from which nothing can be learnt; pass at least two.")
     rng = np.random.default_rng(random_state)
     split = Split.of(n_rows, rng)
     output, learn_rows = _label(teacher, rows), take(rows, split.train)
@@ -198,9 +201,14 @@ def train(
     unseen = _unseen(fresh, rows, encoder, rng)
     if unseen is not None:
         held, held_output = unseen, _label(teacher, unseen)
-    margins = surrogate.predict_output(encoder.encode(held))
-    fidelity = compare(teacher, margins, held_output, rows="past" if forecasts and unseen is None else "held-out")
-    _warn_if_low(fidelity, remembers=beside is not None and unseen is None)
+    fidelity = None
+    if held.shape[0]:
+        margins = surrogate.predict_output(encoder.encode(held))
+        fidelity = compare(teacher, margins, held_output, rows="past" if forecasts and unseen is None else "held-out")
+        _warn_if_low(fidelity, remembers=beside is not None and unseen is None)
+    else:
+        held_output, margins = output, surrogate.predict_output(encoder.encode(rows))
+        _warn_unmeasured(n_rows)
     far = far_bound(teacher, held_output, margins)
     return Trained(surrogate, teacher, fidelity, trials, beside is not None, far)
 
@@ -300,6 +308,14 @@ def _n_mixed(rows: Any, max_augmentations: int) -> int:
 def _label(teacher: Predictions, rows: Any) -> np.ndarray:
     parts = [teacher.soft_output(take(rows, part)) for part in chunks(rows.shape[0], 50_000)]
     return np.concatenate(parts)
+
+
+def _warn_unmeasured(n_rows: int) -> None:
+    warn(
+        f"How well the surrogate reproduces the model is not known: `init_dataset` has {n_rows} rows, which all train it; "
+        f"a held-out check needs at least {MIN_ROWS}. Pass more rows, or `fidelity_examples`.",
+        LowFidelityWarning,
+    )
 
 
 def _warn_if_low(fidelity: Fidelity, *, remembers: bool) -> None:

@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from small_models import QUICK, SMALL, Formula, rows, teacher
 
 from automl_explain import LGBMExplainableModel, MimicExplainer, MimicWrapper, automl_setup_model_explanations
-from automl_explain.exceptions import DataError, LowFidelityWarning
+from automl_explain.exceptions import LowFidelityWarning
 from automl_explain.explainers.mimic._training import Split
 from automl_explain.explanation._units import class_probabilities
 
@@ -168,11 +168,6 @@ def test_training_twice_gives_the_same_bits() -> None:
     made = [MimicExplainer(teacher("binary"), rows("frame"), LGBMExplainableModel, SMALL) for _ in range(2)]
     assert made[0].surrogate_model.trees.texts == made[1].surrogate_model.trees.texts
     assert made[0].fidelity == made[1].fidelity
-
-
-def test_too_few_init_rows_are_refused() -> None:
-    with pytest.raises(DataError, match="`init_dataset` has 9 rows; .* need at least 10"):
-        MimicExplainer(Formula(), np.zeros((9, 4)), LGBMExplainableModel)
 
 
 # Teachers that remember
