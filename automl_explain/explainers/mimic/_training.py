@@ -312,8 +312,8 @@ def _label(teacher: Predictions, rows: Any) -> np.ndarray:
 
 def _warn_unmeasured(n_rows: int) -> None:
     warn(
-        f"How well the surrogate reproduces the model is not known: `init_dataset` has {n_rows} rows, which all train it; "
-        f"a held-out check needs at least {MIN_ROWS}. Pass more rows, or `fidelity_examples`.",
+        f"How well the surrogate reproduces the model is not known: `init_dataset` has {n_rows} rows, which all train "
+        f"it; a held-out check needs at least {MIN_ROWS}. Pass more rows, or `fidelity_examples`.",
         LowFidelityWarning,
     )
 
