@@ -147,7 +147,7 @@ class BlackBoxWarning(ExplanationWarning):
 
 
 class UnmappedFeaturesWarning(ExplanationWarning):
-    """Some engineered features have no raw parent; their share is reported as unmapped."""
+    """Some engineered features have no raw parent; what they contribute is unattributed."""
 
 
 class LowFidelityWarning(ExplanationWarning):

@@ -55,7 +55,7 @@ class GlobalAccumulator:
         values : ndarray (n_outputs, n_rows, n_features) or tuple of n_outputs csr_matrix (n_rows, n_features)
             Contributions in any unit.
         unmapped : ndarray of shape (n_outputs, n_rows), optional
-            Share that belongs to no listed feature; counts as 0 where left out.
+            Unattributed contribution, of no listed feature; counts as 0 where left out.
 
         Raises
         ------
@@ -120,7 +120,7 @@ class GlobalAccumulator:
 
     @property
     def unmapped_global(self) -> np.ndarray | None:
-        """Mean magnitude of the unmapped share, shape (n_outputs,); None if no batch had one."""
+        """Mean magnitude of the unattributed contribution, shape (n_outputs,); None if no batch had one."""
         return None if self._unmapped is None else self._unmapped / max(1, self._n_rows)
 
     @property

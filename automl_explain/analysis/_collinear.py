@@ -70,28 +70,35 @@ def collinear_groups(
     >>> collinear_groups(rows, names=["a", "b", "c"])
     [['a', 'b']]
     """
-    if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not 0 < threshold <= 1:
-        raise InputError(f"`threshold` is {threshold!r}; expected a number above 0, at most 1, such as 0.9.")
-    table = as_table(np.asarray(rows) if isinstance(rows, (list, tuple)) else rows, "rows")
+    table, called = _checked(rows, threshold, names)
     n_rows, n_columns = table.shape
-    if n_columns > _MOST_COLUMNS:
-        raise InputError(
-            f"`rows` has {n_columns} columns; groups are found among at most {_MOST_COLUMNS}. Pass the columns that "
-            "matter most."
-        )
-    framed = isinstance(table, pd.DataFrame)
-    called = list(names) if names is not None else list(table.columns) if framed else list(range(n_columns))
-    if len(called) != n_columns:
-        raise InputError(f"`names` has {len(called)} names for {n_columns} columns; pass one for each.")
     if n_columns < 2:
         return []
     at = np.unique(np.linspace(0, max(n_rows - 1, 0), min(n_rows, _MOST_ROWS)).astype(np.int64))
-    picked = take(table, at) if framed else pd.DataFrame(dense(take(table, at)))
+    picked = take(table, at) if isinstance(table, pd.DataFrame) else pd.DataFrame(dense(take(table, at)))
     distance = 1.0 - association(picked)
     np.fill_diagonal(distance, 0.0)
     clusters = fcluster(linkage(squareform(distance, checks=False), "complete"), 1.0 - threshold + 1e-9, "distance")
     groups = [[called[j] for j in np.flatnonzero(clusters == c)] for c in pd.unique(clusters)]
     return [group for group in groups if len(group) > 1]
+
+
+def _checked(rows: Any, threshold: Any, names: Sequence[FeatureName] | None) -> tuple[Any, list[FeatureName]]:
+    """The rows as a table, and the names of its columns."""
+    if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not 0 < threshold <= 1:
+        raise InputError(f"`threshold` is {threshold!r}; expected a number above 0, at most 1, such as 0.9.")
+    table = as_table(np.asarray(rows) if isinstance(rows, (list, tuple)) else rows, "rows")
+    n_columns = table.shape[1]
+    if n_columns > _MOST_COLUMNS:
+        raise InputError(
+            f"`rows` has {n_columns} columns; groups are found among at most {_MOST_COLUMNS}. Pass the columns that "
+            "matter most."
+        )
+    called: list[FeatureName] = list(table.columns) if isinstance(table, pd.DataFrame) else list(range(n_columns))
+    called = called if names is None else list(names)
+    if len(called) != n_columns:
+        raise InputError(f"`names` has {len(called)} names for {n_columns} columns; pass one for each.")
+    return table, called
 
 
 def grouped_importance(

@@ -233,7 +233,7 @@ class ImportanceAccessors(ExplanationFields):
 
     @property
     def unmapped_values(self) -> np.ndarray:
-        """Share of each row's output that belongs to no listed feature, shape (n_outputs, n_rows); mostly 0."""
+        """Unattributed contribution: what belongs to no listed feature, shape (n_outputs, n_rows); mostly 0."""
         if self.unmapped is None:
             self._local  # noqa: B018 - refuses where there are no rows to have a share
             return np.zeros((len(self.base), self.num_examples))
@@ -241,7 +241,7 @@ class ImportanceAccessors(ExplanationFields):
 
     @property
     def unmapped_importance(self) -> float:
-        """Mean |unmapped share| over rows and outputs; 0 where every feature is mapped."""
+        """Mean |unattributed contribution| over rows and outputs; 0 where every feature is mapped."""
         return 0.0 if self.unmapped_global is None else float(self.unmapped_global.mean())
 
     @property

@@ -22,7 +22,7 @@ from automl_explain.explanation._wire import from_wire, to_wire
 class Explanation(Selecting):
     """Contributions of features to the outputs of a model, row by row and over all rows.
 
-    In every row the contributions, the unmapped share and the expected value add up to the output
+    In every row the contributions, the unattributed contribution and the expected value add up to the output
     explained. Nothing in an explanation changes once it is made: arrays are read-only, lists are
     given out as copies.
 
@@ -48,7 +48,7 @@ class Explanation(Selecting):
         ``"score"``: what the model's score loses without the feature (`PFIExplainer`), one for all classes.
     link : {"identity", "logit", "softmax", "log"}, default "identity"
         How outputs become predictions. ``identity``: they are predictions, or decision values, which
-        speak for the second of two classes where they are positive, else for the class of the largest;
+        stand for the second of two classes where they are positive, else for the class of the largest;
         in probability the output of two classes is that of the second, and the first has the rest.
         ``logit``: an output is the log-odds of a class, and its sigmoid a probability; with more than
         two classes there is one per class, and the probabilities are divided by their sum.
@@ -76,9 +76,10 @@ class Explanation(Selecting):
         From which difference to the model's own output a row counts as far off (`far_rows`): in a probability
         where the output is log-odds, else in the output unit.
     unmapped : ndarray of shape (n_outputs, n_rows), optional
-        Share of each output that belongs to no listed feature.
+        Unattributed contribution: the part of each output that belongs to no listed feature.
     unmapped_features : tuple of str or int, default ()
-        Engineered features without a raw parent; their contributions are in ``unmapped``.
+        Features that are not listed, such as engineered ones without a raw parent; their contributions are in
+        ``unmapped``.
     global_values : ndarray of shape (n_outputs, n_features), optional
         Mean |value| over the rows; worked out from ``values`` where left out.
     unmapped_global : ndarray of shape (n_outputs,), optional
@@ -177,7 +178,7 @@ class Explanation(Selecting):
         -------
         DataFrame
             ``global``: columns ``feature``, ``importance``, ``share`` (of the sum), most important
-            first, the unmapped share last if there is one. ``local``: one row per explained row
+            first, the unattributed contribution last if there is one. ``local``: one row per explained row
             under its label, a column per feature, then ``(unmapped)`` if there is any,
             ``(expected value)`` and ``(output)``, which is the sum of those before it; and where the model
             was asked, its own output as ``(model output)`` and what ``(output)`` lacks to it as ``(residual)``.
@@ -201,8 +202,8 @@ class Explanation(Selecting):
         -------
         shap.Explanation
             Values of shape (n_rows, n_features) for regression and two classes (the second class),
-            (n_rows, n_features, n_classes) for more; sparse values become dense. The unmapped share
-            of a row is in its base value, so that values and base value still add up.
+            (n_rows, n_features, n_classes) for more; sparse values become dense. The unattributed
+            contribution of a row is in its base value, so that values and base value still add up.
 
         Raises
         ------

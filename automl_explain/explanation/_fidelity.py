@@ -111,8 +111,7 @@ class Fidelity:
         Raises
         ------
         InputError
-            If the shapes differ, there are no rows, only one of the probabilities is given, or
-            ``rows`` is something else.
+            If the shapes differ, there are no rows, or only one of the probabilities is given.
 
         Notes
         -----
@@ -124,16 +123,11 @@ class Fidelity:
             raise InputError(f"`rows` must be 'held-out', 'eval' or 'past'; got {rows!r}.")
         wanted, got = _pair(teacher_output, surrogate_output, "output")
         error = np.abs(wanted - got)
-        per_class, proba_interval = None, None
         if (teacher_proba is None) != (surrogate_proba is None):
             raise InputError("Only one of `teacher_proba` and `surrogate_proba` was given; pass both or neither.")
+        per_class, proba_interval = None, None
         if teacher_proba is not None:
-            p, q = _pair(teacher_proba, surrogate_proba, "proba")
-            if len(p) != len(wanted):
-                raise InputError(f"The outputs have {len(wanted)} rows, the probabilities {len(p)}; they must agree.")
-            per_class = None if len(p) == 1 else tuple(r2_of_columns(p, q, CLOSE_PROBABILITY).tolist())
-            proba_interval = r2_interval(p, q, close=CLOSE_PROBABILITY)
-            agreement = float(np.mean(p.argmax(axis=1) == q.argmax(axis=1)))
+            per_class, proba_interval, agreement = _of_probabilities(teacher_proba, surrogate_proba, len(wanted))
         return cls(
             r2=None if len(wanted) == 1 else float(r2_of_columns(wanted, got).mean()),
             r2_probability=None if per_class is None else float(np.mean(per_class)),
@@ -213,6 +207,18 @@ def told_fidelities(fidelity: Fidelity | None, eval_fidelity: Fidelity | None) -
     if fidelity is None:
         return []
     return [eval_fidelity, fidelity] if fidelity.rows == "past" and eval_fidelity is not None else [fidelity]
+
+
+def _of_probabilities(
+    teacher: Any, surrogate: Any, n_rows: int
+) -> tuple[tuple[float, ...] | None, Interval | None, float]:
+    """R2 of each class, the interval of their mean, and the share of equal classes."""
+    p, q = _pair(teacher, surrogate, "proba")
+    if len(p) != n_rows:
+        raise InputError(f"The outputs have {n_rows} rows, the probabilities {len(p)}; they must agree.")
+    per_class = None if n_rows == 1 else tuple(r2_of_columns(p, q, CLOSE_PROBABILITY).tolist())
+    agreement = float(np.mean(p.argmax(axis=1) == q.argmax(axis=1)))
+    return per_class, r2_interval(p, q, close=CLOSE_PROBABILITY), agreement
 
 
 def _pair(teacher: Any, surrogate: Any, what: str) -> tuple[np.ndarray, np.ndarray]:

@@ -15,7 +15,7 @@ from automl_explain.feature_map import FeatureMap, FeatureName
 
 
 def fold(values: Values, feature_map: FeatureMap) -> tuple[Values, np.ndarray]:
-    """Raw values, and the share of engineered features without a raw parent, shape (n_outputs, n_rows)."""
+    """Raw values, and what engineered features without a raw parent contribute, shape (n_outputs, n_rows)."""
     if not isinstance(values, tuple):
         return feature_map.fold(values)
     parts = [feature_map.fold(v) for v in values]
@@ -39,6 +39,6 @@ def warn_unmapped(names: tuple[FeatureName, ...]) -> None:
     shown = ", ".join(map(repr, names[:5])) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
     warn(
         f"{len(names)} engineered feature{'s have' if len(names) > 1 else ' has'} no raw parent in the feature map: "
-        f"{shown}. Their share is reported as `unmapped_values` and `unmapped_importance`.",
+        f"{shown}. What they contribute is reported as `unmapped_values` and `unmapped_importance`.",
         UnmappedFeaturesWarning,
     )

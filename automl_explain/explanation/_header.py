@@ -130,7 +130,7 @@ class ExplanationHeader:
                 raise InputError(f"Got {given} for regression, which has one output and no classes.")
             return
         if self.output_unit == "score":
-            # One score speaks for the whole model, whatever the number of its classes.
+            # A score is one number for the whole model, whatever the number of its classes.
             if n_outputs != 1:
                 raise InputError(
                     f"Got {n_outputs} outputs for a score, which is one number for all classes together. Pass one."

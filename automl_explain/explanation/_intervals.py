@@ -14,7 +14,7 @@ _QUANTILES = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
 _Z = 1.959963984540054  # the normal quantile of 97.5 %
 # Relative: sums of equal numbers differ in the last bits, and learners keep labels as float32.
 SUM_ROUNDING, LABEL_ROUNDING = 1e-14, 1e-6
-# How near to a class's constant probability is near enough: forests speak in steps of half a vote, and log-odds
+# How near to a class's constant probability is near enough: forests answer in steps of half a vote, and log-odds
 # never reach 0.
 CLOSE_PROBABILITY = 0.01
 
@@ -29,11 +29,11 @@ def r2_of_columns(wanted: np.ndarray, got: np.ndarray, close: float = 0.0) -> np
     with np.errstate(invalid="ignore", over="ignore"):
         size = np.abs(wanted).max(axis=0)
         constant = np.ptp(wanted, axis=0) <= SUM_ROUNDING * size
-        met = np.abs(wanted - got).max(axis=0) <= np.maximum(close, LABEL_ROUNDING * size)
+        reproduced = np.abs(wanted - got).max(axis=0) <= np.maximum(close, LABEL_ROUNDING * size)
         residual = ((wanted - got) ** 2).sum(axis=0)
         # A constant column has no spread of its own, but its mean may round to one.
         spread = np.where(constant, 1.0, ((wanted - wanted.mean(axis=0)) ** 2).sum(axis=0))
-    result: np.ndarray = np.where(constant, met.astype(np.float64), 1.0 - residual / spread)
+    result: np.ndarray = np.where(constant, reproduced.astype(np.float64), 1.0 - residual / spread)
     return result
 
 
@@ -73,8 +73,8 @@ def r2_interval(wanted: np.ndarray, got: np.ndarray, random_state: int = 0, *, c
         # Of a resample that holds one value of the output: as for a constant column.
         constant = spread <= n * (SUM_ROUNDING * size) ** 2
         constant |= np.ptp(wanted, axis=0) <= SUM_ROUNDING * size
-        met = residual <= n * np.maximum(close, LABEL_ROUNDING * size) ** 2
-        each = np.where(constant, met.astype(np.float64), 1.0 - residual / np.where(constant, 1.0, spread))
+        reproduced = residual <= n * np.maximum(close, LABEL_ROUNDING * size) ** 2
+        each = np.where(constant, reproduced.astype(np.float64), 1.0 - residual / np.where(constant, 1.0, spread))
         low, high = np.quantile(each.mean(axis=1), _QUANTILES)
     return float(low), float(high)
 

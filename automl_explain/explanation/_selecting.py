@@ -130,12 +130,7 @@ class Selecting(ImportanceAccessors):
             return self._changed(**changes, notes=(*self.notes, *([Note("selection", told)] if others else [])))
         values, rest = select_features(self.values, at)
         if others:
-            changes |= {
-                "unmapped": rest if self.unmapped is None else self.unmapped + rest,
-                "unmapped_global": None,
-                "unmapped_features": (*self.unmapped_features, *left_out),
-                "notes": tuple(note for note in self.notes if note.category != "unattributed"),
-            }
+            changes |= self._unattributed(rest, left_out)
         return self._changed(values=values, **changes)
 
     def without_rows(self) -> Self:
@@ -171,9 +166,8 @@ class Selecting(ImportanceAccessors):
     ) -> Self:
         """The same explanation in the raw columns.
 
-        Every engineered value is shared among its raw parents by weight, with its sign, so that
-        each row still adds up. This explanation is not changed. Values of the raw columns as players
-        (``raw_method="grouped"``) cannot be made from values: ask for them when explaining.
+        Every engineered value is shared among its raw parents by weight, with its sign, so that each row still adds
+        up. Grouped values (``raw_method="grouped"``) cannot be made from values: ask for them when explaining.
 
         Parameters
         ----------
@@ -187,14 +181,12 @@ class Selecting(ImportanceAccessors):
         Returns
         -------
         Explanation
-            In the raw space, with a new ``id``. What belongs to engineered features without a raw
-            parent is in ``unmapped``.
+            In the raw space, with a new ``id``. What has no raw parent is in ``unmapped``.
 
         Raises
         ------
         InputError
-            If the explanation is raw already, the map does not fit it, or the number of names
-            differs from the map.
+            If the explanation is raw already, or the map or the number of names does not fit it.
         MissingLocalValuesError
             If the explanation holds global values only: the signs needed for folding are gone.
 
@@ -220,25 +212,23 @@ class Selecting(ImportanceAccessors):
         feature_map = FeatureMap.chain(feature_maps).with_names(raw_names=raw_feature_names)
         values, lost = fold(self.values, feature_map)
         names = self.features
-        unmapped_features = self.unmapped_features + tuple(names[j] for j in feature_map.unmapped)
+        changes: dict[str, Any] = {}
         if feature_map.unmapped:
-            warn_unmapped(unmapped_features)
-        unmapped = self.unmapped
-        if feature_map.unmapped:
-            unmapped = lost if unmapped is None else unmapped + lost
+            changes = self._unattributed(lost, tuple(names[j] for j in feature_map.unmapped))
+            warn_unmapped(changes["unmapped_features"])
         eval_data, labels = raw_rows(eval_data, feature_map, self.row_labels)
-        return self._changed(
-            values=values,
-            features=feature_map.raw_names,
-            space="raw",
-            eval_data=eval_data,
-            row_labels=labels,
-            unmapped=unmapped,
-            unmapped_features=unmapped_features,
-            global_values=None,
-            global_spread=None,
-            unmapped_global=None,
-        )
+        fresh = dict.fromkeys(("global_values", "global_spread", "unmapped_global"))
+        changes |= {"values": values, "features": feature_map.raw_names, "space": "raw", **fresh}
+        return self._changed(eval_data=eval_data, row_labels=labels, **changes)
+
+    def _unattributed(self, more: np.ndarray, names: tuple[FeatureName, ...]) -> dict[str, Any]:
+        """Fields with what further features contribute among the unattributed contribution."""
+        return {
+            "unmapped": more if self.unmapped is None else self.unmapped + more,
+            "unmapped_global": None,
+            "unmapped_features": (*self.unmapped_features, *names),
+            "notes": tuple(note for note in self.notes if note.category != "unattributed"),
+        }
 
 
 def feature_positions(wanted: Any, names: Sequence[FeatureName], argument: str = "features") -> list[int]:

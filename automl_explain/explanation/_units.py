@@ -42,7 +42,7 @@ def check_output_unit(asked: Any, own: str, argument: str = "output_unit") -> st
         raise InputError(f"`{argument}` must be 'log-odds', 'probability' or None; got {asked!r}.")
     if own == "log-odds":
         return asked
-    mend = {
+    fix = {
         "target": "a regression has a target and no probabilities",
         "outlier score": "an outlier detector has a score and no probabilities",
         "anomaly score": "an outlier detector has a score and no probabilities",
@@ -50,7 +50,7 @@ def check_output_unit(asked: Any, own: str, argument: str = "output_unit") -> st
         "it in sklearn.calibration.CalibratedClassifierCV",
         "probability": "the model is explained in probabilities, which cannot be turned back",
     }
-    raise InputError(f"`{argument}` is {asked!r}, but {mend.get(own, f'outputs are in {own}')}. Leave it out.")
+    raise InputError(f"`{argument}` is {asked!r}, but {fix.get(own, f'outputs are in {own}')}. Leave it out.")
 
 
 def first_class(of_second: Any, unit: str) -> Any:
@@ -140,7 +140,7 @@ class ToProbability:
         values : ndarray (n_outputs, n_rows, n_features) or tuple of n_outputs csr_matrix (n_rows, n_features)
             Contributions to the margins.
         unmapped : ndarray of shape (n_outputs, n_rows), optional
-            Their share that belongs to no listed feature.
+            Unattributed contribution to the margins.
         rows : slice, optional
             Which of the ``wanted`` rows these are; all where left out.
 
@@ -259,7 +259,7 @@ def _rows_of(matrix: sp.csr_matrix) -> np.ndarray:
 
 
 def _joined(values: Values, unmapped: np.ndarray) -> Values:
-    """Values with the unmapped share as one more column."""
+    """Values with the unattributed contribution as one more column."""
     if isinstance(values, tuple):
         return tuple(sp.hstack([v, u[:, None]], format="csr") for v, u in zip(values, unmapped, strict=True))
     return np.concatenate([values, unmapped[..., None]], axis=-1)

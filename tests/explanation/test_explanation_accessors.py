@@ -38,7 +38,7 @@ def test_regression_numbers_by_hand():
     assert explanation.init_data is None
 
 
-def test_row26_binary_shows_minus_the_values_first():
+def test_binary_shows_minus_the_values_first():
     explanation = by_hand(task="classification", classes=["no", "yes"])
     values = explanation.local_importance_values
     assert values.shape == (2, 2, 3)
@@ -49,7 +49,7 @@ def test_row26_binary_shows_minus_the_values_first():
 
 
 @pytest.mark.parametrize("kind", ["regression", "binary", "multiclass"])
-def test_row27_shapes_and_numbers_of_sparse_and_dense_agree(kind):
+def test_shapes_and_numbers_of_sparse_and_dense_agree(kind):
     full, sparse = make(kind), make(kind, sparse=True)
     assert sparse.is_local_sparse
     assert not full.is_local_sparse
@@ -65,12 +65,12 @@ def test_row27_shapes_and_numbers_of_sparse_and_dense_agree(kind):
     np.testing.assert_allclose(sparse.global_values, full.global_values, atol=1e-12)
 
 
-def test_row39_importance_dict_of_top_two_is_descending():
+def test_importance_dict_of_top_two_is_descending():
     top = by_hand().get_feature_importance_dict(top_k=2)
     assert list(top.items()) == [("size", 4.0), ("age", 0.5)]
 
 
-def test_row40_local_rank_is_signed_by_default_and_by_magnitude_on_request():
+def test_local_rank_is_signed_by_default_and_by_magnitude_on_request():
     explanation = by_hand()
     assert explanation.get_local_importance_rank() == [[0, 2, 1], [1, 0, 2]]
     assert explanation.get_ranked_local_names() == [["age", "zip", "size"], ["size", "age", "zip"]]
@@ -94,7 +94,7 @@ def test_sparse_local_ranks_list_only_entries_other_than_zero():
     assert explanation.get_ranked_local_values(top_k=1, by="magnitude") == [[-3.0], [5.0], []]
 
 
-def test_row41_top_k_zero_is_empty_and_more_than_all_is_all():
+def test_top_k_zero_is_empty_and_more_than_all_is_all():
     explanation = make("multiclass")
     assert explanation.get_ranked_global_names(0) == []
     assert explanation.get_ranked_global_values(0) == []
@@ -122,14 +122,14 @@ def test_top_k_that_is_no_count_is_refused(top_k):
             call(top_k)
 
 
-def test_row42_features_without_names_are_numbered():
+def test_features_without_names_are_numbered():
     explanation = by_hand(features=None)
     assert explanation.features == [0, 1, 2]
     assert explanation.get_feature_importance_dict() == {1: 4.0, 0: 0.5, 2: 0.5}
 
 
 @given(explanations(), st.one_of(st.none(), st.integers(0, 6)), st.sampled_from(["signed", "magnitude"]))
-def test_row43_ranked_names_and_values_correspond(explanation, top_k, by):
+def test_ranked_names_and_values_correspond(explanation, top_k, by):
     names = explanation.features
     importance = explanation.global_importance_values
     for name, value in zip(
@@ -202,7 +202,7 @@ def test_local_accessors_of_a_global_only_explanation_say_what_to_ask_for(kind):
     assert explanation.num_examples == 4
 
 
-def test_row46_row_data_holds_its_own_row_only():
+def test_row_data_holds_its_own_row_only():
     frame = pd.DataFrame({"a": [1, 2], "b": ["x", "y"]})
     explanation = by_hand(eval_data=frame, eval_y_predicted=[8.0, 14.0])
     row = explanation.data(1)

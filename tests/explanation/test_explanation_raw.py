@@ -20,19 +20,19 @@ def one_row(values, **fields):
     return Explanation(values=[[values]], base=[0.5], task="regression", **fields)
 
 
-def test_row28_signed_values_are_summed():
+def test_signed_values_are_summed():
     raw = one_row([1.0, -2.0, 4.0]).get_raw_explanation([np.array([[1, 1, 0], [0, 1, 1]])])
     assert raw.local_importance_values.tolist() == [[0.0, 3.0]]
     assert raw.is_raw
     assert not raw.is_engineered
 
 
-def test_row29_columns_of_the_map_are_scaled_to_one():
+def test_columns_of_the_map_are_scaled_to_one():
     raw = one_row([1.0, 1.0, 1.0]).get_raw_explanation([[3, 0, 0], [1, 1, 0.25]])
     assert raw.local_importance_values.tolist() == [[0.75, 2.25]]
 
 
-def test_row30_a_chain_of_maps_is_their_product():
+def test_a_chain_of_maps_is_their_product():
     first, second = np.array([[1.0, 0.0], [1.0, 1.0]]), np.array([[1.0, 1.0, 0.0], [0.0, 1.0, 1.0]])
     explanation = one_row([1.0, -2.0, 4.0])
     product = first @ second
@@ -41,7 +41,7 @@ def test_row30_a_chain_of_maps_is_their_product():
 
 
 @given(explanations(), st.integers(0, 1000), st.integers(1, 4))
-def test_row31_folding_keeps_the_sum_of_each_row(explanation, seed, n_raw):
+def test_folding_keeps_the_sum_of_each_row(explanation, seed, n_raw):
     rng = np.random.default_rng(seed)
     matrix = rng.random((n_raw, explanation.num_features)) * (rng.random((n_raw, explanation.num_features)) < 0.6)
     with warnings.catch_warnings():
@@ -52,7 +52,7 @@ def test_row31_folding_keeps_the_sum_of_each_row(explanation, seed, n_raw):
     np.testing.assert_array_equal(raw.base, explanation.base)
 
 
-def test_row32_unmapped_columns_are_warned_of_and_their_share_is_kept():
+def test_unmapped_columns_are_warned_of_and_their_share_is_kept():
     engineered = one_row([1.0, -2.0, 4.0], features=["a", "b", "made up"])
     with pytest.warns(UnmappedFeaturesWarning, match="1 engineered feature has no raw parent.*'made up'") as caught:
         raw = engineered.get_raw_explanation([[1, 0, 0], [0, 1, 0]], raw_feature_names=["x", "y"])
@@ -77,7 +77,7 @@ def test_unmapped_shares_of_both_spaces_add_up():
 
 @pytest.mark.parametrize("kind", ["regression", "binary", "multiclass"])
 @pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
-def test_row33_raw_global_is_the_mean_of_raw_magnitudes(kind, sparse):
+def test_raw_global_is_the_mean_of_raw_magnitudes(kind, sparse):
     matrix = np.array([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
     engineered = make(kind, sparse=sparse)
     raw = engineered.get_raw_explanation(matrix)
@@ -91,14 +91,14 @@ def test_row33_raw_global_is_the_mean_of_raw_magnitudes(kind, sparse):
     )
 
 
-def test_row34_negative_weights_are_refused_and_a_bare_map_is_taken():
+def test_negative_weights_are_refused_and_a_bare_map_is_taken():
     with pytest.raises(InputError, match="weights >= 0; got -1"):
         one_row([1.0, 2.0]).get_raw_explanation([[1.0, -1.0]])
     bare = FeatureMap.from_matrix([[1, 1]], raw_names=["x"])
     assert one_row([1.0, 2.0]).get_raw_explanation(bare).get_feature_importance_dict() == {"x": 3.0}
 
 
-def test_row35_a_wrong_number_of_raw_names_is_refused_at_once():
+def test_a_wrong_number_of_raw_names_is_refused_at_once():
     with pytest.raises(InputError, match="`raw_feature_names` has 1 names for the 2 rows"):
         one_row([1.0, 2.0]).get_raw_explanation(np.eye(2), raw_feature_names=["x"])
 

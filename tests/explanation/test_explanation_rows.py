@@ -86,7 +86,7 @@ def test_other_indexes_are_refused():
 
 
 @given(explanations(), st.data())
-def test_row25_additivity_holds_under_slicing(explanation, data):
+def test_additivity_holds_under_slicing(explanation, data):
     rows = data.draw(st.lists(st.integers(0, len(explanation) - 1), max_size=5))
     part = explanation[rows]
     np.testing.assert_array_equal(part.output, explanation.output[rows])

@@ -60,7 +60,7 @@ def same(first, second):
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(explanation=explanations(min_rows=0, cells=any_float))
-def test_row44_save_and_load_keep_every_accessor_to_the_bit(tmp_path, explanation):
+def test_save_and_load_keep_every_accessor_to_the_bit(tmp_path, explanation):
     with np.errstate(invalid="ignore"):  # inf - inf in the output
         explanation.save(tmp_path / "one", exist_ok=True)
         again = Explanation.load(tmp_path / "one")
@@ -209,7 +209,7 @@ def test_cells_that_cannot_be_saved_are_refused_before_anything_is_written(tmp_p
     assert not (tmp_path / "x").exists()
 
 
-def test_row45_an_existing_directory_needs_exist_ok(tmp_path):
+def test_an_existing_directory_needs_exist_ok(tmp_path):
     target = tmp_path / "there"
     target.mkdir()
     with pytest.raises(AlreadyExistsError, match="exist_ok=True"):

@@ -127,7 +127,7 @@ def test_sparse_values_are_read_only_and_the_callers_stay_writeable():
 
 
 @given(st.integers(0, 1000), st.sampled_from(["regression", "binary", "multiclass"]), st.booleans(), st.integers(1, 7))
-def test_row36_streaming_global_equals_in_memory_global(seed, kind, sparse, batch):
+def test_streaming_global_equals_in_memory_global(seed, kind, sparse, batch):
     explanation = make(
         kind,
         11,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -189,3 +190,29 @@ def test_cells_without_a_json_form_are_refused_by_their_column():
         make(n_rows=1, eval_data=pd.DataFrame({"x": [object()]})).to_json()
     with pytest.raises(InputError, match="has no JSON form; convert it with `astype"):
         make(n_rows=1, eval_data=np.ones((1, 1), dtype=np.longdouble)).to_json()
+
+
+def test_the_first_version_of_the_form_is_read():
+    """Written by version 0.1.0; numbers as they stood in the script that made it."""
+    found = Explanation.from_json((Path(__file__).parent / "golden" / "wire_1.json").read_text())
+    assert (found.id, found.method, found.model_type, found.space) == (
+        "golden-wire",
+        "mimic.lightgbm",
+        "sklearn.svm.SVC",
+        "raw",
+    )
+    wanted = np.array([[[0.1, -2.0, np.nan, 0.3], [1e-300, 5e-324, np.inf, -0.0]]])
+    assert found.values.tobytes() == wanted.tobytes()
+    assert found.base.tolist() == [1 / 3]
+    assert found.features == ["age", "job", "since", 7]
+    assert [(type(c), c) for c in found.classes] == [(bool, True), (str, "1")]
+    assert (found.unmapped.tolist(), found.unmapped_features) == ([[0.5, 0.25]], ("noise",))
+    assert (found.residuals.tolist(), found.residual_bound) == ([[0.125, -0.5]], 0.2)
+    assert found.fidelity == Fidelity.measure([1.0, 2.0, 4.0], [1.0, 2.5, 4.0], rows="held-out")
+    assert ("fidelity", "Read with care.") in found.notes
+    assert found.created == datetime.datetime(2024, 5, 1, 12, 30, tzinfo=datetime.UTC)
+    assert found.eval_data["job"].tolist() == ["clerk", np.nan]
+    assert found.eval_data["job"].cat.categories.tolist() == ["clerk", "cook"]
+    assert found.eval_data["since"].tolist() == [pd.Timestamp("2024-01-01"), pd.Timestamp("2020-02-29")]
+    assert found.row_labels.tolist() == ["p", 1]
+    assert found.eval_y_predicted.tolist() == [True, "1"]

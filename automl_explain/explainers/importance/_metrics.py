@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from automl_explain.exceptions import InputError
+from automl_explain.explanation._classes import class_position
 
 # Name -> (function of sklearn.metrics, what it reads of the model, whether small values are good).
 _KNOWN: dict[str, tuple[str, str, bool]] = {
@@ -204,11 +205,7 @@ def _first_parameter(function: Any) -> str | None:
 
 
 def _position(label: Any, classes: list[Any]) -> int:
-    if label not in classes:
-        raise InputError(
-            f"`metric_args` names the label {label!r}; the model's classes are {classes}. Pass one of them."
-        )
-    return classes.index(label)
+    return class_position(label, classes, "metric_args")
 
 
 def _positions(labels: Any, classes: list[Any]) -> list[int]:

@@ -17,6 +17,7 @@ from automl_explain.exceptions import InputError
 from automl_explain.explainers._fidelity import measure
 from automl_explain.explainers._predictions import Predictions
 from automl_explain.explanation import Fidelity
+from automl_explain.explanation._classes import class_position
 from automl_explain.explanation._intervals import r2_of_columns
 from automl_explain.explanation._units import class_probabilities
 from automl_explain.feature_map import FeatureName
@@ -46,7 +47,7 @@ class SurrogateReport:
     _bins: pd.DataFrame
     _rows: pd.DataFrame
 
-    def frame(self, label: Any = None) -> pd.DataFrame:
+    def to_frame(self, label: Any = None) -> pd.DataFrame:
         """Errors by bins of the features.
 
         Parameters
@@ -69,14 +70,14 @@ class SurrogateReport:
         """
         if label is None:
             return self._bins.copy()
-        if "class" not in self._bins or label not in (self.classes or []):
-            known = f"expected one of {self.classes!r}."
-            if "class" not in self._bins:
-                second = f": its errors are those of {self.classes[1]!r}" if self.classes else ""
-                known = f"it tells no classes apart{second}. Leave it out."
-            raise InputError(f"`label` {label!r} is no class of this report; {known}")
-        chosen = [c == label for c in self._bins["class"]]
+        if "class" not in self._bins or self.classes is None:
+            second = f": its errors are those of {self.classes[1]!r}" if self.classes else ""
+            raise InputError(f"`label` is {label!r}, but this report tells no classes apart{second}. Leave it out.")
+        position = class_position(label, self.classes)
+        chosen = [class_position(c, self.classes) == position for c in self._bins["class"]]
         return self._bins[chosen].drop(columns="class").reset_index(drop=True)
+
+    frame = to_frame  # its former name
 
     def worst(self) -> pd.DataFrame:
         """Rows that the surrogate misses most.

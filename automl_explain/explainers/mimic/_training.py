@@ -17,6 +17,7 @@ from automl_explain.explainers._fidelity import compare
 from automl_explain.explainers._predictions import Predictions
 from automl_explain.explainers._residuals import far_bound
 from automl_explain.explanation import Fidelity
+from automl_explain.explanation._fidelity import LOW_R2
 from automl_explain.surrogates import LGBMExplainableModel, target_score
 
 MIN_ROWS = 10
@@ -26,7 +27,6 @@ _MORE_MIXED = 8  # times as many again, for several classes that are followed to
 _MAX_CELLS = 10_000_000  # of mixed rows: 80 MB as float64
 _FEWEST_FRESH = 100
 _COMPARED_ROWS = 256
-FIDELITY_BOUND = 0.95
 _ENOUGH, _BETTER = 0.98, 0.01  # R2 that calls for no other surrogate, and what another one must add
 _WIDE = 500  # columns from which on the others, which are cheaper there, are tried first
 # A probe tells whether the teacher remembers its training rows.
@@ -216,7 +216,7 @@ def train(
 def _follows_loosely(surrogate: Any, teacher: Predictions, found: float) -> bool:
     """Whether a surrogate of several classes that may still grow falls short of the bound: each has its own borders."""
     several = teacher.n_outputs > 1 and not teacher.decides
-    return several and getattr(surrogate, "sizes_itself", False) and found < FIDELITY_BOUND
+    return several and getattr(surrogate, "sizes_itself", False) and found < LOW_R2
 
 
 def _best(lesson: _Lesson, first: Any, alternatives: Sequence[Any]) -> tuple[Any, str, dict[str, float]]:
@@ -319,8 +319,7 @@ def _warn_unmeasured(n_rows: int) -> None:
 
 
 def _warn_if_low(fidelity: Fidelity, *, remembers: bool) -> None:
-    score = fidelity.r2 if fidelity.r2_probability is None else fidelity.r2_probability
-    if score is not None and score < FIDELITY_BOUND:
+    if fidelity.is_low:
         why = (
             "The model remembers its training rows, and these may be among them: rows that are new to it "
             "(`fidelity_examples`) measure better. "
@@ -328,8 +327,8 @@ def _warn_if_low(fidelity: Fidelity, *, remembers: bool) -> None:
             else ""
         )
         warn(
-            f"The surrogate reproduces the teacher with R2 {score:.3f} on {fidelity.n_rows} held-out rows, below "
-            f"{FIDELITY_BOUND}: {why}read its explanations with care. More init rows help most; `augment_data=True` "
+            f"The surrogate reproduces the teacher with R2 {fidelity.score:.3f} on {fidelity.n_rows} held-out rows, "
+            f"below {LOW_R2}: {why}read its explanations with care. More init rows help most; `augment_data=True` "
             "and a larger surrogate (`explainable_model_args={'n_estimators': 800, 'num_leaves': 255}`) may.",
             LowFidelityWarning,
         )

@@ -341,7 +341,7 @@ def test_what_cannot_be_measured_is_refused():
         PFIExplainer(object())
     with pytest.raises(InputError, match="`n_repeats` must be a whole number of at least 1"):
         PFIExplainer(LINEAR, n_repeats=0)
-    with pytest.raises(InputError, match="`metric_args` names the label 'si'; the model's classes are"):
+    with pytest.raises(InputError, match="`metric_args` must be one of the classes .*; got 'si'"):
         PFIExplainer(LOGISTIC, metric="f1", metric_args={"pos_label": "si"}).explain_global(X, LABELS)
     with pytest.raises(InputError, match="the scorer 'top_k_accuracy' takes no further arguments"):
         PFIExplainer(LOGISTIC, metric="top_k_accuracy", metric_args={"k": 1})

@@ -135,7 +135,7 @@ def test_one_class_can_be_asked_for() -> None:
     every = report.frame()
     assert "class" not in table
     assert table["mean error"].tolist() == every.loc[every["class"] == "r", "mean error"].tolist()
-    with pytest.raises(InputError, match="'z' is no class of this report; expected one of"):
+    with pytest.raises(InputError, match="`label` must be one of the classes .*; got 'z'"):
         report.frame("z")
     with pytest.raises(InputError, match="tells no classes apart"):
         shared_wrapper("binary", "frame").surrogate_report(rows("frame", 40)).frame("yes")
