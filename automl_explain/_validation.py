@@ -115,7 +115,7 @@ def check_raw_method(raw_method: Any) -> str:
 def as_table(rows: Any, argument: str, *, width: int | None = None, allow_empty: bool = False) -> Any:
     """Rows as DataFrame, 2-D ndarray or csr_matrix; one row may come as a vector of ``width`` values.
 
-    Tables of polars and pyarrow become DataFrames of the same types.
+    Tables of polars and pyarrow become DataFrames of the same types, a Series or list of texts one of one column.
 
     Raises
     ------
@@ -124,6 +124,8 @@ def as_table(rows: Any, argument: str, *, width: int | None = None, allow_empty:
         where some are needed.
     """
     rows = as_pandas(rows)
+    if width in (None, 1) and is_texts(rows):
+        rows = _text_column(rows)
     if is_sparse(rows):
         rows = sound_sparse(rows, argument)
     elif is_series(rows):
@@ -220,6 +222,20 @@ def _refuse_complex(rows: Any, argument: str) -> None:
         )
 
 
+def is_texts(rows: Any) -> bool:
+    """Whether rows are texts without a table around them: a Series, an array of one dimension or a list."""
+    rows = as_pandas(rows)
+    if is_series(rows) or (isinstance(rows, np.ndarray) and rows.ndim == 1):
+        return getattr(rows.dtype, "kind", "O") in "OU" and any(isinstance(value, str) for value in rows)
+    return isinstance(rows, (list, tuple)) and len(rows) > 0 and all(isinstance(v, str) or v is None for v in rows)
+
+
+def _text_column(texts: Any) -> Any:
+    """Texts as a table of one column, called ``text`` where nothing else tells its name."""
+    column = texts if is_series(texts) else pd.Series(list(texts))
+    return column.to_frame("text" if column.name is None else column.name)
+
+
 def raw_table(rows: Any, argument: str) -> Any:
     """Raw rows as DataFrame, ndarray or csr_matrix; no copy where they are one already.
 
@@ -263,9 +279,27 @@ def same_columns(X: Any, X_test: Any) -> Any:
         )
     if apart:
         raise InputError(f"`X_test` lacks columns of `X` ({apart}). Pass the same raw columns in both.")
-    if not framed or list(X.columns) == list(X_test.columns):
-        return X_test
-    return X_test[list(X.columns)]
+    return in_order(X_test, list(X.columns), "X_test") if framed else X_test
+
+
+def in_order(frame: Any, names: Sequence[Any], argument: str) -> Any:
+    """A DataFrame with its columns in the order of ``names``; the same object where they are.
+
+    Raises
+    ------
+    InputError
+        If columns are missing or surplus.
+    """
+    given = list(frame.columns)
+    if given == list(names):
+        return frame
+    apart = _apart(list(names), given)
+    if apart:
+        raise InputError(
+            f"`{argument}` has other columns than the rows that the model was trained on ({apart}). Pass the same raw "
+            "columns."
+        )
+    return frame[list(names)]
 
 
 def labels(y: Any, argument: str, n_rows: int | None = None) -> np.ndarray:

@@ -61,6 +61,41 @@ class PipelineAdapter(Protocol):
         """Weights of shape (n_raw, n_engineered), with the engineered names in the order of `transform`."""
 
 
+class AdapterExtras(Protocol):
+    """What an adapter may have beside the members of `PipelineAdapter`, all of it optional.
+
+    Attributes
+    ----------
+    is_black_box : bool
+        Whether `estimator` asks the model itself about raw rows, so that there are no parts to compare with the
+        whole; False where it is missing.
+    estimator_name : str
+        How the estimator is called where the setup is shown; the name of its type where it is missing.
+    named : list or None
+        Of a black box: the names of the columns that the model answered with last.
+    """
+
+    is_black_box: bool
+    estimator_name: str
+    named: list[Any] | None
+
+    def raw_rows(self, X: Any, y: Any, X_test: Any) -> tuple[Any, Any, Any]:
+        """Rows with the columns that the model reads beside those of a row, such as the known past of a series."""
+
+    def conform(self, X: Any, argument: str) -> Any:
+        """Raw rows with the types that the fitted model is known to expect; a DataError where that is impossible."""
+
+
+def is_black_box(adapter: Any) -> bool:
+    """Whether an adapter's estimator asks the model itself about raw rows."""
+    return bool(getattr(adapter, "is_black_box", False))
+
+
+def estimator_name(adapter: Any) -> str:
+    """How an adapter's estimator is called where the setup is shown."""
+    return str(getattr(adapter, "estimator_name", None) or type(adapter.estimator).__name__)
+
+
 @runtime_checkable
 class ValueSource(Protocol):
     """Gives the contributions of encoded rows: a surrogate, or the model itself where it can be read.

@@ -14,7 +14,8 @@ import scipy.sparse as sp
 
 from automl_explain._tables._records import frame_of
 from automl_explain._tables._types import conform, families, family, missing_values
-from automl_explain.exceptions import DataError
+from automl_explain._validation import in_order
+from automl_explain.exceptions import DataError, InputError
 
 Kind = Literal["number", "boolean", "category", "datetime", "text", "date", "object"]
 
@@ -309,7 +310,7 @@ class TableSchema:
         return result.to_numpy()
 
     def conform(self, rows: Any, argument: str = "X_test") -> Any:
-        """Rows of a table with the types of training; the same object where they have them already.
+        """Rows of a table with the columns' order and types of training; the same object where they have them already.
 
         Parameters
         ----------
@@ -324,12 +325,21 @@ class TableSchema:
         DataError
             If the values of a column are of another kind than in training; names the column, the row and the value.
         """
-        if not isinstance(rows, pd.DataFrame):
-            return self._conform_array(rows, argument)
-        by_name = {c.name: c for c in self.columns}
-        if self.container != "frame" or set(rows.columns) != set(by_name):
+        if isinstance(rows, pd.DataFrame) and self.container == "frame":
+            rows = in_order(rows, self.names, argument)
+        elif rows.shape[1] != len(self.columns):
+            raise InputError(
+                f"`{argument}` has {rows.shape[1]} columns; the model was trained on {len(self.columns)}. Pass the "
+                "same raw columns."
+            )
+        if isinstance(rows, pd.DataFrame):
             return self._conform_columns(rows, self.columns, argument)
-        return self._conform_columns(rows, [by_name[label] for label in rows.columns], argument)
+        return self._conform_array(rows, argument)
+
+    def named(self, names: Sequence[str | int]) -> TableSchema:
+        """The same columns under other names."""
+        columns = (dataclasses.replace(c, name=n) for c, n in zip(self.columns, names, strict=True))
+        return dataclasses.replace(self, columns=tuple(columns))
 
     @staticmethod
     def _conform_columns(rows: pd.DataFrame, known: Sequence[ColumnSchema], argument: str) -> pd.DataFrame:

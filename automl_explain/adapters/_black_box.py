@@ -78,6 +78,8 @@ class BlackBoxAdapter:
         If the task is another one, or the classes are no labels that are there once each.
     """
 
+    is_black_box = True
+
     def __init__(self, model: Any, *, task: str, classes: Sequence[Any] | None = None, decides: bool = False) -> None:
         if task not in _TASKS:
             raise InputError(

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from automl_explain._tables._schema import ColumnSchema
+from automl_explain._tables._types import conform, family
 from automl_explain.exceptions import DataError, InputError, UnsupportedModelError
 from automl_explain.feature_map import FeatureMap
 
@@ -117,6 +119,36 @@ class FlamlAdapter:
             else None
         )
 
+    @property
+    def estimator_name(self) -> str:
+        """FLAML's learner, such as ``FlamlClassifier(lgbm)``."""
+        return repr(self.estimator)
+
+    def conform(self, X: Any, argument: str) -> Any:
+        """Rows with the types that FLAML reads as in training.
+
+        An empty column of text comes as floats, which FLAML does not take for missing text; numbers in a column that
+        held text are unknown categories to it.
+
+        Raises
+        ------
+        DataError
+            If a column is of another kind than in training.
+        """
+        if self.featurizer is None or not isinstance(X, pd.DataFrame):
+            return X
+        encoder = getattr(self.featurizer, "_ordinal_encoder", None)  # since FLAML 2.6
+        known = zip(self.featurizer._cat_columns, () if encoder is None else encoder.categories_, strict=False)
+        types = {name: _category_schema(name, categories) for name, categories in known}
+        types |= {name: ColumnSchema(name, "number", "float64") for name in self.featurizer._num_columns}
+        changed: dict[Any, pd.Series] = {}
+        for name in [c for c in X.columns if c in types and c not in self.featurizer._datetime_columns]:
+            column = X[name]
+            plain = isinstance(column.dtype, pd.CategoricalDtype) or pd.api.types.is_string_dtype(column.dtype)
+            if plain == (types[name].kind == "number") or column.dtype == object:
+                changed[name] = conform(column, types[name], argument)
+        return X.assign(**changed) if any(changed[c] is not X[c] for c in changed) else X
+
     def transform(self, X: Any) -> Any:
         """FLAML's engineered rows: categories first, then numbers."""
         self._check(X)
@@ -189,6 +221,12 @@ class FlamlAdapter:
                     f"Column {date!r} was a date when FLAML was fitted and is {X[date].dtype} now. Convert it with "
                     "pandas.to_datetime; `scoring.read_records` does so for rows that arrive as JSON."
                 )
+
+
+def _category_schema(name: Any, categories: Sequence[Any]) -> ColumnSchema:
+    """What a column of categories held in training, missing values as None or NaN alike."""
+    kinds = sorted({family(type(c)) for c in categories if not (isinstance(c, str) and c == "__NAN__")})
+    return ColumnSchema(name, "text", "object", none=True, holds=(*kinds, "NA", "NaN", "NaT", "None"))
 
 
 def _is_date_part(column: Any, dates: Sequence[Any]) -> bool:

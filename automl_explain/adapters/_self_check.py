@@ -88,7 +88,7 @@ def why_parts_differ(adapter: PipelineAdapter, X: Any, Z: Any) -> str | None:
     )
 
 
-def why_rows_depend(adapter: BlackBoxAdapter, X: Any, Z: Any) -> str | None:
+def why_rows_depend(adapter: Any, X: Any, Z: Any) -> str | None:
     """How the predictions of a black box change from call to call; None if they do not.
 
     Up to 256 rows are asked for once more from the engineered rows, and every second one in the other order.
@@ -118,7 +118,7 @@ def why_rows_depend(adapter: BlackBoxAdapter, X: Any, Z: Any) -> str | None:
     return None
 
 
-def why_order_is_wrong(adapter: BlackBoxAdapter, X: Any, y: np.ndarray, classes: Sequence[Any]) -> str | None:
+def why_order_is_wrong(adapter: Any, X: Any, y: np.ndarray, classes: Sequence[Any]) -> str | None:
     """Why these classes, which the model did not tell, cannot be in the order of its probabilities; None if they can.
 
     The most probable class of up to 256 rows is compared with the label that the model gives, else with the target.

@@ -36,7 +36,9 @@ from automl_explain.adapters._probabilities import (
     check_probabilities,
     refuse_labels,
 )
+from automl_explain.adapters._texts import TextModel
 from automl_explain.exceptions import InputError, UnsupportedModelError
+from automl_explain.lineage._texts import reads_texts
 from automl_explain.sources._networks import network_of
 
 TASKS = ("classification", "regression", "unknown")
@@ -142,6 +144,8 @@ def output_of(
         raise classes_of_regression(classes)
     if is_function:
         return _of_function(model, asked)
+    if reads_texts(model):
+        model = TextModel.of(model)
     if is_network(model):
         return _of_network(model, asked)
     if is_booster(model):

@@ -8,8 +8,8 @@ from automl_explain._lazy import attach
 
 if TYPE_CHECKING:
     from automl_explain.explainer_setup._lineage_report import lineage_report
+    from automl_explain.explainer_setup._result import AutoMLExplainerSetup
     from automl_explain.explainer_setup._setup import (
-        AutoMLExplainerSetup,
         automl_check_model_if_explainable,
         automl_setup_model_explanations,
     )
@@ -24,7 +24,7 @@ __all__ = [
 __getattr__, __dir__ = attach(
     __name__,
     {
-        "AutoMLExplainerSetup": "._setup",
+        "AutoMLExplainerSetup": "._result",
         "automl_check_model_if_explainable": "._setup",
         "automl_setup_model_explanations": "._setup",
         "lineage_report": "._lineage_report",

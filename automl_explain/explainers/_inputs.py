@@ -106,6 +106,8 @@ class Inputs:
             shown = made = as_table(rows, argument, width=self.encoder.n_features)
         else:
             shown = as_table(rows, argument, width=self.width)
+            if self.feature_map is not None and self.feature_map.raw_schema is not None:
+                shown = self.feature_map.raw_schema.conform(shown, argument)
             made = self.featurizer.transform(shown)
         if isinstance(made, pd.DataFrame):
             made = _with_categories(self.encoder.align(made, argument), self.category_types)

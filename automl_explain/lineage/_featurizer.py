@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from automl_explain.exceptions import AutoMLExplainError, DataError, InputError
 from automl_explain.feature_map import FeatureMap
+from automl_explain.lineage._texts import only_column, reads_texts
 from automl_explain.lineage._trace import trace
 from automl_explain.lineage._tuples import FORM, is_pairs, read_pairs, require_fitted, side_by_side
 
@@ -74,7 +75,7 @@ class TransformationsFeaturizer(TransformerMixin, BaseEstimator):  # type: ignor
         Parameters
         ----------
         X : DataFrame, ndarray or scipy sparse of shape (n_rows, n_raw)
-            Raw rows.
+            Raw rows; of a single column of texts for a vectorizer of texts.
 
         Returns
         -------
@@ -90,7 +91,7 @@ class TransformationsFeaturizer(TransformerMixin, BaseEstimator):  # type: ignor
         try:
             if is_pairs(self.transformations):
                 return side_by_side([block.transform(X) for block in read_pairs(self.transformations)])
-            return self.transformations.transform(X)
+            return self.transformations.transform(self._input(X))
         except AutoMLExplainError:
             raise
         except Exception as error:  # transformers raise whatever they like
@@ -101,7 +102,10 @@ class TransformationsFeaturizer(TransformerMixin, BaseEstimator):  # type: ignor
 
     def feature_map(self, X: Any, raw_names: Sequence[str | int] | None = None) -> FeatureMap:
         """Which raw column feeds which column of `transform`; see `trace`."""
-        return trace(self.transformations, X, raw_names)
+        return trace(self.transformations, self._input(X), raw_names)
+
+    def _input(self, X: Any) -> Any:
+        return only_column(X) if reads_texts(self.transformations) else X
 
     def __repr__(self) -> str:
         if not is_pairs(self.transformations):

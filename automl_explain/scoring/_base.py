@@ -387,7 +387,7 @@ class ScoringExplainer:
             X = as_table(X, "X", width=width, allow_empty=True)
             if not X.shape[0]:  # transformers refuse them
                 return self._no_raw_rows(X)
-            X = self._featurizer.transform(X)
+            X = self._featurizer.transform(X if self.input_schema is None else self.input_schema.conform(X, "X"))
         elif self._parts.featurized and not self._transformed:
             self._refuse_unclear(X)
         return self._parts.encoder.encode(X, "X", allow_empty=True)

@@ -539,7 +539,7 @@ def _stub(**parts: Any) -> Any:
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
-        ({"predict_raw": lambda X: X["a"].to_numpy() + 1e-3}, r"they differ by up to 0\.001\."),
+        ({"predict_raw": lambda X: X["a"].to_numpy() + 1e-3}, r"they differ by up to 0\.001, on 256 of the rows\."),
         ({"predict_engineered": lambda Z: Z}, "their shapes differ"),
         ({"transform": lambda X: X.to_numpy()[::-1]}, "they differ by up to"),
     ],

@@ -67,8 +67,10 @@ def test_an_unseen_category_names_the_rows_and_the_category(model: Pipeline, X: 
 
 
 def test_text_in_a_column_of_numbers_is_a_data_error(model: Pipeline, X: pd.DataFrame) -> None:
-    with pytest.raises(DataError, match=r"could not .* `X_test` \(ValueError: .*Pass rows that `fitted_model"):
+    with pytest.raises(DataError, match=r"Column 'a' of `X_test`, row 0: 'word' .* have numbers there"):
         set_up(model, X=X, X_test=X.assign(a="word"))
+    with pytest.raises(DataError, match=r"cannot transform the sample: ValueError: .*'word'"):
+        set_up(model, X_test=X.assign(a="word"))
 
 
 def test_predictions_of_text_are_a_data_error(X: pd.DataFrame) -> None:

@@ -166,10 +166,10 @@ def test_the_rows_given_are_not_changed() -> None:
     pd.testing.assert_frame_equal(frame, before)
 
 
-def test_columns_in_another_order_are_compared_by_name() -> None:
+def test_columns_in_another_order_are_found_by_name() -> None:
     schema = TableSchema.of(pd.DataFrame({"a": [1], "b": ["x"]}))
     made = schema.conform(pd.DataFrame({"b": ["y"], "a": [2.0]}))
-    assert list(made.columns) == ["b", "a"]
+    assert list(made.columns) == ["a", "b"]
     assert made["a"].dtype == "int64"
 
 
