@@ -49,13 +49,6 @@ def global_only(kind: str = "regression") -> Explanation:
     return make(kind, values=None, global_values=full.global_values, n_explained_rows=full.num_examples)
 
 
-def dense(values: Any) -> np.ndarray:
-    """Local importance values of any form as one ndarray."""
-    if isinstance(values, list):
-        return np.stack([v.toarray() for v in values])
-    return values.toarray() if sp.issparse(values) else np.asarray(values)
-
-
 finite = st.floats(-1e6, 1e6, allow_nan=False)
 # Sums of the largest floats overflow, which is no matter of storage.
 any_float = st.one_of(st.floats(-1e300, 1e300), st.sampled_from([np.nan, np.inf, -np.inf, -0.0, 5e-324]))

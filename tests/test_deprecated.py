@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from models import SMALL
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from small_models import SMALL
 
 from automl_explain import Explanation, MimicWrapper, deprecated, explain_model, retrieve_model_explanation
 from automl_explain.exceptions import InputError

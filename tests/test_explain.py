@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from models import SmallWrapper
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from small_models import SmallWrapper
 
 from automl_explain import MimicWrapper, TreeScoringExplainer, automl_setup_model_explanations, explain, explain_automl
 from automl_explain.exceptions import InputError

@@ -13,13 +13,13 @@ import pandas as pd
 import pytest
 import shap
 from flaml import AutoML
+from models import QUICK, fit_flaml
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from small_models import QUICK
 
 from automl_explain import (
     DirectWrapper,
@@ -79,11 +79,8 @@ def test_flaml_models_are_explained_by_themselves(learner: str, kind: str) -> No
     """With FLAML's own preprocessing, its labels in its order, gaps and a city that was not there in training."""
     if learner == "xgboost":
         pytest.importorskip("xgboost")
-    automl = AutoML()
     task = "regression" if kind == "regression" else "classification"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # FLAML on pandas 3, and solvers stopped after few steps
-        automl.fit(table(), target(kind), task=task, estimator_list=[learner], max_iter=1, verbose=0, n_jobs=1)
+    automl = fit_flaml(table(), target(kind), task, [learner], max_iter=1)
     X_test = table()[:40].copy()
     X_test.loc[3, "city"] = "Paris"
     result = explain_automl(automl, table(), X_test, method="auto")
@@ -184,8 +181,8 @@ def test_direct_explainers_are_scored_from_a_file(tmp_path: Any) -> None:
         (LogisticRegression(), LinearScoringExplainer),
     ):
         result = explain_automl(pipeline(model, "binary"), new_rows(), new_rows(), method="direct")
-        save(scoring(result.explainer), tmp_path / scoring.kind)
-        values = load(tmp_path / scoring.kind).explain(result.setup.X_test_transform, get_raw=True)
+        save(scoring(result.explainer), tmp_path / scoring.__name__)
+        values = load(tmp_path / scoring.__name__).explain(result.setup.X_test_transform, get_raw=True)
         np.testing.assert_allclose(values, np.asarray(result.raw.local_importance_values), atol=1e-12)
 
 

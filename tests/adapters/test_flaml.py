@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 from flaml import AutoML
+from models import FLAML, fit_flaml
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
@@ -26,16 +27,10 @@ from automl_explain.explainer_setup import AutoMLExplainerSetup
 # The adapter calls FLAML's own featurization, which on pandas 3 uses accessors that pandas will drop.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:flaml", "ignore::FutureWarning:flaml")
 
-OPTIONS: dict[str, Any] = {"estimator_list": ["lgbm"], "max_iter": 3, "n_jobs": 1, "verbose": 0, "seed": 0}
 
-
-def fit(X: Any, y: Any, task: str = "classification", **options: Any) -> AutoML:
-    """FLAML model after a few trials."""
-    automl = AutoML()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # FLAML on pandas 3, and solvers stopped after few steps
-        automl.fit(X, y, task=task, **{**OPTIONS, **options})
-    return automl
+def ending_in_flaml(task: str) -> dict[str, Any]:
+    """Arguments of the `fit` of a Pipeline whose last step, ``automl``, is FLAML."""
+    return {f"automl__{k}": v for k, v in {**FLAML, "estimator_list": ["lgbm"], "task": task}.items()}
 
 
 def own_rows(automl: AutoML) -> Callable[[Any], Any]:
@@ -78,7 +73,7 @@ def models(mixed: pd.DataFrame, score: np.ndarray) -> Callable[[str, str], tuple
         if (target, learner) not in made:
             y = TARGETS[target](score)
             task = "regression" if target == "number" else "classification"
-            made[target, learner] = fit(mixed, y, task, estimator_list=[learner]), y
+            made[target, learner] = fit_flaml(mixed, y, task, [learner]), y
         return made[target, learner]
 
     return model
@@ -169,7 +164,7 @@ def test_a_raw_column_named_like_a_date_part_stays_itself(moved: Any) -> None:
     dates = pd.Timestamp("2019-01-01") + pd.to_timedelta(rng.integers(0, 90_000_000, (2, 300)).ravel(), unit="s")
     X = pd.DataFrame({"year_d": rng.normal(size=300), "d": dates[:300], "x_d": dates[300:], "v": rng.normal(size=300)})
     y = np.where(X["year_d"] + X["v"] > 0, "a", "b")
-    automl = fit(X, y)
+    automl = fit_flaml(X, y)
     setup = set_up(automl, X, y)
     np.testing.assert_array_equal(np.asarray(setup.feature_map), moved(own_rows(automl), X).astype(float))
     weights = pd.DataFrame(np.asarray(setup.feature_map), setup.raw_feature_names, setup.engineered_feature_names)
@@ -251,7 +246,7 @@ def test_integer_labels_with_gaps_are_kept(check: Any, moved: Any) -> None:
     X = pd.DataFrame(rng.normal(size=(300, 3)), columns=[1, 5, 9])
     X[7] = rng.choice(["u", "v"], 300)
     y = np.where(X[5] + (X[7] == "u") > 0.5, 1, 0)
-    automl = fit(X, y)
+    automl = fit_flaml(X, y)
     setup = set_up(automl, X, y)
     check(setup, automl)
     assert setup.raw_feature_names == [1, 5, 9, 7]
@@ -312,7 +307,7 @@ def numbers() -> np.ndarray:
 def test_an_array_passes_unchanged_and_needs_names(numbers: np.ndarray, check: Any, keep: Any) -> None:
     """FLAML hands arrays through, so the map is the identity of the names given."""
     y = np.where(np.nan_to_num(numbers[:, 0]) + np.nan_to_num(numbers[:, 1]) > 0, "up", "down")
-    automl = fit(numbers, y)
+    automl = fit_flaml(numbers, y)
     with pytest.raises(InputError, match="pass `features`"):
         set_up(automl, numbers, y)
     untouched = keep(numbers)
@@ -333,7 +328,7 @@ def test_sparse_rows_of_every_format_are_explained(check: Any, make: Any, task: 
     dense = rng.poisson(0.4, (300, 8))
     total = dense[:, 0] + 2 * dense[:, 1] - dense[:, 2]
     y = total * 1.0 if task == "regression" else np.where(total > 0, "up", "down")
-    automl = fit(sp.csr_matrix(dense.astype(float)), y, task)
+    automl = fit_flaml(sp.csr_matrix(dense.astype(float)), y, task)
     given = make(dense)
     setup = automl_setup_model_explanations(
         automl, task, X=given, X_test=given, y=y, features=[f"f{j}" for j in range(8)], max_eval_rows=50
@@ -353,7 +348,7 @@ def test_an_array_of_objects_is_refused() -> None:
     X = np.column_stack([rng.choice(["a", "b", "c"], 200), rng.normal(size=200)]).astype(object)
     X[:, 1] = X[:, 1].astype(float)
     y = np.where(X[:, 0] == "a", 1, 0)
-    automl = fit(X, y)
+    automl = fit_flaml(X, y)
     for rows in ({"X": X, "y": y}, {"X_test": X}):
         with pytest.raises(DataError, match="codes the text of an object array anew for every batch"):
             automl_setup_model_explanations(automl, "classification", features=["c", "n"], **rows)
@@ -370,7 +365,7 @@ def test_an_ensemble_is_explained_as_one_model(numbers: np.ndarray, check: Any, 
     y = total if task == "regression" else np.where(total > 0, "yes", "no")
     learners = ["lgbm", "rf", "extra_tree"]
     # One job, or the stacker starts processes of its own, which takes seconds.
-    automl = fit(X, y, task, estimator_list=learners, max_iter=12, time_budget=20, ensemble={"n_jobs": 1})
+    automl = fit_flaml(X, y, task, learners, max_iter=12, time_budget=20, ensemble={"n_jobs": 1})
     assert type(automl.model).__name__ == ("StackingRegressor" if task == "regression" else "StackingClassifier")
     setup = set_up(automl, X, y, task)
     check(setup, automl)
@@ -401,7 +396,9 @@ def pipelines(mixed: pd.DataFrame, score: np.ndarray) -> Callable[[str, str], Pi
         y = score if task == "regression" else np.where(score > 0, "yes", "no")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # FLAML on pandas 3
-            pipe.fit(mixed, y, **{f"automl__{k}": v for k, v in {**OPTIONS, "task": task}.items()})
+            pipe.fit(
+                mixed, y, **{f"automl__{k}": v for k, v in {**FLAML, "estimator_list": ["lgbm"], "task": task}.items()}
+            )
         return pipe
 
     return make
@@ -451,7 +448,11 @@ def test_flaml_that_reorders_and_drops_columns_of_the_pipeline_is_mapped_through
     y = np.where(score > 0, "yes", "no")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # FLAML on pandas 3
-        pipe.fit(mixed, y, **{f"automl__{k}": v for k, v in {**OPTIONS, "task": "classification"}.items()})
+        pipe.fit(
+            mixed,
+            y,
+            **{f"automl__{k}": v for k, v in {**FLAML, "estimator_list": ["lgbm"], "task": "classification"}.items()},
+        )
     setup = set_up(pipe, mixed, y)
     check(setup, _Direct(pipe))
     assert setup.engineered_feature_names == ["same__kind", "num__age", "same__member"]
@@ -469,7 +470,7 @@ def test_a_model_that_was_never_fitted_is_refused() -> None:
 def test_a_regression_on_text_targets_is_refused(numbers: np.ndarray) -> None:
     """FLAML numbers the texts and would predict texts."""
     y = np.where(np.nan_to_num(numbers[:, 0]) > 0, "20", "10").astype(object)
-    automl = fit(pd.DataFrame(numbers, columns=list("abcde")), y, "regression")
+    automl = fit_flaml(pd.DataFrame(numbers, columns=list("abcde")), y, "regression")
     with pytest.raises(UnsupportedModelError, match="regression on text targets"):
         adapter_for(automl)
 

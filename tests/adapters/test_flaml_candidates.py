@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from flaml import AutoML
+from models import fit_flaml
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
@@ -54,13 +55,8 @@ SLOW = [pytest.param("catboost", marks=CATBOOST_MARKS)]
 
 
 def fit(X: Any, y: Any, task: str = "classification", learners: list[str] | None = None, **options: Any) -> AutoML:
-    """FLAML model after a few trials."""
-    automl = AutoML()
-    settings: dict[str, Any] = {"max_iter": 6, "n_jobs": 1, "verbose": 0, "seed": 0}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # FLAML on pandas 3, and solvers stopped after few steps
-        automl.fit(X, y, task=task, estimator_list=learners or ["lgbm", "rf", "lrl1"], **{**settings, **options})
-    return automl
+    """FLAML model that came to several learners."""
+    return fit_flaml(X, y, task, learners or ["lgbm", "rf", "lrl1"], **{"max_iter": 6, **options})
 
 
 def labels_of(score: np.ndarray) -> np.ndarray:

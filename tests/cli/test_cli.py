@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from small_models import dense
+from models import dense
 
 import automl_explain
 from automl_explain.cli import _run, main

@@ -14,11 +14,11 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from models import QUICK, SmallWrapper
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from small_models import QUICK, SmallWrapper
 
 from automl_explain import MimicWrapper, TreeScoringExplainer, automl_setup_model_explanations, load, save
 from automl_explain.datasets import make_mixed_table

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from sklearn.svm import LinearSVC
-from small_models import (
+from models import (
     CLASSES,
     KINDS,
     MAP,
@@ -22,6 +21,7 @@ from small_models import (
     shared_wrapper,
     teacher,
 )
+from sklearn.svm import LinearSVC
 
 import automl_explain.explain
 from automl_explain import Explanation, LGBMExplainableModel, MimicExplainer, explain_automl

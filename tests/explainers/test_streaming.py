@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from small_models import KINDS, QUICK, RAW_NAMES, TASKS, dense, rows, shared_wrapper, teacher
+from models import KINDS, QUICK, RAW_NAMES, TASKS, dense, rows, shared_wrapper, teacher
 
 from automl_explain import LGBMExplainableModel, MimicExplainer
 from automl_explain.exceptions import InputError, MissingRawTransformationsError

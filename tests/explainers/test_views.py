@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from small_models import KINDS, TASKS, dense, rows, shared_wrapper
+from models import KINDS, TASKS, dense, rows, shared_wrapper
 
 from automl_explain.explainers._views import join_blocks
 

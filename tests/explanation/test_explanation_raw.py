@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-from explanation_strategies import dense, explanations, global_only, make
+from explanation_strategies import explanations, global_only, make
 from hypothesis import given
 from hypothesis import strategies as st
+from models import dense
 
 from automl_explain.exceptions import InputError, MissingLocalValuesError, UnmappedFeaturesWarning
 from automl_explain.explanation import Explanation

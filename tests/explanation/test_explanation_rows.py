@@ -5,9 +5,10 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
-from explanation_strategies import dense, explanations, make
+from explanation_strategies import explanations, make
 from hypothesis import given
 from hypothesis import strategies as st
+from models import dense
 
 from automl_explain.exceptions import InputError
 from automl_explain.explanation import Fidelity

@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-from explanation_strategies import any_float, dense, explanations, global_only, make
+from explanation_strategies import any_float, explanations, global_only, make
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from models import dense
 
 from automl_explain.exceptions import AlreadyExistsError, CorruptFileError, InputError, NotFoundError
 from automl_explain.explanation import Explanation, load_explanation, save_explanation

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-from explanation_strategies import OUTPUTS, dense, global_only, make
+from explanation_strategies import OUTPUTS, global_only, make
+from models import dense
 
 from automl_explain.exceptions import InputError
 from automl_explain.explanation import Explanation

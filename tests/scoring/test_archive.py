@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_models import make_wrapper, rows, shared_wrapper
+from models import make_wrapper, rows, shared_wrapper
 
 from automl_explain import TreeScoringExplainer, load, save
 from automl_explain._files._members import from_npy, to_npy

@@ -1,6 +1,6 @@
 """Files written by older versions are read as they were meant.
 
-Each golden file was written when its format was the current one, from the wrapper of `small_models` for two
+Each golden file was written when its format was the current one, from the wrapper of `models` for two
 classes in a frame with a surrogate of 6 trees x 6 leaves (automl_explain 0.1.0, lightgbm 4.7.0). A format that is
 raised leaves its last file here; a file is never written anew. That of format 3 holds the trees of format 2 as
 arrays.
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from small_models import CLASSES, NAMES, RAW_NAMES
+from models import CLASSES, NAMES, RAW_NAMES
 
 from automl_explain import load
 from automl_explain.scoring import FORMAT_VERSION

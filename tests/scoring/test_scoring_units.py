@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_models import KINDS, dense, make_wrapper, rows, shared_wrapper
+from models import KINDS, dense, make_wrapper, rows, shared_wrapper
 
 from automl_explain import TreeScoringExplainer, load, save
 from automl_explain.exceptions import CorruptFileError, ExplanationWarning, InputError

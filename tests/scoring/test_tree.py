@@ -14,10 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-from sklearn.compose import ColumnTransformer
-from sklearn.linear_model import LinearRegression
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from small_models import (
+from models import (
     CLASSES,
     KINDS,
     MAP,
@@ -31,6 +28,9 @@ from small_models import (
     shared_wrapper,
     teacher,
 )
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LinearRegression
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from automl_explain import FeatureMap, LGBMExplainableModel, MimicExplainer, TreeScoringExplainer, load, save, treeshap
 from automl_explain.exceptions import (

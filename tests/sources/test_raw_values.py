@@ -14,11 +14,7 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from raw_players import by_brute_force, raw_by_brute_force
-from sklearn.compose import ColumnTransformer
-from sklearn.linear_model import LinearRegression
-from sklearn.preprocessing import OneHotEncoder
-from small_models import (
+from models import (
     KINDS,
     MAP,
     NAMES,
@@ -31,6 +27,10 @@ from small_models import (
     rows,
     shared_wrapper,
 )
+from raw_players import by_brute_force, raw_by_brute_force
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LinearRegression
+from sklearn.preprocessing import OneHotEncoder
 
 from automl_explain import (
     Explanation,

@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
-from small_models import KINDS, rows
+from models import KINDS, rows
 
 from automl_explain._tables._rows import chunks, dense, mix, stack, take
 

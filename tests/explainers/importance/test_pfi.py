@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 import sklearn.metrics
-from flaml import AutoML
+from models import fit_flaml
 from sklearn.compose import ColumnTransformer
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -317,8 +317,7 @@ def test_a_function_may_give_labels_or_probabilities():
 
 def test_methods_of_a_classifier_make_none_of_a_regression():
     """FLAML's AutoML has `predict_proba` whatever its task."""
-    automl = AutoML()
-    automl.fit(X, TARGET, task="regression", max_iter=1, estimator_list=["lgbm"], verbose=0, n_jobs=1)
+    automl = fit_flaml(X, TARGET, "regression", max_iter=1)
     explanation = PFIExplainer(automl).explain_global(X, TARGET)
     assert explanation.task == "regression"
     assert explanation.get_ranked_global_names()[0] == 1

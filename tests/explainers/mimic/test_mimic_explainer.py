@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-from small_models import (
+from models import (
     CLASSES,
     KINDS,
     NAMES,

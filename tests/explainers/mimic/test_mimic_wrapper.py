@@ -11,11 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-from sklearn.compose import ColumnTransformer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from small_models import (
+from models import (
     CLASSES,
     KINDS,
     MAP,
@@ -32,6 +28,10 @@ from small_models import (
     rows,
     shared_wrapper,
 )
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from automl_explain import Explanation, FeatureMap, LGBMExplainableModel, MimicWrapper, automl_setup_model_explanations
 from automl_explain.exceptions import (

@@ -7,9 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.ensemble import VotingClassifier
-from sklearn.svm import LinearSVC
-from small_models import (
+from models import (
     MAP,
     NAMES,
     QUICK,
@@ -18,6 +16,8 @@ from small_models import (
     shared_wrapper,
     teacher,
 )
+from sklearn.ensemble import VotingClassifier
+from sklearn.svm import LinearSVC
 
 from automl_explain import LGBMExplainableModel, MimicWrapper
 from automl_explain.exceptions import (

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from models import CLASSES, KINDS, NAMES, QUICK, SMALL, TASKS, rows, shared_wrapper, teacher
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import r2_score
-from small_models import CLASSES, KINDS, NAMES, QUICK, SMALL, TASKS, rows, shared_wrapper, teacher
 
 from automl_explain import LGBMExplainableModel, MimicExplainer
 from automl_explain.exceptions import InputError

@@ -10,6 +10,7 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
+from models import QUICK, SMALL, Formula, rows, teacher
 from sklearn.datasets import load_wine, make_classification
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import r2_score
@@ -17,7 +18,6 @@ from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from small_models import QUICK, SMALL, Formula, rows, teacher
 
 from automl_explain import LGBMExplainableModel, MimicExplainer, MimicWrapper, automl_setup_model_explanations
 from automl_explain.exceptions import LowFidelityWarning

@@ -1,10 +1,11 @@
-"""Teachers written as formulas, their rows, and explainers of them: small, seeded and quick to learn."""
+"""Models that many tests share: formulas and FLAML models, their rows, and explainers of them; small and seeded."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,9 @@ from automl_explain.exceptions import LowFidelityWarning
 SMALL: dict[str, Any] = {"n_estimators": 20, "num_leaves": 7, "n_jobs": 1, "learning_rate": 0.3}
 #: What most tests want: no rows added, a surrogate that is fitted in milliseconds.
 QUICK: dict[str, Any] = {"explainable_model_args": SMALL, "augment_data": False}
+
+#: How `fit_flaml` searches.
+FLAML: dict[str, Any] = {"max_iter": 3, "n_jobs": 1, "verbose": 0, "seed": 0}
 
 TASKS = ("regression", "binary", "four classes")
 KINDS = ("frame", "array", "sparse")
@@ -121,6 +125,17 @@ def make_wrapper(task: str, kind: str, *, feature_maps: Any = (MAP,), **more: An
 def shared_wrapper(task: str, kind: str) -> MimicWrapper:
     """One wrapper for all tests that only read it."""
     return make_wrapper(task, kind)
+
+
+def fit_flaml(X: Any, y: Any, task: str = "classification", learners: Sequence[str] = ("lgbm",), **options: Any) -> Any:
+    """FLAML model after a few trials of these learners."""
+    from flaml import AutoML  # takes a second, which most users of this module need not wait for
+
+    automl = AutoML()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # FLAML on pandas 3, and solvers stopped after few steps
+        automl.fit(X, y, task=task, estimator_list=list(learners), **{**FLAML, **options})
+    return automl
 
 
 class SmallWrapper(MimicWrapper):
