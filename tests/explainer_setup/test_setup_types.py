@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from flaml import AutoML
+from models import QUICK, dense
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
-from small_models import QUICK, dense
 
 from automl_explain import (
     LGBMExplainableModel,
