@@ -96,6 +96,37 @@ def check_count(value: Any, argument: str, *, least: int = 1) -> None:
         )
 
 
+def either(argument: str, value: Any, alias: str, other: Any, default: Any) -> Any:
+    """The value of an argument that has an older name as well; the default where neither is given.
+
+    Raises
+    ------
+    InputError
+        If both are given and differ.
+    """
+    if value is not None and other is not None and value != other:
+        raise InputError(
+            f"`{argument}` is {value!r} and `{alias}` is {other!r}, which mean the same. Pass `{argument}` alone."
+        )
+    given = other if value is None else value
+    return default if given is None else given
+
+
+def seed_of(random_state: Any, seed: Any) -> int:
+    """The seed, by its name or its older one; 0 where neither is given.
+
+    Raises
+    ------
+    InputError
+        If both are given and differ, or it is no whole number from 0 to 2**32 - 1.
+    """
+    given = either("random_state", random_state, "seed", seed, 0)
+    if isinstance(given, bool) or not isinstance(given, (int, np.integer)) or not 0 <= given < 2**32:
+        name = "seed" if random_state is None else "random_state"
+        raise InputError(f"`{name}` is {given!r}; expected a whole number from 0 to 2**32 - 1.")
+    return int(given)
+
+
 def check_raw_method(raw_method: Any) -> str:
     """Way to raw values as given, if it is one of the two.
 

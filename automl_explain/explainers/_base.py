@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 import pandas as pd
@@ -14,9 +14,9 @@ from automl_explain._tables._rows import take
 from automl_explain.analysis import GlobalAccumulator, GlobalSummary
 from automl_explain.exceptions import InputError
 from automl_explain.explainers._fidelity import fidelity as fidelity_of
-from automl_explain.explainers._inputs import Inputs
+from automl_explain.explainers._inputs import Inputs, ReadingArguments
 from automl_explain.explainers._predictions import Predictions
-from automl_explain.explainers._request import Request
+from automl_explain.explainers._request import AskingArguments, Request
 from automl_explain.explainers._residuals import difference_of_columns, surrogate_residuals, warn_of_far_rows
 from automl_explain.explainers._scoring import Scored
 from automl_explain.explainers._streaming import stream_summary
@@ -55,6 +55,10 @@ class RowExplainer(Scored):
         Of a surrogate on held-out rows; None where the model itself is explained.
     classes : list or None
         Labels in the order of the outputs.
+    explainer_type : {"blackbox", "specific"}
+        Whether any model is explained, or those of one kind by what they are made of; for interpret-core.
+    available_explanations : tuple of str
+        Each has a method ``explain_<each>``.
     show_progress : bool or None
     """
 
@@ -65,29 +69,15 @@ class RowExplainer(Scored):
     fidelity: Fidelity | None
     classes: list[Any] | None
     show_progress: bool | None
+    explainer_type: ClassVar[str] = "blackbox"
+    available_explanations: ClassVar[tuple[str, ...]] = ("global", "local")
     _shap_values_output: str = "default"
     _default_rows: int = 5000  # of global values without rows
     _far: float | None = None
 
-    def _read_rows(
-        self,
-        initialization_examples: Any,
-        *,
-        features: Sequence[str | int] | None,
-        transformations: Any,
-        explain_subset: Sequence[int] | None,
-        categorical_features: Sequence[str | int] | None = None,
-        text: str = "refused",
-    ) -> Any:
+    def _read_rows(self, initialization_examples: Any, **how: Unpack[ReadingArguments]) -> Any:
         """Engineered init rows; settles the `inputs`."""
-        self.inputs, rows = Inputs.read(
-            initialization_examples,
-            features=features,
-            transformations=transformations,
-            explain_subset=explain_subset,
-            categorical_features=categorical_features,
-            text=text,
-        )
+        self.inputs, rows = Inputs.read(initialization_examples, **how)
         return rows
 
     def _keep(
@@ -323,8 +313,9 @@ class RowExplainer(Scored):
         )
         return stream_summary(self, chunks, request, quantiles)
 
-    def _request(self, **asked: Any) -> Request:
-        return Request.of(self.inputs, self.source, own_unit=self.source_unit, default_unit=self.output_unit, **asked)
+    def _request(self, *, include_local: bool, **asked: Unpack[AskingArguments]) -> Request:
+        units = {"own_unit": self.source_unit, "default_unit": self.output_unit}
+        return Request.of(self.inputs, self.source, include_local=include_local, **units, **asked)
 
     def _explain_sample(self, request: Request) -> Explanation:
         """Global values of the sample of init rows."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,16 @@ from automl_explain.exceptions import ConflictingTransformationsError, InitDatas
 from automl_explain.explanation._fields import feature_name
 from automl_explain.feature_map import FeatureMap, UniqueNames, unique_names
 from automl_explain.lineage import TransformationsFeaturizer
+
+
+class ReadingArguments(TypedDict, total=False):
+    """What explainers are told about their rows; `Inputs.read` says what each means."""
+
+    features: Sequence[str | int] | None
+    transformations: Any
+    explain_subset: Sequence[int] | None
+    categorical_features: Sequence[str | int] | None
+    text: str
 
 
 @dataclasses.dataclass(frozen=True)

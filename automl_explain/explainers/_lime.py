@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from automl_explain._tables._decoding import RowDecoder
 from automl_explain._tables._rows import spread, take
-from automl_explain._validation import check_count
+from automl_explain._validation import check_count, either, seed_of
 from automl_explain.analysis import GlobalAccumulator, GlobalSummary
 from automl_explain.explainers._base import RowExplainer
 from automl_explain.explainers._predictions import Predictions
@@ -60,9 +60,11 @@ class LIMEExplainer(RowExplainer):
     model_task : {"unknown", "classification", "regression"}, default "unknown"
     n_features : int, optional
         Features in a local model, chosen by LIME; all where left out.
-    num_samples : int, default 5000
+    n_samples : int, default 5000
         Neighbours made, and predicted by the model, for every row.
-    seed : int, default 0
+    num_samples, seed : int, optional
+        Other names of ``n_samples`` and ``random_state``.
+    random_state : int, default 0
         Every row gets the same draws, so that its values do not depend on the others.
 
     Raises
@@ -117,12 +119,15 @@ class LIMEExplainer(RowExplainer):
         model_task: str = "unknown",
         *,
         n_features: int | None = None,
-        num_samples: int = 5000,
-        seed: int = 0,
+        n_samples: int | None = None,
+        num_samples: int | None = None,
+        random_state: int | None = None,
+        seed: int | None = None,
     ) -> None:
         check_count(nclusters, "nclusters")
-        check_count(num_samples, "num_samples", least=10)
-        check_count(seed, "seed", least=0)
+        n_made = either("n_samples", n_samples, "num_samples", num_samples, 5000)
+        check_count(n_made, "num_samples" if n_samples is None else "n_samples", least=10)
+        seed = seed_of(random_state, seed)
         if n_features is not None:
             check_count(n_features, "n_features")
         rows = self._read_rows(
@@ -142,7 +147,7 @@ class LIMEExplainer(RowExplainer):
             functools.partial(_columns, teacher, decoder),
             encoded,
             sorted(self.encoder.categories),
-            n_samples=num_samples,
+            n_samples=n_made,
             n_features=n_features,
             seed=seed,
             names=self.encoder.names,

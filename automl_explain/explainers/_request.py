@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from tqdm import tqdm
@@ -20,6 +20,16 @@ from automl_explain.protocols import ValueSource
 
 _BLOCK_BYTES = 32 * 2**20
 _LEAST_ROWS = 8192  # of a block, where they fit: smaller ones give the tree engine no work for its threads
+
+
+class AskingArguments(TypedDict, total=False):
+    """What may be asked of rows; `RowExplainer.explain_rows` says what each means."""
+
+    batch_size: int | None
+    feature_map: FeatureMap | None
+    raw_rows: Any
+    raw_method: str
+    output_unit: str | None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from automl_explain.exceptions import InputError, SurrogateNotFittedError
+from automl_explain.explanation import Explanation
 from automl_explain.explanation._intervals import CLOSE_PROBABILITY
 from automl_explain.explanation._units import class_probabilities
 from automl_explain.surrogates._targets import r2
@@ -16,9 +17,19 @@ TASKS = ("regression", "classification")
 
 
 class Surrogate:
-    """Predictions and checks. A subclass sets ``task_`` in `fit` and gives `predict_output`."""
+    """Predictions and checks. A subclass sets ``task_`` in `fit` and gives `predict_output`.
+
+    Attributes
+    ----------
+    explainer_type : str
+        ``"model"``: a glass box, for interpret-core.
+    available_explanations : tuple of str
+        Each has a method ``explain_<each>``.
+    """
 
     task_: str | None = None
+    explainer_type: ClassVar[str] = "model"
+    available_explanations: ClassVar[tuple[str, ...]] = ("global", "local")
 
     def predict_output(self, X: Any) -> np.ndarray:
         """Margins of shape (n_rows, n_outputs): target, or log-odds."""
@@ -37,6 +48,31 @@ class Surrogate:
         if self.task_ == "regression":
             return self.predict_output(X)[:, 0]
         return np.asarray(self.predict_proba(X).argmax(axis=1))
+
+    def explain_local(self, X: Any) -> Explanation:
+        """Contributions of the columns of every row to the surrogate's own output.
+
+        Parameters
+        ----------
+        X : ndarray or csr_matrix of shape (n_rows, n_features), float64
+            Encoded rows, as in `fit`.
+        """
+        self._check_fitted()
+        source: Any = self
+        classifies = self.task_ == "classification"
+        return Explanation(
+            values=source.shapley_values(X),
+            base=source.expected_values,
+            task="classification" if classifies else "regression",
+            output_unit="log-odds" if classifies else "target",
+            link="logit" if classifies else "identity",
+            method=source.method,
+            eval_data=X,
+        )
+
+    def explain_global(self, X: Any) -> Explanation:
+        """Mean magnitudes of the contributions over rows; see `explain_local`."""
+        return self.explain_local(X)
 
     def _check_fitted(self) -> None:
         if self.task_ is None:

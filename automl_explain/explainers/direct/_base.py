@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,8 @@ class DirectExplainer(RowExplainer):
     On every row explained the output behind the values is compared with what the model predicts; where
     they differ there is an error, never a wrong number.
     """
+
+    explainer_type: ClassVar[str] = "specific"
 
     _source_unit: str
     _source_link: str

@@ -10,7 +10,7 @@ import numpy as np
 
 from automl_explain._tables._encoding import EngineeredEncoder
 from automl_explain._tables._rows import dense, spread, take
-from automl_explain._validation import check_count
+from automl_explain._validation import check_count, seed_of
 from automl_explain.adapters import ModelOutput, Reading, task_of
 from automl_explain.explainers._predictions import Predictions
 from automl_explain.explainers.direct._base import DirectExplainer
@@ -55,7 +55,9 @@ class DeepExplainer(DirectExplainer):
     network_output : {"auto", "logits", "probability"}, default "auto"
         What a classifier's outputs are: ``auto`` looks at init rows, and takes for probabilities what
         lies between 0 and 1 and, for several outputs, sums to 1.
-    seed : int, default 0
+    seed : int, optional
+        Another name of ``random_state``.
+    random_state : int, default 0
         Of the background, and of the rows that `explain_global` explains without rows.
     show_progress : bool, optional
         Progress bar on long work; on a terminal only where left out.
@@ -121,12 +123,13 @@ class DeepExplainer(DirectExplainer):
         is_classifier: bool | None = None,
         *,
         network_output: str = "auto",
-        seed: int = 0,
+        seed: int | None = None,
+        random_state: int | None = None,
         show_progress: bool | None = None,
         categorical_features: Sequence[str | int] | None = None,
     ) -> None:
         check_count(nclusters, "nclusters")
-        check_count(seed, "seed", least=0)
+        seed = seed_of(random_state, seed)
         network = network_of(model)
         rows = self._read_rows(
             initialization_examples,
@@ -144,7 +147,7 @@ class DeepExplainer(DirectExplainer):
             classes,
             network_output,
         )
-        background, weights = summary(encoded, nclusters, int(seed), bool(self.encoder.categories))
+        background, weights = summary(encoded, nclusters, seed, bool(self.encoder.categories))
         source = DeepSource(
             network,
             background,
@@ -164,7 +167,7 @@ class DeepExplainer(DirectExplainer):
             source,
             unit=reading.unit,
             link=reading.link,
-            random_state=int(seed),
+            random_state=seed,
             show_progress=show_progress,
         )
 

@@ -11,8 +11,8 @@ import scipy.sparse as sp
 
 from automl_explain._tables._decoding import RowDecoder
 from automl_explain._tables._rows import take
-from automl_explain._validation import as_table, check_count, warn
-from automl_explain.exceptions import ExplanationWarning, InputError
+from automl_explain._validation import as_table, check_count, either, seed_of, warn
+from automl_explain.exceptions import ExplanationWarning
 from automl_explain.explainers._predictions import Predictions
 from automl_explain.explainers.direct._base import DirectExplainer
 from automl_explain.explainers.direct._linear import sparse_median
@@ -39,7 +39,9 @@ class KernelExplainer(DirectExplainer):
         Whether ``model`` is a function from rows to outputs.
     explain_subset : sequence of int, optional
         Positions of the features to show; the others are summed up as unmapped.
-    nsamples : int or "auto", default "auto"
+    nsamples : int or "auto", optional
+        Another name of ``n_samples``.
+    n_samples : int or "auto", default "auto"
         Coalitions tried for a row; ``auto`` is all, at most 2,048 and two for each feature.
     features, classes : sequence, optional
         Names; labels in the order of the model's outputs.
@@ -51,7 +53,9 @@ class KernelExplainer(DirectExplainer):
     allow_all_transformations : bool, default False
         Accepted for compatibility.
     model_task : {"unknown", "classification", "regression"}, default "unknown"
-    seed : int, default 0
+    seed : int, optional
+        Another name of ``random_state``.
+    random_state : int, default 0
         Of the background and the coalitions. The same rows get the same values.
     max_eval_rows : int, optional
         `explain_global` explains a seeded sample of so many rows where it is given more, and warns.
@@ -83,7 +87,7 @@ class KernelExplainer(DirectExplainer):
         initialization_examples: Any,
         is_function: bool = False,
         explain_subset: Sequence[int] | None = None,
-        nsamples: int | str = "auto",
+        nsamples: int | str | None = None,
         features: Sequence[str | int] | None = None,
         classes: Sequence[Any] | None = None,
         nclusters: int = 10,
@@ -91,18 +95,20 @@ class KernelExplainer(DirectExplainer):
         transformations: Any = None,
         allow_all_transformations: bool = False,
         model_task: str = "unknown",
-        seed: int = 0,
+        seed: int | None = None,
         *,
+        n_samples: int | str | None = None,
+        random_state: int | None = None,
         max_eval_rows: int | None = None,
         categorical_features: Sequence[str | int] | None = None,
     ) -> None:
-        if nsamples != "auto":
-            check_count(nsamples, "nsamples")
+        n_tried = either("n_samples", n_samples, "nsamples", nsamples, "auto")
+        if n_tried != "auto":
+            check_count(n_tried, "nsamples" if n_samples is None else "n_samples")
+        seed = seed_of(random_state, seed)
         check_count(nclusters, "nclusters")
         if max_eval_rows is not None:
             check_count(max_eval_rows, "max_eval_rows")
-        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
-            raise InputError(f"`seed` is {seed!r}; expected a whole number from 0 to 2**32 - 1.")
         rows = self._read_rows(
             initialization_examples,
             features=features,
@@ -113,13 +119,13 @@ class KernelExplainer(DirectExplainer):
         )
         teacher = Predictions.of(model, rows, task=model_task, classes=classes, is_function=is_function)
         self.decoder = RowDecoder.of(rows, self.encoder)
-        background, weights = summary(self.encoder.encode(rows), nclusters, int(seed), bool(self.encoder.categories))
+        background, weights = summary(self.encoder.encode(rows), nclusters, seed, bool(self.encoder.categories))
         source = KernelSource(
             functools.partial(soft_columns, teacher, self.decoder),
             background,
             weights,
-            n_samples=nsamples,
-            seed=int(seed),
+            n_samples=n_tried,
+            seed=seed,
             model=model,
         )
         self._direct(
@@ -129,11 +135,12 @@ class KernelExplainer(DirectExplainer):
             source,
             unit=teacher.prediction_unit,
             link="identity",
-            random_state=int(seed),
+            random_state=seed,
             show_progress=show_progress,
         )
-        self._max_eval_rows, self._seed = max_eval_rows, int(seed)
+        self._max_eval_rows, self._seed = max_eval_rows, seed
 
+    explainer_type = "blackbox"
     source: KernelSource
     _default_rows = 100
 

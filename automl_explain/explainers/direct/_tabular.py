@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from automl_explain._validation import check_count
 from automl_explain.adapters import inner_model, is_network
@@ -83,6 +83,9 @@ class TabularExplainer(Scored):
     ('linear', 'LogisticRegression adds up weighted columns')
     """
 
+    explainer_type: ClassVar[str] = "blackbox"
+    available_explanations: ClassVar[tuple[str, ...]] = ("global", "local")
+
     def __init__(
         self,
         model: Any,
@@ -122,12 +125,12 @@ class TabularExplainer(Scored):
         self.kind, self.reason, instead = _choice(model)
         missing_code = inner_model(model).missing_code_for(initialization_examples)
         exact = {**given, "random_state": random_state, "predictor": model, "missing_code": missing_code}
-        by_asking = {**given, "nclusters": nclusters, "max_eval_rows": max_eval_rows, "seed": random_state}
+        by_asking = {**given, "nclusters": nclusters, "max_eval_rows": max_eval_rows, "random_state": random_state}
         self.explainer: RowExplainer
         try:
             if self.kind == "deep":
                 deep = importlib.import_module("automl_explain.explainers.direct._deep").DeepExplainer
-                self.explainer = deep(model, **given)
+                self.explainer = deep(model, **given, random_state=random_state)
             elif self.kind == "kernel":
                 self.explainer = _kernel(model, by_asking, tried=instead)
             else:

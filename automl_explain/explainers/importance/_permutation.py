@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from tqdm import tqdm
 
 from automl_explain._tables._rows import take
-from automl_explain._validation import check_count, labels, listed, raw_names, raw_table, warn
+from automl_explain._validation import check_count, labels, listed, raw_names, raw_table, seed_of, warn
 from automl_explain.adapters import SAMPLE_ROWS, check_model
 from automl_explain.exceptions import AutoMLExplainError, DataError, ExplanationWarning, InputError
 from automl_explain.explainers._inputs import check_subset
@@ -63,7 +63,9 @@ class PFIExplainer(Scored):
         transformed rows: the explanation is raw without any folding.
     allow_all_transformations : bool, default False
         Accepted for compatibility: any fitted featurization will do.
-    seed : int, default 0
+    seed : int, optional
+        Another name of ``random_state``.
+    random_state : int, default 0
         Each column has shuffles of its own.
     for_classifier_use_predict_proba : bool, default False
         Whether a function of yours gets probabilities of shape (n_rows, n_classes) instead of
@@ -107,6 +109,9 @@ class PFIExplainer(Scored):
 
     method = "pfi"
 
+    explainer_type: ClassVar[str] = "blackbox"
+    available_explanations: ClassVar[tuple[str, ...]] = ("global",)
+
     def __init__(
         self,
         model: Any,
@@ -119,15 +124,16 @@ class PFIExplainer(Scored):
         classes: Sequence[Any] | None = None,
         transformations: Any = None,
         allow_all_transformations: bool = False,
-        seed: int = 0,
+        seed: int | None = None,
         for_classifier_use_predict_proba: bool = False,
         show_progress: bool | None = None,
         model_task: str = "unknown",
         *,
         n_repeats: int = 5,
+        random_state: int | None = None,
     ) -> None:
         check_count(n_repeats, "n_repeats")
-        check_count(seed, "seed", least=0)
+        seed = seed_of(random_state, seed)
         self.model, self.seed, self.n_repeats, self.show_progress = model, seed, n_repeats, show_progress
         self._metric = None if metric is None else Metric.of(metric, metric_args, is_error_metric)
         self._args, self._is_error = metric_args, is_error_metric

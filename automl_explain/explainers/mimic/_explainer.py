@@ -208,7 +208,7 @@ class MimicExplainer(RowExplainer):
         Returns
         -------
         SurrogateReport
-            With ``frame()``, ``worst()`` and the fidelity on these rows.
+            With ``to_frame()``, ``worst()`` and the fidelity on these rows.
 
         Raises
         ------
