@@ -1,9 +1,9 @@
-"""Transformations written as a list of ``(columns, transformer)`` pairs, as in sklearn-pandas."""
+"""Transformations written as a list of ``(columns, transformer[, options])``, as in sklearn-pandas."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,11 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from automl_explain.exceptions import InputError
+from automl_explain.lineage._names import with_source
 from automl_explain.lineage._tables import as_blocks, labels_of, positions_of, take_columns
 
 FORM = "[(columns, fitted transformer, list of them, or None), ...]"
+OPTIONS = ("alias", "prefix", "suffix", "input_df")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +26,16 @@ class Block:
 
     selector: Any
     chain: tuple[Any, ...]
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def names(self, made: Sequence[str | int], sources: Sequence[str | int]) -> list[str | int]:
+        """Names of the block's columns of the result: their alias, prefix and suffix are those of the options."""
+        alias, prefix, suffix = (self.options.get(key) or "" for key in ("alias", "prefix", "suffix"))
+        if alias:
+            named: list[str | int] = [alias] if len(made) == 1 else [f"{alias}_{name}" for name in made]
+        else:
+            named = with_source(made, sources)
+        return [f"{prefix}{name}{suffix}" for name in named] if prefix or suffix else named
 
     def positions(self, X: Any) -> tuple[list[int], bool]:
         """Positions of the columns in ``X``, and whether a single one was named without a list."""
@@ -56,6 +68,9 @@ class Block:
 
     def _plain(self, value: Any) -> Any:
         """Values without names for a transformer that was fitted without names; it would warn otherwise."""
+        wanted = self.options.get("input_df")
+        if wanted is not None:
+            return value if wanted or not hasattr(value, "to_numpy") else value.to_numpy()
         first = self.chain[0] if self.chain else None
         nameless = hasattr(first, "n_features_in_") and not hasattr(first, "feature_names_in_")
         return value.to_numpy() if nameless and hasattr(value, "to_numpy") else value
@@ -72,7 +87,7 @@ def read_pairs(transformations: Sequence[Any]) -> list[Block]:
     Raises
     ------
     InputError
-        If an entry is no pair, or its transformer cannot transform or is not fitted.
+        If an entry is no pair, has unknown options, or its transformer cannot transform or is not fitted.
     """
     if not transformations:
         raise InputError(f"`transformations` is an empty list. Expected {FORM}. Pass at least one pair.")
@@ -80,11 +95,12 @@ def read_pairs(transformations: Sequence[Any]) -> list[Block]:
 
 
 def _read_pair(i: int, pair: Any) -> Block:
-    if not isinstance(pair, tuple) or len(pair) != 2:
+    if not isinstance(pair, tuple) or len(pair) not in (2, 3):
         raise InputError(
-            f"`transformations[{i}]` is {_short(pair)}. Expected a pair, as in {FORM}. Write `(columns, transformer)`."
+            f"`transformations[{i}]` is {_short(pair)}. Expected a pair, as in {FORM}. Write `(columns, transformer)`, "
+            "or `(columns, transformer, options)` as in sklearn-pandas."
         )
-    selector, given = pair
+    selector, given, options = pair if len(pair) == 3 else (*pair, None)
     if isinstance(selector, (tuple, np.ndarray, pd.Index)):
         selector = np.flatnonzero(selector).tolist() if _is_mask(selector) else list(selector)
     names = selector if isinstance(selector, list) else [selector]
@@ -97,7 +113,23 @@ def _read_pair(i: int, pair: Any) -> Block:
     chain = tuple(t for t in chain if t is not None and t != "passthrough")
     for transformer in chain:
         require_fitted(transformer, f"transformations[{i}]")
-    return Block(selector, chain)
+    return Block(selector, chain, _read_options(i, options))
+
+
+def _read_options(i: int, options: Any) -> dict[str, Any]:
+    if options is not None and not isinstance(options, Mapping):
+        raise InputError(
+            f"`transformations[{i}]` has the options {_short(options)}. Expected a dict with any of "
+            f"{', '.join(OPTIONS)}. "
+            "Write `(columns, transformer, {'alias': 'name'})`."
+        )
+    unknown = [key for key in options or {} if key not in OPTIONS]
+    if unknown:
+        raise InputError(
+            f"`transformations[{i}]` has the options {', '.join(map(repr, unknown))}. Expected any of "
+            f"{', '.join(OPTIONS)}, as in sklearn-pandas. Leave the others out."
+        )
+    return dict(options or {})
 
 
 def _is_mask(selector: Any) -> bool:

@@ -122,7 +122,7 @@ def _pairs(pairs: Any, X: Any, columns: Columns, place: Place) -> Walked:
             here = place.into(f"transformations[{i}]", type(transformer).__name__)
             value, made = walk(transformer, value, made, here)
         blocks.append(block.transform(X))
-        parts.append(made.renamed(with_source(made.names, mine.names)))
+        parts.append(made.renamed(block.names(made.names, mine.names)))
     return side_by_side(blocks), Columns.side_by_side(parts, columns.weights.shape[0])
 
 

@@ -50,6 +50,52 @@ def test_pairs_make_the_columns_in_their_order_and_the_map_is_true() -> None:
     assert fm.unused_raw == ("day",)
 
 
+def test_pairs_may_have_the_options_of_sklearn_pandas() -> None:
+    """The same values with and without; names follow ``alias``, ``prefix`` and ``suffix``."""
+    options = [
+        {"alias": "key"},
+        {"prefix": "filled_"},
+        {"alias": "place"},
+        None,
+        {},
+        {"suffix": "_z"},
+        {"input_df": False},
+    ]
+    given = [(*pair, one) for pair, one in zip(pairs(), options, strict=True)]
+    plain, named = TransformationsFeaturizer(pairs()), TransformationsFeaturizer(given)
+    np.testing.assert_array_equal(dense(named.transform(X)), dense(plain.transform(X)))
+    fm = named.feature_map(X)
+    np.testing.assert_array_equal(np.asarray(fm), np.asarray(plain.feature_map(X)))
+    assert fm.engineered_names[:5] == ("key", "filled_a", "filled_b", "filled_missingindicator_b", "place_city_Bern")
+    assert "c_z" in fm.engineered_names
+
+
+def test_a_transformer_gets_what_input_df_says() -> None:
+    class Seen:
+        def transform(self, value: Any) -> Any:
+            seen.append(type(value).__name__)
+            return np.asarray(value)
+
+    seen: list[str] = []
+    for wanted, kind in ((True, "DataFrame"), (False, "ndarray"), (None, "DataFrame")):
+        TransformationsFeaturizer([(["a"], Seen(), {"input_df": wanted})]).transform(X)
+        assert seen.pop() == kind
+        assert not seen
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        (("k", None, "alias"), r"`transformations\[0\]` has the options 'alias'. Expected a dict with any of alias"),
+        (("k", None, {"alais": "a"}), r"has the options 'alais'. Expected any of alias, prefix, suffix, input_df"),
+        (("k", None, {}, 1), "Expected a pair"),
+    ],
+)
+def test_options_that_sklearn_pandas_does_not_know_are_refused(entry: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        TransformationsFeaturizer([entry])
+
+
 def test_pairs_of_positions_work_on_arrays() -> None:
     rows = X[["a", "c", "k"]].to_numpy()
     scaler = StandardScaler().fit(rows[:, [2, 0]])
@@ -102,7 +148,7 @@ def test_without_probing_an_unknown_pair_is_refused_by_its_place() -> None:
         ({"a": None}, "is {'a': None}"),
         ([], "empty list"),
         (["a"], r"transformations\[0\]` is 'a'"),
-        ([("a", None, {})], "Expected a pair"),
+        ([("a",)], "Expected a pair"),
         ([(1.5, None)], "has the columns 1.5"),
         ([([], None)], "has the columns"),
         ([("a", "scale")], "has no `transform`"),
