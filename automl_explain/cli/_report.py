@@ -14,7 +14,9 @@ from scipy.special import expit
 from automl_explain.cli._run import Outcome
 from automl_explain.datasets import MixedTable
 from automl_explain.explanation import bar_table
+from automl_explain.explanation._display import far_lines
 from automl_explain.explanation._fidelity import told_fidelities
+from automl_explain.explanation._residuals import row_outputs
 
 _MARGIN = 11
 _BARS_WIDTH = 78
@@ -133,13 +135,13 @@ def _beside_truth(outcome: Outcome, made: MixedTable) -> list[str]:
 
 
 def _example(outcome: Outcome) -> list[str]:
-    """The row furthest above the average of the output shown."""
+    """The row furthest above the average of the output shown, beside the model's own output."""
     raw = outcome.raw
     output = _shown_output(outcome)
     values = np.asarray(raw.values)[output]
     row = int(values.sum(axis=1).argmax())
-    start = float(np.asarray(raw.base)[output])
-    total = start + float(values[row].sum())
+    start, outputs = float(np.asarray(raw.base)[output]), row_outputs(raw, row)
+    total = float(outputs.explained[output])
     order = np.argsort(-np.abs(values[row]), kind="stable")
     row_values = outcome.setup.X_test_raw.iloc[row]
     label = outcome.setup.X_test_raw.index[row]
@@ -148,16 +150,22 @@ def _example(outcome: Outcome) -> list[str]:
         parts.append(
             (f"the other {len(order) - _TOP_CONTRIBUTIONS} columns", values[row, order[_TOP_CONTRIBUTIONS:]].sum())
         )
-    heading = f"One row as an example: test row {label}, {_prediction(outcome, row)}"
+    if raw.unmapped is not None:
+        parts.append(("of no listed column", raw.unmapped[output, row]))
     lines = [(start_name(raw.output_unit), start), *parts, (_sum_name(outcome, total), total)]
+    if outputs.model is not None and outputs.residual is not None:
+        lines += [("the model's own", outputs.model[output]), ("residual", outputs.residual[output])]
+    heading = f"One row as an example: test row {label}, {_prediction(outcome, row)}"
+    return [*textwrap.wrap(heading, _width()), *_aligned(lines), *far_lines(raw, outputs)]
+
+
+def _aligned(lines: list[tuple[str, float]]) -> list[str]:
+    """Names and signed numbers, one below the other."""
     longest = max(len(name) for name, _ in lines)
     number = "{:+,.3f}" if max(abs(v) for _, v in lines) < 100 else "{:+,.1f}"
     shown = [number.format(v) for _, v in lines]
     widest = max(map(len, shown))
-    return [
-        *textwrap.wrap(heading, _width()),
-        *(f"{n:<{longest}}  {v:>{widest}}" for (n, _), v in zip(lines, shown, strict=True)),
-    ]
+    return [f"{n:<{longest}}  {v:>{widest}}" for (n, _), v in zip(lines, shown, strict=True)]
 
 
 def start_name(output_unit: str) -> str:

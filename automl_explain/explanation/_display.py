@@ -132,13 +132,19 @@ def _model_lines(explanation: ImportanceAccessors, outputs: RowOutputs, k: int) 
     """The model's own output beside the one explained; nothing where the model was not asked."""
     if outputs.model is None or outputs.residual is None:
         return []
-    lines = [f"model's own output {_number(outputs.model[k])}, residual {_number(outputs.residual[k])}"]
-    if outputs.is_far:
-        lines.append(
-            f"FAR OFF: the output explained differs from the model's own by {_number(outputs.difference or 0.0)} "
-            f"({difference_unit(explanation)}), more than {_number(stated_bound(explanation) or 0.0)}"
-        )
-    return lines
+    told = f"model's own output {_number(outputs.model[k])}, residual {_number(outputs.residual[k])}"
+    return [told, *far_lines(explanation, outputs)]
+
+
+def far_lines(explanation: ImportanceAccessors, outputs: RowOutputs) -> list[str]:
+    """A mark for a row whose output explained is far from the model's own; nothing for others."""
+    if not outputs.is_far:
+        return []
+    difference, bound = _number(outputs.difference or 0.0), _number(stated_bound(explanation) or 0.0)
+    return [
+        f"FAR OFF: the output explained differs from the model's own by {difference} "
+        f"({difference_unit(explanation)}), more than {bound}"
+    ]
 
 
 def _heading(explanation: ImportanceAccessors) -> list[str]:

@@ -470,6 +470,8 @@ def test_the_example_row_adds_up(demo: Demo) -> None:
     shown = [float(line.split()[-1].replace(",", "")) for line in lines[start : stop + 1]]
     # Eight numbers rounded to three digits.
     assert sum(shown[:-1]) == pytest.approx(shown[-1], abs=0.005)
+    beside = {line.rsplit(None, 1)[0]: float(line.split()[-1].replace(",", "")) for line in lines[stop + 1 : stop + 3]}
+    assert beside["the model's own"] - shown[-1] == pytest.approx(beside["residual"], abs=0.002)  # three such numbers
 
 
 @pytest.mark.parametrize(("unit", "name"), [("log-odds", "average"), ("probability", "at average log-odds")])
