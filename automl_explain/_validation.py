@@ -190,17 +190,18 @@ def sound_sparse(rows: Any, argument: str) -> sp.csr_matrix:
     if rows.ndim != 2:
         raise InputError(f"`{argument}` must have two dimensions (rows by features); got {rows.ndim}.")
     _refuse_complex(rows, argument)
-    if rows.format in ("csr", "csc", "bsr"):
-        _check_compressed(rows, argument)
-    elif rows.format == "coo":
-        for indices, size in zip((rows.row, rows.col), rows.shape, strict=True):
-            _check_indices(indices, size, len(rows.data), argument)
-    if rows.format != "csr":
-        try:
+    try:
+        _check_parts(rows, argument)
+        if rows.format != "csr":
             rows = sp.csr_matrix(rows)
-        except (TypeError, ValueError, IndexError) as error:
-            raise _unsound(argument, str(error)) from error
-        _check_compressed(rows, argument)
+            _check_compressed(rows, argument)
+    except InputError:
+        raise
+    except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:  # parts of odd shapes
+        raise _unsound(argument, str(error)) from error
+    if rows.indptr.dtype != rows.indices.dtype or rows.indptr.dtype not in (np.int32, np.int64):
+        wide = (rows.data, rows.indices.astype(np.int64), rows.indptr.astype(np.int64))
+        rows = sp.csr_matrix(wide, shape=rows.shape)
     starts, indices, stored = rows.indptr, rows.indices, int(rows.indptr[-1])
     in_order = np.diff(indices[:stored]) > 0
     in_order[starts[1:-1][(starts[1:-1] > 0) & (starts[1:-1] < stored)] - 1] = True
@@ -209,6 +210,14 @@ def sound_sparse(rows: Any, argument: str) -> sp.csr_matrix:
         rows = sp.csr_matrix((rows.data[:stored].copy(), indices[:stored].copy(), starts.copy()), shape=rows.shape)
         rows.sum_duplicates()
     return rows if isinstance(rows, sp.csr_matrix) else sp.csr_matrix(rows)
+
+
+def _check_parts(rows: Any, argument: str) -> None:
+    if rows.format in ("csr", "csc", "bsr"):
+        _check_compressed(rows, argument)
+    elif rows.format == "coo":
+        for indices, size in zip((rows.row, rows.col), rows.shape, strict=True):
+            _check_indices(indices, size, len(rows.data), argument)
 
 
 def _check_compressed(rows: Any, argument: str) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from automl_explain._files._members import from_json, from_npy, to_json, to_npy
 from automl_explain._tables._encoding import EngineeredEncoder
-from automl_explain._validation import check_raw_method, listed, warn
+from automl_explain._validation import check_raw_method, listed, shown, warn
 from automl_explain.exceptions import (
     InputError,
     MissingRawTransformationsError,
@@ -214,16 +214,33 @@ class ScoringParts:
             raise ValueError(f"its classes are {self.classes} and its unit is {self.own_unit}")
         if not self.encoder.categories.keys() <= set(range(self.encoder.n_features)):
             raise ValueError("it has categories of columns that are not there")
+        _check_labels(self.encoder, self.classes or ())
         if self.feature_map is not None:
             _check_shares(self.feature_map)
         return self
 
 
+def _check_labels(encoder: EngineeredEncoder, classes: tuple[Any, ...]) -> None:
+    """Refuse names that are neither text nor whole numbers, and labels that are there twice or are no labels."""
+    names = (*encoder.names, *encoder.labels)
+    labels = (classes, *encoder.categories.values())
+    if not all(type(name) in (str, int) for name in names):
+        raise ValueError("a name is neither text nor a whole number")
+    if not all(type(label) in (str, int, float, bool) for each in labels for label in each):
+        raise ValueError("a class or a category is neither text nor a number")
+    if any(len({(type(label), label) for label in each}) < len(each) for each in labels):
+        raise ValueError("a class or a category is there twice")
+    code = encoder.missing_code
+    if code is not None and type(code) not in (int, float):
+        raise ValueError(f"its code of missing categories is {shown(code)}")
+
+
 def _check_shares(feature_map: FeatureMap) -> None:
     """Refuse weights that would make other sums of raw values than of engineered ones."""
     weights = feature_map.matrix
-    # Less than 1 is possible: a chain of maps may lose the parents of some columns on the way.
-    if not ((weights.data >= 0).all() and (np.asarray(weights.sum(axis=0)) <= 1 + 1e-6).all()):
+    sums = np.asarray(weights.sum(axis=0)).ravel()
+    sums[list(feature_map.unmapped)] = 1.0  # no parents at all: their contributions are unattributed
+    if not ((weights.data >= 0).all() and (np.abs(sums - 1.0) <= 1e-6).all()):
         raise ValueError("the weights of its feature map are no shares")
 
 
