@@ -172,7 +172,7 @@ def as_table(rows: Any, argument: str, *, width: int | None = None, allow_empty:
         raise InputError(f"`{argument}` must have two dimensions (rows by features); got {rows.ndim}.")
     if rows.shape[0] == 0 and not allow_empty:
         raise InputError(f"`{argument}` has no rows; pass at least one.")
-    _refuse_complex(rows, argument)
+    refuse_complex(rows, argument)
     return rows
 
 
@@ -189,7 +189,7 @@ def sound_sparse(rows: Any, argument: str) -> sp.csr_matrix:
     """
     if rows.ndim != 2:
         raise InputError(f"`{argument}` must have two dimensions (rows by features); got {rows.ndim}.")
-    _refuse_complex(rows, argument)
+    refuse_complex(rows, argument)
     try:
         _check_parts(rows, argument)
         if rows.format != "csr":
@@ -252,8 +252,14 @@ def _unsound(argument: str, why: str) -> InputError:
     )
 
 
-def _refuse_complex(rows: Any, argument: str) -> None:
-    """Libraries below would drop the imaginary parts."""
+def refuse_complex(rows: Any, argument: str) -> None:
+    """Refuse complex numbers, of which libraries below would drop the imaginary parts.
+
+    Raises
+    ------
+    InputError
+        If there are some.
+    """
     dtypes = rows.dtypes if is_frame(rows) else (rows.dtype,)
     if any(getattr(dtype, "kind", "") == "c" for dtype in dtypes):
         raise InputError(

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from automl_explain._validation import sound_sparse
+from automl_explain._validation import refuse_complex, sound_sparse
 from automl_explain.exceptions import InputError
 from automl_explain.explanation._classes import plain_label
 from automl_explain.explanation._header import ExplanationHeader, ListField
@@ -164,6 +164,7 @@ def _table(name: str, rows: Any, n_rows: int) -> Any:
         table = read_only_csr(rows) if rows.dtype == np.float64 else sp.csr_matrix(rows)
     else:
         table = read_only(np.asarray(rows))
+    refuse_complex(table, name)
     if table.ndim != 2 or table.shape[0] != n_rows:
         raise InputError(
             f"`{name}` has shape {table.shape}; expected 2-D with {n_rows} rows: those explained, in order."

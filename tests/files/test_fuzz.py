@@ -1,6 +1,7 @@
 """Mutated files and rows: refused in words of ours, or harmless; never a crash, a wrong number or a flood of memory.
 
-Seeded. ``FUZZ_ROUNDS`` sets the rounds of each test (40 where left out, some 20 seconds in all; .ci/run tries more).
+Seeded. ``AUTOML_EXPLAIN_FUZZ_ROUNDS`` sets the rounds of each test: 40 where left out, which take about 20 seconds; more
+are tried in .ci/run.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from automl_explain import (
 from automl_explain.exceptions import AutoMLExplainError
 from automl_explain.explanation import Explanation
 
-ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "40"))
+ROUNDS = int(os.environ.get("AUTOML_EXPLAIN_FUZZ_ROUNDS", "40"))
 ROOM = 400 * 2**20  # bytes by which the process may grow; 64 MiB of members and their JSON as objects fit in
 pytestmark = [
     pytest.mark.filterwarnings("ignore::automl_explain.exceptions.LowFidelityWarning"),

@@ -52,14 +52,8 @@ def a_range(document: dict[str, Any], *path: Any) -> None:
 
 
 def csr(n_columns: int, name: str) -> Callable[[dict[str, Any]], None]:
-    table = {
-        "kind": "csr",
-        "data": "z0",
-        "indices": "z1",
-        "indptr": "z2",
-        "shape": [2, n_columns],
-        "flags": [True, True],
-    }
+    parts = {"data": "z0", "indices": "z1", "indptr": "z2"}
+    table = {"kind": "csr", **parts, "shape": [2, n_columns], "flags": [True, True]}
     return lambda d: d.update({name: [table] if name == "values" else table})
 
 
@@ -114,24 +108,23 @@ def test_members_of_an_explanation_that_claim_more_than_they_hold_are_refused(cl
 
 
 BOMBS: dict[str, dict[str, bytes]] = {
-    "JSON": {"explainer.json": b"[" + b"{}," * (20 * MEGABYTE) + b"{}]"},
-    "manifest": {"manifest.json": b"[" + b"{}," * (20 * MEGABYTE) + b"{}]"},
-    "an array": {"a0.npy": bytes(300 * MEGABYTE)},
+    "JSON": {"explainer.json": b"[" + b"{}," * (2 * MEGABYTE) + b"{}]"},
+    "manifest": {"manifest.json": b"[" + b"{}," * (2 * MEGABYTE) + b"{}]"},
+    "an array": {"a0.npy": bytes(70 * MEGABYTE)},
     "many members": {f"m{i}.txt": bytes(10 * MEGABYTE) for i in range(8)},
 }
 
 
 @pytest.mark.parametrize("bomb", BOMBS)
-@pytest.mark.parametrize("way", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
-def test_a_small_zip_that_unpacks_to_much_is_refused_before_it_is_unpacked(bomb: str, way: int, tmp_path: Path) -> None:
+def test_a_small_zip_that_unpacks_to_much_is_refused_before_it_is_unpacked(bomb: str, tmp_path: Path) -> None:
     path = tmp_path / "scoring_explainer.aex"
-    with zipfile.ZipFile(path, "w", way) as archive:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in {"manifest.json": b"{}", **BOMBS[bomb]}.items():
             archive.writestr(name, data)
     assert path.stat().st_size < MEGABYTE
     tracemalloc.start()
     try:
-        with pytest.raises(CorruptFileError, match="more is refused|packed in a way that ours never is"):
+        with pytest.raises(CorruptFileError, match="more is refused"):
             load(path)
         assert tracemalloc.get_traced_memory()[1] < 2 * MEGABYTE
     finally:
@@ -139,10 +132,10 @@ def test_a_small_zip_that_unpacks_to_much_is_refused_before_it_is_unpacked(bomb:
 
 
 def test_a_member_that_says_it_is_small_is_read_no_further(tmp_path: Path) -> None:
-    """Both headers say 5 bytes, behind which stand 300 MiB."""
+    """Both headers say 5 bytes, behind which stand 50 MiB."""
     path = tmp_path / "scoring_explainer.aex"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("manifest.json", bytes(300 * MEGABYTE))
+        archive.writestr("manifest.json", bytes(50 * MEGABYTE))
     data = bytearray(path.read_bytes())
     for mark, size_at in ((b"PK\x01\x02", 24), (b"PK\x03\x04", 22)):
         at = data.index(mark) + size_at
@@ -155,3 +148,11 @@ def test_a_member_that_says_it_is_small_is_read_no_further(tmp_path: Path) -> No
         assert tracemalloc.get_traced_memory()[1] < 5 * MEGABYTE
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("way", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_members_packed_in_other_ways_are_refused(way: int, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "scoring_explainer.aex", "w", way) as archive:
+        archive.writestr("manifest.json", b"{}")
+    with pytest.raises(CorruptFileError, match="packed in a way that ours never is"):
+        load(tmp_path)
