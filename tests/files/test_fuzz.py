@@ -1,7 +1,7 @@
 """Mutated files and rows: refused in words of ours, or harmless; never a crash, a wrong number or a flood of memory.
 
-Seeded. ``AUTOML_EXPLAIN_FUZZ_ROUNDS`` sets the rounds of each test: 40 where left out, which take about 20 seconds; more
-are tried in .ci/run.
+Seeded. ``AUTOML_EXPLAIN_FUZZ_ROUNDS`` sets the rounds of each test: 40 where left out, which take about 20 seconds;
+more are tried in .ci/run.
 """
 
 from __future__ import annotations

@@ -111,9 +111,10 @@ def test_damaged_sparse_rows_are_refused_at_every_door(door: str, damage: Callab
 def test_complex_numbers_are_refused_at_every_door(door: str, form: str) -> None:
     """Their imaginary part would be lost without a word."""
     rows: Any = (ROWS + 1j * ROWS).tocsr()
-    rows = {"frame": lambda: pd.DataFrame(rows.toarray()), "array": rows.toarray}.get(
-        form, lambda: rows.asformat(form)
-    )()
+    if form in ("frame", "array"):
+        rows = pd.DataFrame(rows.toarray()) if form == "frame" else rows.toarray()
+    else:
+        rows = rows.asformat(form)
     with pytest.raises((InputError, DataError), match="complex"):
         DOORS[door](rows)
 
