@@ -120,11 +120,11 @@ def test_auto_falls_back_to_a_surrogate_and_says_why() -> None:
     other = explain_automl(pipeline(KNeighborsClassifier(), "binary"), new_rows(), new_rows(), method="auto")
     assert (other.method, type(other.explainer)) == ("mimic", MimicWrapper)
     assert "KNeighborsClassifier is no tree model" in other.reason
-    ova = pipeline(lgb.LGBMClassifier(objective="multiclassova", n_estimators=3, verbose=-1, n_jobs=1), "three")
-    result = explain_automl(ova, new_rows(), new_rows(), method="auto")
+    squared = pipeline(lgb.LGBMRegressor(reg_sqrt=True, n_estimators=3, verbose=-1, n_jobs=1), "regression")
+    result = explain_automl(squared, new_rows(), new_rows(), method="auto")
     assert result.method == "mimic"
     assert "made of trees, but: tree: it adds up to" in result.reason
-    assert "mimic: LGBMClassifier is made of trees, but" in repr(result)
+    assert "mimic: LGBMRegressor is made of trees, but" in repr(result)
     forest = pipeline(RandomForestClassifier(3, random_state=0), "binary")
     asked = explain_automl(forest, new_rows(), new_rows(), method="auto", output_unit="log-odds")
     assert (asked.method, asked.raw.output_unit) == ("mimic", "log-odds")

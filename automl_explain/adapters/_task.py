@@ -310,7 +310,7 @@ def _of_probabilities(model: Any, asked: _Question) -> ModelOutput:
     call = functools.partial(floats, model.predict_proba)
     found = _classes_of(model, call, "log-odds", asked, shown.shape[1])
     # One-versus-all classifiers give one label for each row, and probabilities that need not add up to 1.
-    one_label = not are_probabilities(shown) and found.own is not None and np.ndim(model.predict(_first(asked))) == 1
+    one_label = not are_probabilities(shown) and found.own is not None and np.size(model.predict(_first(asked))) == 1
     check_probabilities(shown, asked.name, sums=not one_label)
     return dataclasses.replace(found, sums=not one_label)
 

@@ -42,18 +42,21 @@ class Explanation(Selecting):
     space : {"engineered", "raw"}, default "engineered"
         Whether the features are those the model sees or the columns the user knows.
     output_unit : str, default "target"
-        Unit of values and expected values: ``"log-odds"``, ``"probability"``, ``"target"``, ``"log of target"``;
+        Unit of values and expected values: ``"log-odds"``, ``"probability"``, ``"target"``, ``"log of target"``,
+        ``"logit of target"``;
         ``"decision value"`` where a classifier has no probabilities; of outlier detectors ``"outlier score"``,
         which is lower for abnormal rows, or ``"anomaly score"``, which is higher for them.
         ``"score"``: what the model's score loses without the feature (`PFIExplainer`), one for all classes.
-    link : {"identity", "logit", "softmax", "log"}, default "identity"
+    link : {"identity", "logit", "softmax", "sigmoid", "log"}, default "identity"
         How outputs become predictions. ``identity``: they are predictions, or decision values, which
         stand for the second of two classes where they are positive, else for the class of the largest;
         in probability the output of two classes is that of the second, and the first has the rest.
         ``logit``: an output is the log-odds of a class, and its sigmoid a probability; with more than
         two classes there is one per class, and the probabilities are divided by their sum.
-        ``softmax``: exponentials divided by their sum. ``log``: the exponential of the output is the
-        target, of which the output unit is ``"log of target"``.
+        ``softmax``: exponentials divided by their sum. ``sigmoid``: sigmoids as they are, of models of one class
+        versus all others whose probabilities need not add up to 1. ``log``: the exponential of the output is the
+        target, of which the output unit is ``"log of target"``. For a regression ``logit``: the sigmoid of the
+        output is the target, in the unit ``"logit of target"``.
     fidelity : Fidelity, optional
         How well the surrogate reproduces the teacher on rows held out from its training.
     eval_fidelity : Fidelity, or function without arguments that gives one, optional

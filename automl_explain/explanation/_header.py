@@ -25,12 +25,13 @@ Unit = Literal[
     "probability",
     "target",
     "log of target",
+    "logit of target",
     "decision value",
     "outlier score",
     "anomaly score",
     "score",
 ]
-Link = Literal["identity", "logit", "softmax", "log"]
+Link = Literal["identity", "logit", "softmax", "sigmoid", "log"]
 
 
 class ListField:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from automl_explain.explanation._units import output_probabilities
+from automl_explain.explanation._units import PROBABILITY_LINKS, output_probabilities
 
 if TYPE_CHECKING:
     from automl_explain.explanation._accessors import ImportanceAccessors
@@ -64,7 +64,7 @@ def stated_bound(explanation: ImportanceAccessors) -> float | None:
 
 def difference_unit(explanation: ImportanceAccessors) -> str:
     """What people read: probabilities where outputs are log-odds, else the output unit."""
-    return "probability" if explanation.link in ("logit", "softmax") else explanation.output_unit
+    return "probability" if _in_log_odds(explanation) else explanation.output_unit
 
 
 def differences(explanation: ImportanceAccessors, output: np.ndarray, residuals: np.ndarray) -> np.ndarray:
@@ -77,7 +77,11 @@ def differences(explanation: ImportanceAccessors, output: np.ndarray, residuals:
     output, residuals : ndarray of shape (n_rows, n_outputs)
         The outputs explained, and what they lack to the model's own.
     """
-    if explanation.link not in ("logit", "softmax"):
+    if not _in_log_odds(explanation):
         return np.asarray(np.abs(residuals).max(axis=1, initial=0.0))
     own, explained = (output_probabilities(o, explanation.link) for o in (output + residuals, output))
     return np.asarray(np.abs(own - explained).max(axis=1, initial=0.0))
+
+
+def _in_log_odds(explanation: ImportanceAccessors) -> bool:
+    return explanation.output_unit == "log-odds" and explanation.link in PROBABILITY_LINKS

@@ -19,6 +19,9 @@ _PANEL, _NODES, _MOST_PANELS = 4.0, 16, 64
 _BLOCK = 2**19  # numbers at a time on the path
 _ROUNDING = 1e-12
 
+#: Links whose outputs are log-odds of classes: see `class_probabilities`.
+PROBABILITY_LINKS = ("logit", "softmax", "sigmoid")
+
 
 def check_output_unit(asked: Any, own: str, argument: str = "output_unit") -> str:
     """The unit asked for; the source's own where none is.
@@ -65,9 +68,9 @@ def class_probabilities(margins: np.ndarray, link: str = "logit") -> np.ndarray:
     ----------
     margins : ndarray
         One output for two classes (the second), else one per class.
-    link : {"logit", "softmax"}, default "logit"
+    link : {"logit", "softmax", "sigmoid"}, default "logit"
         ``logit``: sigmoids, with several outputs divided by their sum. ``softmax``: exponentials divided
-        by their sum.
+        by their sum. ``sigmoid``: sigmoids as they are, whose sum may differ from 1.
     """
     found = output_probabilities(margins, link)
     return np.hstack([expit(-margins), found]) if margins.shape[1] == 1 else found
@@ -75,7 +78,7 @@ def class_probabilities(margins: np.ndarray, link: str = "logit") -> np.ndarray:
 
 def output_probabilities(margins: np.ndarray, link: str = "logit") -> np.ndarray:
     """The same, one column per output: of two classes the second alone."""
-    if margins.shape[-1] == 1:
+    if margins.shape[-1] == 1 or link == "sigmoid":
         return np.asarray(expit(margins))
     # A sum of sigmoids that all are tiny would be 0: their logarithms are not.
     scores = margins if link == "softmax" else -np.logaddexp(0.0, -margins)
@@ -90,7 +93,7 @@ class ToProbability:
     ----------
     base : ndarray of shape (n_outputs,)
         Expected values, as margins.
-    link : {"logit", "softmax"}, default "logit"
+    link : {"logit", "softmax", "sigmoid"}, default "logit"
         See `class_probabilities`.
     wanted : ndarray of shape (n_rows, n_outputs), optional
         Probabilities that the values are to add up to, such as the teacher's; what is missing to them is
@@ -169,7 +172,7 @@ def mean_slopes(base: np.ndarray, margins: np.ndarray, link: str = "logit") -> n
     ----------
     base : ndarray of shape (n_outputs,)
     margins : ndarray of shape (n_rows, n_outputs)
-    link : {"logit", "softmax"}, default "logit"
+    link : {"logit", "softmax", "sigmoid"}, default "logit"
 
     Returns
     -------
@@ -177,8 +180,11 @@ def mean_slopes(base: np.ndarray, margins: np.ndarray, link: str = "logit") -> n
         Class k, output o.
     """
     n_rows, n_outputs = margins.shape
-    if n_outputs == 1:
-        return _sigmoid_slopes(float(base[0]), margins[:, 0]).reshape(-1, 1, 1)
+    if n_outputs == 1 or link == "sigmoid":
+        alone = np.zeros((n_rows, n_outputs, n_outputs))
+        for k in range(n_outputs):
+            alone[:, k, k] = _sigmoid_slopes(float(base[k]), margins[:, k])
+        return alone
     slopes = np.empty((n_rows, n_outputs, n_outputs))
     steps = margins - base
     panels = np.clip(np.ceil(np.abs(steps).max(axis=1) / _PANEL), 1, _MOST_PANELS).astype(int)

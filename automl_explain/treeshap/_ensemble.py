@@ -138,6 +138,32 @@ class TreeEnsemble:
             raise _no_trees(reason)
         return self
 
+    def with_outputs(self, factors: Sequence[float], targets: Sequence[int]) -> TreeEnsemble:
+        """The same trees, where those of output k count ``factors[k]`` times and add to output ``targets[k]``.
+
+        Parameters
+        ----------
+        factors, targets : sequence of length n_outputs
+            Targets are whole numbers from 0 on, without gaps.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.tree import DecisionTreeClassifier
+        >>> from automl_explain.treeshap import read_trees
+        >>> X, y = load_iris(return_X_y=True)
+        >>> trees = read_trees(DecisionTreeClassifier(max_depth=2).fit(X, y))
+        >>> trees.with_outputs([1, -1, 0], [0, 0, 0]).predict(X[:1])
+        array([[1.]])
+        """
+        factor, target = np.asarray(factors, dtype=np.float64), np.asarray(targets)
+        return dataclasses.replace(
+            self,
+            output=target[self.output],
+            value=self.value * np.repeat(factor[self.output], np.diff(self.offsets)),
+            base=np.bincount(target, weights=factor * self.base),
+        )
+
     def predict(self, X: Any) -> np.ndarray:
         """Margins of shape (n_rows, n_outputs) for rows of shape (n_rows, n_features), float64."""
         if not is_sparse(X):

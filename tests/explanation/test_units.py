@@ -94,7 +94,7 @@ def test_equal_outputs_stay_equal():
     np.testing.assert_allclose(found[:, 0, 1], [gained, -gained / 2, -gained / 2], atol=EXACT)
 
 
-@pytest.mark.parametrize("link", ["logit", "softmax"])
+@pytest.mark.parametrize("link", ["logit", "softmax", "sigmoid"])
 def test_the_integral_is_that_of_an_independent_integrator(link):
     """Mean slopes along the line against adaptive quadrature of a difference quotient."""
     rng = np.random.default_rng(1)
@@ -113,7 +113,7 @@ def test_the_integral_is_that_of_an_independent_integrator(link):
                 assert found[k, o] == pytest.approx(quad(slope, 0, 1, epsabs=1e-9, limit=200)[0], abs=1e-8)
 
 
-@pytest.mark.parametrize("link", ["logit", "softmax"])
+@pytest.mark.parametrize("link", ["logit", "softmax", "sigmoid"])
 @pytest.mark.parametrize("n_classes", [3, 10])
 def test_the_quadrature_alone_adds_up_to_a_billionth(link, n_classes):
     """Before the correction, on steps of up to 100 log-odds: the correction hides nothing."""

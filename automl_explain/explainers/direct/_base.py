@@ -68,12 +68,12 @@ class DirectExplainer(RowExplainer):
 
     @property
     def source_unit(self) -> str:
-        """``"log-odds"``, ``"probability"``, ``"decision value"``, ``"target"`` or ``"log of target"``."""
+        """Such as ``"log-odds"``, ``"probability"``, ``"target"`` or ``"log of target"``, see `Explanation`."""
         return self._source_unit
 
     @property
     def source_link(self) -> str:
-        """How a summed output becomes a prediction: ``"identity"``, ``"logit"``, ``"softmax"`` or ``"log"``."""
+        """How a summed output becomes a prediction, such as ``"identity"`` or ``"logit"``, see `Explanation`."""
         return self._source_link
 
     def explain_rows(self, rows: Any, **how: Any) -> Explanation:
@@ -152,7 +152,7 @@ def residuals(margins: np.ndarray, output: np.ndarray, link: str) -> np.ndarray:
     margins : ndarray of shape (n_rows, n_outputs)
     output : ndarray of shape (n_rows, n_columns) or (n_rows,)
         What the model predicts.
-    link : {"identity", "logit", "softmax", "log"}
+    link : {"identity", "logit", "softmax", "sigmoid", "log"}
 
     Notes
     -----

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from automl_explain._tables._rows import chunks
-from automl_explain.explanation._units import class_probabilities, first_class, output_probabilities
+from automl_explain.explanation._units import PROBABILITY_LINKS, class_probabilities, first_class, output_probabilities
 
 # Of what is added up for a row. XGBoost adds up in float32, where 3,000 trees lose up to 1.3e-4; doubles lose 1e-12,
 # and a little more where a library approximates an exponential.
@@ -22,7 +22,7 @@ def predictions_of(margins: np.ndarray, link: str, n_columns: int) -> np.ndarray
     """Soft output that summed outputs of shape (n_rows, n_outputs) stand for, (n_rows, n_columns)."""
     if link == "log":
         return np.asarray(np.exp(margins))
-    if link in ("logit", "softmax"):
+    if link in PROBABILITY_LINKS:
         return class_probabilities(margins, link) if n_columns > 1 else output_probabilities(margins, link)
     both = margins.shape[1] == 1 and n_columns == 2
     return np.hstack([first_class(margins, "probability"), margins]) if both else margins

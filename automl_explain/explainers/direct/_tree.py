@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import re
 from collections.abc import Iterable, Sequence
@@ -12,18 +13,18 @@ import numpy as np
 from automl_explain._tables._decoding import RowDecoder
 from automl_explain._tables._encoding import EngineeredEncoder
 from automl_explain._validation import listed
-from automl_explain.adapters import booster_objective
 from automl_explain.analysis import GlobalSummary
 from automl_explain.exceptions import ConflictingTransformationsError, InitDatasetMissingError, InputError
 from automl_explain.explainers._inputs import Inputs, check_subset
 from automl_explain.explainers._predictions import Predictions
 from automl_explain.explainers._streaming import pieces
 from automl_explain.explainers.direct._base import DirectExplainer
+from automl_explain.explainers.direct._tree_links import explained_trees
 from automl_explain.explanation import Explanation
 from automl_explain.feature_map import FeatureMap
 from automl_explain.lineage import TransformationsFeaturizer
 from automl_explain.sources import TreeSource
-from automl_explain.treeshap import TreeEnsemble, TreeModel, averages_probabilities, read_trees
+from automl_explain.treeshap import TreeEnsemble, TreeModel, read_trees
 
 # Their trees split on the codes of pandas categories; those of others on the numbers in the cells.
 _CODED = ("lightgbm", "xgboost", "catboost")
@@ -70,8 +71,9 @@ class TreeExplainer(DirectExplainer):
     ----------
     classes : list or None
         Labels in the order of the outputs.
-    output_unit : {"log-odds", "probability", "target", "log of target"}
-        The last for Poisson, gamma and Tweedie objectives, whose sums are logarithms.
+    output_unit : {"log-odds", "probability", "target", "log of target", "logit of target"}
+        ``log of target`` for Poisson, gamma, Tweedie and survival objectives, whose predictions are exponentials of
+        the sums; ``logit of target`` for logistic regressions of a share (``reg:logistic``, ``cross_entropy``).
 
     Raises
     ------
@@ -79,7 +81,7 @@ class TreeExplainer(DirectExplainer):
         If the model is no tree model, or one whose trees cannot be read (categories of CatBoost).
     SelfCheckError
         If sums and expected values are not what the model predicts: an objective with a link of its own
-        (one-versus-all), or absent cells of sparse rows that are missing to the model.
+        (``cross_entropy_lambda``), or absent values of sparse rows that are missing to the model.
     InitDatasetMissingError
         If categories can be known from rows only, or what ``transformations`` read is asked before there are rows.
 
@@ -135,13 +137,16 @@ class TreeExplainer(DirectExplainer):
         sample = self._made_up_row() if rows is None else rows
         asked = model if predictor is None else predictor
         teacher = Predictions.of(asked, sample, task=model_task, classes=classes, is_function=False)
-        unit, link = _unit(model, teacher)
+        n_classes = None if teacher.classes is None else len(teacher.classes)
+        ensemble, link, unit = explained_trees(model, ensemble, n_classes)
+        if link == "sigmoid":  # which the rows at hand need not show
+            teacher = dataclasses.replace(teacher, model_output=dataclasses.replace(teacher.model_output, sums=False))
         self._direct(
             rows,
             asked,
             teacher,
             TreeSource(TreeModel.of(ensemble), model),
-            unit=unit,
+            unit=unit or teacher.unit,
             link=link,
             shap_values_output=shap_values_output,
             random_state=random_state,
@@ -239,28 +244,6 @@ class TreeExplainer(DirectExplainer):
         container = "frame" if isinstance(encoder.labels[0], str) else "array"
         decoder = RowDecoder(container, encoder.labels, types, encoder.categories)
         return decoder.rows(np.zeros((1, encoder.n_features)))
-
-
-def _unit(model: Any, teacher: Predictions) -> tuple[str, str]:
-    """Output unit and link of the sums of the trees."""
-    if teacher.classes is None:
-        return ("log of target", "log") if _learns_logarithms(model) else (teacher.unit, "identity")
-    if averages_probabilities(model):
-        return "probability", "identity"
-    return "log-odds", "logit" if teacher.n_outputs == 1 else "softmax"
-
-
-def _learns_logarithms(model: Any) -> bool:
-    """Whether predictions are exponentials of the sums: Poisson, gamma and Tweedie objectives."""
-    if hasattr(model, "get_all_params"):  # CatBoost
-        objective = str(model.get_all_params().get("loss_function", ""))
-    elif hasattr(model, "get_booster") or hasattr(model, "booster_"):
-        objective = booster_objective(model.get_booster() if hasattr(model, "get_booster") else model.booster_)
-    elif type(model).__name__ == "Booster":
-        objective = booster_objective(model)
-    else:
-        objective = str(getattr(model, "loss", ""))
-    return re.search("poisson|gamma|tweedie", objective, flags=re.IGNORECASE) is not None
 
 
 def _own_names(model: Any, n_features: int) -> tuple[str | int, ...]:

@@ -75,10 +75,10 @@ def test_two_classes_of_gradient_boosting_do_not_crash() -> None:
 
 
 def test_trees_that_do_not_add_up_are_explained_by_predictions() -> None:
-    model = lgb.LGBMClassifier(objective="multiclassova", n_estimators=3, verbose=-1, n_jobs=1).fit(X, THREE)
+    model = lgb.LGBMRegressor(reg_sqrt=True, n_estimators=3, verbose=-1, n_jobs=1).fit(X, Y)
     made = TabularExplainer(model, X)
     assert made.kind == "kernel"
-    assert made.reason.startswith("LGBMClassifier is made of trees, but: tree: it adds up to")
+    assert made.reason.startswith("LGBMRegressor is made of trees, but: tree: it adds up to")
 
 
 @pytest.mark.parametrize("fitted_on", ["sparse", "dense"])
