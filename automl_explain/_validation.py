@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import reprlib
 import sys
 import warnings
@@ -125,6 +126,22 @@ def seed_of(random_state: Any, seed: Any) -> int:
         name = "seed" if random_state is None else "random_state"
         raise InputError(f"`{name}` is {given!r}; expected a whole number from 0 to 2**32 - 1.")
     return int(given)
+
+
+def check_arguments(function: Any, argument: str, *given: Any, **named: Any) -> None:
+    """Refuse arguments that a function or class does not take, without calling it.
+
+    What it raises itself later is then no fault of ``argument``.
+
+    Raises
+    ------
+    InputError
+        If an argument is unknown, given twice or lacking.
+    """
+    try:
+        inspect.signature(function).bind(*given, **named)
+    except TypeError as error:
+        raise InputError(f"`{argument}` do not fit {function.__name__}: {error}.") from error
 
 
 def check_raw_method(raw_method: Any) -> str:

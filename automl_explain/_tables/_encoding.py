@@ -129,9 +129,7 @@ class EngineeredEncoder:
         """Number of engineered features."""
         return len(self.names)
 
-    def encode(
-        self, rows: Any, argument: str = "eval_dataset", *, allow_empty: bool = False
-    ) -> np.ndarray | sp.csr_matrix:
+    def encode(self, rows: Any, argument: str = "rows", *, allow_empty: bool = False) -> np.ndarray | sp.csr_matrix:
         """Rows as float64: C-contiguous ndarray, or csr_matrix where the rows are sparse.
 
         Categories become their codes, NaN where the category is unknown or missing. DataFrame

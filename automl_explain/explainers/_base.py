@@ -12,7 +12,7 @@ import pandas as pd
 from automl_explain._tables._encoding import EngineeredEncoder
 from automl_explain._tables._rows import take
 from automl_explain.analysis import GlobalAccumulator, GlobalSummary
-from automl_explain.exceptions import InputError
+from automl_explain.exceptions import InputError, MissingEvalDataError
 from automl_explain.explainers._fidelity import fidelity as fidelity_of
 from automl_explain.explainers._inputs import Inputs, ReadingArguments
 from automl_explain.explainers._predictions import Predictions
@@ -181,8 +181,17 @@ class RowExplainer(Scored):
         -------
         Explanation
         """
+        if evaluation_examples is None:
+            raise MissingEvalDataError(
+                "`evaluation_examples` is None, and local values need rows. Pass the rows to explain; "
+                "`explain_global()` does without."
+            )
         return self.explain_rows(
-            evaluation_examples, include_local=True, raw_method=raw_method, output_unit=output_unit
+            evaluation_examples,
+            include_local=True,
+            raw_method=raw_method,
+            output_unit=output_unit,
+            argument="evaluation_examples",
         )
 
     def explain_global(
@@ -221,6 +230,7 @@ class RowExplainer(Scored):
             batch_size=batch_size,
             raw_method=raw_method,
             output_unit=output_unit,
+            argument="evaluation_examples",
         )
 
     def explain_rows(
@@ -233,6 +243,7 @@ class RowExplainer(Scored):
         raw_rows: Any = None,
         raw_method: str = "folded",
         output_unit: str | None = None,
+        argument: str = "rows",
     ) -> Explanation:
         """Explanation of rows in the engineered space, or with a feature map in the raw space.
 
@@ -255,6 +266,8 @@ class RowExplainer(Scored):
         output_unit : {"log-odds", "probability"}, optional
             Unit of values and expected values; `output_unit` where left out. How log-odds become
             probabilities, and the sources: `explanation._units.ToProbability`.
+        argument : str, default "rows"
+            What the caller's caller calls the rows, for errors.
 
         Returns
         -------
@@ -274,6 +287,7 @@ class RowExplainer(Scored):
             raw_rows=raw_rows,
             raw_method=raw_method,
             output_unit=output_unit,
+            argument=argument,
         )
         return self._explain_sample(request) if rows is None else self._explain(rows, request)
 
@@ -323,8 +337,8 @@ class RowExplainer(Scored):
         return Explanation(**self._global_values(self._init_sample, request, conversion))
 
     def _explain(self, rows: Any, request: Request) -> Explanation:
-        shown, made = self.inputs.engineered(rows, "eval_dataset")
-        encoded = self.encoder.encode(made)
+        shown, made = self.inputs.engineered(rows, request.argument)
+        encoded = self.encoder.encode(made, request.argument)
         output = self.teacher.soft_output(made)
         margins = self._margins(encoded, output)
         conversion = self._conversion(request.unit, output)

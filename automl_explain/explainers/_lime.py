@@ -180,6 +180,7 @@ class LIMEExplainer(RowExplainer):
         raw_rows: Any = None,
         raw_method: str = "folded",
         output_unit: str | None = None,
+        argument: str = "rows",
     ) -> Explanation:
         """As `RowExplainer.explain_rows`; without rows, a seeded sample of 100 init rows is explained."""
         if batch_size is not None:
@@ -190,8 +191,8 @@ class LIMEExplainer(RowExplainer):
         described: dict[str, Any] = {}
         shown, encoded, output = None, self._init_sample, None
         if rows is not None:
-            shown, made = self.inputs.engineered(rows, "eval_dataset")
-            encoded, output = self.encoder.encode(made), self.teacher.soft_output(made)
+            shown, made = self.inputs.engineered(rows, argument)
+            encoded, output = self.encoder.encode(made, argument), self.teacher.soft_output(made)
             described = self._predictions(made, output)
         values, unmapped, fits = self._fitted(encoded, view)
         base = fits.intercepts.mean(axis=1)

@@ -48,6 +48,8 @@ class Request:
         Rows in a block.
     raw_rows : DataFrame, ndarray or scipy sparse, optional
         Raw rows to show with a raw explanation.
+    argument : str
+        What the caller calls the rows; errors name it.
     """
 
     view: View
@@ -55,6 +57,7 @@ class Request:
     include_local: bool
     batch_size: int | None = None
     raw_rows: Any = None
+    argument: str = "rows"
 
     @classmethod
     def of(
@@ -70,6 +73,7 @@ class Request:
         raw_rows: Any = None,
         raw_method: str = "folded",
         output_unit: str | None = None,
+        argument: str = "rows",
     ) -> Request:
         """Request in the words of `RowExplainer.explain_rows`, of a source with outputs in ``own_unit``."""
         if batch_size is not None:
@@ -79,7 +83,7 @@ class Request:
         view = View.of(source, inputs.names, inputs.subset, fold, check_raw_method(raw_method))
         if view.fold is not None and view.unmapped_features:
             warn_unmapped(view.unmapped_features)
-        return cls(view, unit, include_local, batch_size, raw_rows)
+        return cls(view, unit, include_local, batch_size, raw_rows, argument)
 
     def blocks(
         self, encoded: Any, n_outputs: int, conversion: ToProbability | None, show_progress: bool | None

@@ -51,8 +51,8 @@ class View:
             return cls._raw(surrogate, names, subset, fold, raw_method)
         if raw_method == "grouped":
             raise MissingRawTransformationsError(
-                "`raw_method='grouped'` needs to know which raw column feeds which engineered feature: pass "
-                "`feature_maps=[setup.feature_map]` to MimicWrapper, or `transformations`."
+                "`raw_method='grouped'` needs to know which raw column feeds which engineered feature: make the "
+                "explainer with `transformations`, or the wrapper with `feature_maps=[setup.feature_map]`."
             )
         if subset is None:
             return cls(names, lambda rows: (surrogate.shapley_values(rows), None))

@@ -163,6 +163,7 @@ class ExplainerWrapper(Scored):
             raw_rows=raw_eval_dataset,
             raw_method=raw_method,
             output_unit=output_unit,
+            argument="eval_dataset",
         )
         if upload and self._store is not None:
             self._upload(explanation, top_k=top_k, comment=tag, true_ys=true_ys)
@@ -209,7 +210,7 @@ class ExplainerWrapper(Scored):
         if own is None and self.feature_map is None:
             raise MissingRawTransformationsError(
                 "`get_raw=True` needs to know which raw column feeds which engineered feature: pass "
-                "`feature_maps=[setup.feature_map]` (or `transformations`) to MimicWrapper."
+                f"`feature_maps=[setup.feature_map]` (or `transformations`) to {type(self).__name__}."
             )
         feature_map = own or self.feature_map
         assert feature_map is not None

@@ -34,7 +34,7 @@ class DirectExplainer(RowExplainer):
     """
 
     explainer_type: ClassVar[str] = "specific"
-
+    _instead = "Explain it with MimicExplainer or KernelExplainer, which ask the model only for predictions."
     _source_unit: str
     _source_link: str
 
@@ -76,7 +76,7 @@ class DirectExplainer(RowExplainer):
         """How a summed output becomes a prediction, such as ``"identity"`` or ``"logit"``, see `Explanation`."""
         return self._source_link
 
-    def explain_rows(self, rows: Any, **how: Any) -> Explanation:
+    def explain_rows(self, rows: Any, *, argument: str = "rows", **how: Any) -> Explanation:
         """As `RowExplainer.explain_rows`.
 
         Raises
@@ -88,10 +88,10 @@ class DirectExplainer(RowExplainer):
         """
         if rows is None and self._init_sample is None:
             raise MissingEvalDataError(
-                "There are no rows to explain: pass `evaluation_examples`, or make the explainer with "
+                f"There are no rows to explain: pass `{argument}`, or make the explainer with "
                 "`initialization_examples`."
             )
-        return super().explain_rows(rows, **how)
+        return super().explain_rows(rows, argument=argument, **how)
 
     def explain_global_stream(self, chunks: Iterable[Any], **how: Any) -> GlobalSummary:
         """As `RowExplainer.explain_global_stream`; the model is asked for every row, to be compared with.
@@ -138,8 +138,7 @@ class DirectExplainer(RowExplainer):
         wrong = why_outputs_differ(found, output, self.source_link, added)
         if wrong:
             raise SelfCheckError(
-                f"{self.method}: {wrong}. The values would not be those of {self.teacher.model_type}. Explain it with "
-                "MimicExplainer or KernelExplainer, which ask the model only for predictions."
+                f"{self.method}: {wrong}. The values would not be those of {self.teacher.model_type}. {self._instead}"
             )
         return found
 

@@ -12,11 +12,12 @@ import scipy.sparse as sp
 from automl_explain._tables._decoding import RowDecoder
 from automl_explain._tables._rows import take
 from automl_explain._validation import as_table, check_count, either, seed_of, warn
-from automl_explain.exceptions import ExplanationWarning
+from automl_explain.exceptions import ExplanationWarning, SelfCheckError
 from automl_explain.explainers._predictions import Predictions
 from automl_explain.explainers.direct._base import DirectExplainer
 from automl_explain.explainers.direct._linear import sparse_median
 from automl_explain.explanation import Explanation
+from automl_explain.explanation._closeness import differing_rows
 from automl_explain.sources import KernelSource
 
 
@@ -138,11 +139,25 @@ class KernelExplainer(DirectExplainer):
             random_state=seed,
             show_progress=show_progress,
         )
+        self._check_batches()
         self._max_eval_rows, self._seed = max_eval_rows, seed
 
     explainer_type = "blackbox"
     source: KernelSource
     _default_rows = 100
+    _instead = (
+        "They change from call to call, with the rows beside them or with stored zeros. Make the model predict every "
+        "row by itself, from its values alone."
+    )
+
+    def _check_batches(self) -> None:
+        """The model is asked for mixtures in batches: a row must get the same answer in each."""
+        source = self.source
+        again = source.call(np.concatenate([source.background, source.background[::-1]]))
+        found = np.concatenate([source.background_outputs, source.background_outputs[::-1]])
+        # Batches of another size add up in another order, in float32 for some models.
+        if differing_rows(again, found, relative=1e-5, of_typical=1e-6).any():
+            raise SelfCheckError(f"The model's predictions of the same rows differ between calls. {self._instead}")
 
     @property
     def evaluations_per_row(self) -> int:
@@ -161,7 +176,7 @@ class KernelExplainer(DirectExplainer):
         """As `RowExplainer.explain_global`, on a sample of the rows where there are more than ``max_eval_rows``."""
         n_rows = 0
         if self._max_eval_rows is not None and evaluation_examples is not None:
-            evaluation_examples = as_table(evaluation_examples, "eval_dataset", width=self.inputs.width)
+            evaluation_examples = as_table(evaluation_examples, "evaluation_examples", width=self.inputs.width)
             n_rows = evaluation_examples.shape[0]
         if self._max_eval_rows is not None and n_rows > self._max_eval_rows:
             chosen = np.random.default_rng(self._seed).permutation(n_rows)[: self._max_eval_rows]

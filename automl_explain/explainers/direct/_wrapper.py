@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from automl_explain._validation import as_table
 from automl_explain.adapters import InnerModel, inner_model
 from automl_explain.exceptions import InitDatasetMissingError, UnsupportedModelError
 from automl_explain.explainers._wrapper import ExplainerWrapper
@@ -93,7 +94,7 @@ class DirectWrapper(ExplainerWrapper):
             )
         self.explainer = _make(inner)(
             inner.model,
-            initialization_examples=init_dataset,
+            initialization_examples=as_table(init_dataset, "init_dataset"),
             explain_subset=explain_subset,
             features=features,
             classes=classes,

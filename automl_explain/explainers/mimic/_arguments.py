@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from automl_explain._validation import check_arguments
 from automl_explain.exceptions import InputError
 
 
@@ -23,12 +24,8 @@ def make_surrogate(explainable_model: Any, arguments: Mapping[str, Any] | None) 
             f"`explainable_model` must be a surrogate class such as LGBMExplainableModel; got {explainable_model!r}."
         )
     given = dict(arguments or {})
-    try:
-        return explainable_model(**given)
-    except TypeError as error:
-        raise InputError(
-            f"`explainable_model_args` {given} do not fit {explainable_model.__name__}: {error}."
-        ) from error
+    check_arguments(explainable_model, "explainable_model_args", **given)
+    return explainable_model(**given)
 
 
 def check_only(argument: str, value: str, legal: str) -> None:

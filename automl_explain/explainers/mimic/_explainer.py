@@ -216,7 +216,7 @@ class MimicExplainer(RowExplainer):
             If an argument is wrong, or the tables hold different rows.
         """
         shown, rows = self.inputs.engineered(eval_dataset, "eval_dataset")
-        encoded = self.encoder.encode(rows)
+        encoded = self.encoder.encode(rows, "eval_dataset")
         if not isinstance(shown, pd.DataFrame) and raw_eval_dataset is None:
             raw_feature_names = self.encoder.names if self.feature_map is None else self.feature_map.raw_names
         return surrogate_report(

@@ -168,7 +168,9 @@ def train(
     """
     n_rows = rows.shape[0]
     if n_rows < 2:
-        raise DataError("`init_dataset` has 1 row, from which nothing can be learnt; pass at least two.")
+        raise DataError(
+            "There is 1 row to train the surrogate on, from which nothing can be learnt; pass at least two."
+        )
     rng = np.random.default_rng(random_state)
     split = Split.of(n_rows, rng)
     output, learn_rows = _label(teacher, rows), take(rows, split.train)
@@ -205,7 +207,8 @@ def train(
     if held.shape[0]:
         margins = surrogate.predict_output(encoder.encode(held))
         fidelity = compare(teacher, margins, held_output, rows="past" if forecasts and unseen is None else "held-out")
-        _warn_if_low(fidelity, remembers=beside is not None and unseen is None)
+        if fidelity.is_low:
+            _warn_of_low(fidelity, surrogate, augment=augment, remembers=beside is not None and unseen is None)
     else:
         held_output, margins = output, surrogate.predict_output(encoder.encode(rows))
         _warn_unmeasured(n_rows)
@@ -312,23 +315,32 @@ def _label(teacher: Predictions, rows: Any) -> np.ndarray:
 
 def _warn_unmeasured(n_rows: int) -> None:
     warn(
-        f"How well the surrogate reproduces the model is not known: `init_dataset` has {n_rows} rows, which all train "
-        f"it; a held-out check needs at least {MIN_ROWS}. Pass more rows, or `fidelity_examples`.",
+        f"How well the surrogate reproduces the model is not known: there are {n_rows} rows, which all train it; "
+        f" a held-out check needs at least {MIN_ROWS}. Pass more rows, or `fidelity_examples`.",
         LowFidelityWarning,
     )
 
 
-def _warn_if_low(fidelity: Fidelity, *, remembers: bool) -> None:
-    if fidelity.is_low:
-        why = (
-            "The model remembers its training rows, and these may be among them: rows that are new to it "
-            "(`fidelity_examples`) measure better. "
-            if remembers
-            else ""
+def _warn_of_low(fidelity: Fidelity, surrogate: Any, *, augment: bool, remembers: bool) -> None:
+    """Say so, and what may help that was not tried."""
+    helps = ["more rows to train on"]
+    if remembers:
+        helps.insert(
+            0,
+            "`fidelity_examples` that are new to the model (it memorizes its training rows; these may be among them)",
         )
-        warn(
-            f"The surrogate reproduces the teacher with R2 {fidelity.score:.3f} on {fidelity.n_rows} held-out rows, "
-            f"below {LOW_R2}: {why}read its explanations with care. More init rows help most; `augment_data=True` "
-            "and a larger surrogate (`explainable_model_args={'n_estimators': 800, 'num_leaves': 255}`) may.",
-            LowFidelityWarning,
+    if not augment:
+        helps.append("`augment_data=True`")
+    sizes_itself = getattr(surrogate, "sizes_itself", None)
+    if sizes_itself is not None:
+        helps.append(
+            "a larger surrogate (`explainable_model_args={'n_estimators': 800, 'num_leaves': 255}`)"
+            if sizes_itself
+            else "a surrogate that finds its size (leave `explainable_model_args` out)"
         )
+    warn(
+        f"The surrogate reproduces the teacher with R2 {fidelity.score:.3f} on {fidelity.n_rows} "
+        f"{'past' if fidelity.rows == 'past' else 'held-out'} rows, below {LOW_R2}: read its explanations with "
+        f"care. What may help: {'; '.join(helps)}.",
+        LowFidelityWarning,
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from automl_explain._validation import as_table, check_arguments
 from automl_explain.adapters import inner_model
 from automl_explain.exceptions import InitDatasetMissingError, InputError
 from automl_explain.explainers._wrapper import ExplainerWrapper
@@ -15,7 +16,15 @@ from automl_explain.surrogates import LinearExplainableModel
 if TYPE_CHECKING:
     from automl_explain.explainer_setup import AutoMLExplainerSetup
 
-_OWN_ARGUMENTS = {"model", "initialization_examples", "explainable_model", "features", "classes", "transformations"}
+_OWN_ARGUMENTS = {
+    "model",
+    "initialization_examples",
+    "explainable_model",
+    "features",
+    "classes",
+    "explain_subset",
+    "transformations",
+}
 
 
 class MimicWrapper(ExplainerWrapper):
@@ -105,22 +114,17 @@ class MimicWrapper(ExplainerWrapper):
         if self.feature_map is not None:
             extra.setdefault("feature_groups", self.feature_map.groups())
         extra.setdefault("allow_all_transformations", bool(allow_all_transformations))
-        try:
-            self.explainer = MimicExplainer(
-                model,
-                init_dataset,
-                explainable_model,
-                features=features,
-                classes=classes,
-                model_task=extra.pop("model_task", model_task),
-                explain_subset=explain_subset,
-                transformations=transformations,
-                **extra,
-            )
-        except TypeError as error:
-            if "keyword argument" in str(error):
-                raise InputError(f"`explainer_kwargs` do not fit MimicExplainer: {error}.") from error
-            raise
+        extra = {
+            "model_task": model_task,
+            **extra,
+            "features": features,
+            "classes": classes,
+            "explain_subset": explain_subset,
+            "transformations": transformations,
+        }
+        given = (model, as_table(init_dataset, "init_dataset"), explainable_model)
+        check_arguments(MimicExplainer, "explainer_kwargs", *given, **extra)
+        self.explainer = MimicExplainer(*given, **extra)
 
     explainer: MimicExplainer
 

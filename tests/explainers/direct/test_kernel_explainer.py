@@ -144,7 +144,7 @@ def test_global_values_are_of_a_sample_where_so_asked() -> None:
     one = KernelExplainer(product, X, is_function=True, nclusters=2, max_eval_rows=2).explain_global(X[0])
     assert len(one) == 1  # a vector is one row, and none of its cells is left out
     for made in (explainer, KernelExplainer(product, X, is_function=True, nclusters=2)):
-        with pytest.raises(InputError, match="`eval_dataset` must be a pandas DataFrame.*got list"):
+        with pytest.raises(InputError, match="`evaluation_examples` must be a pandas DataFrame.*got list"):
             made.explain_global(X[:3].tolist())
 
 

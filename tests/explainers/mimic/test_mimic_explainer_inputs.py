@@ -206,7 +206,7 @@ def test_arguments_a_surrogate_does_not_know_are_refused() -> None:
         def __init__(self, depth: int = 1) -> None:
             super().__init__(max_depth=depth)
 
-    with pytest.raises(InputError, match=r"`explainable_model_args` \{'breadth': 2\} do not fit Strict: .*breadth"):
+    with pytest.raises(InputError, match="`explainable_model_args` do not fit Strict: .*breadth"):
         MimicExplainer(teacher("regression"), rows("array"), Strict, {"breadth": 2})
 
 
