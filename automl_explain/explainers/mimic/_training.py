@@ -316,7 +316,7 @@ def _label(teacher: Predictions, rows: Any) -> np.ndarray:
 def _warn_unmeasured(n_rows: int) -> None:
     warn(
         f"How well the surrogate reproduces the model is not known: there are {n_rows} rows, which all train it; "
-        f" a held-out check needs at least {MIN_ROWS}. Pass more rows, or `fidelity_examples`.",
+        f"a held-out check needs at least {MIN_ROWS}. Pass more rows, or `fidelity_examples`.",
         LowFidelityWarning,
     )
 

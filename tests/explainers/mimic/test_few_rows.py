@@ -26,7 +26,7 @@ SURROGATES = [LGBMExplainableModel, LinearExplainableModel, SGDExplainableModel,
 @pytest.mark.parametrize("target", [X[:, 0], X[:, 0] > 0, np.digitize(X[:, 0], [-1, 1])])
 def test_few_rows_all_train_and_the_fidelity_is_said_to_be_unknown(surrogate: Any, n_rows: int, target: Any) -> None:
     model = (Ridge() if target.dtype == float else LogisticRegression()).fit(X, target)
-    with pytest.warns(LowFidelityWarning, match=f"is not known: `init_dataset` has {n_rows} rows"):
+    with pytest.warns(LowFidelityWarning, match=f"is not known: there are {n_rows} rows"):
         explainer = MimicExplainer(model, X[:n_rows], surrogate, augment_data=False)
     assert explainer.fidelity is None
     found = explainer.explain_local(X[:4])
@@ -44,5 +44,5 @@ def test_rows_made_of_few_rows_help_and_rows_to_judge_by_are_used() -> None:
 
 
 def test_a_single_row_is_refused() -> None:
-    with pytest.raises(DataError, match="has 1 row, from which nothing can be learnt"):
+    with pytest.raises(DataError, match="nothing to learn from 1 row"):
         MimicExplainer(Ridge().fit(X, X[:, 0]), X[:1], LinearExplainableModel)
