@@ -30,6 +30,7 @@ class AskingArguments(TypedDict, total=False):
     raw_rows: Any
     raw_method: str
     output_unit: str | None
+    argument: str
 
 
 @dataclasses.dataclass(frozen=True)
