@@ -167,7 +167,7 @@ class KernelSource:
         if n_values:
             warn(
                 f"The coalitions tried are too few: {n_values} of the contributions of a row are not determined, and "
-                "are shared evenly. Make the KernelExplainer with `n_samples` of at least twice the number of features.",
+                "are shared evenly. Make the KernelExplainer with `n_samples` at least twice the number of features.",
                 ExplanationWarning,
             )
 

@@ -173,7 +173,7 @@ def test_more_coalitions_come_nearer() -> None:
 
 def test_too_few_coalitions_are_named() -> None:
     source = KernelSource(lambda rows: rows.sum(axis=1, keepdims=True), np.zeros((1, 9)), np.ones(1), n_samples=6)
-    with pytest.warns(ExplanationWarning, match=r"5 of the contributions .* `n_samples` of at least twice"):
+    with pytest.warns(ExplanationWarning, match=r"5 of the contributions .* `n_samples` at least twice"):
         source.shapley_values(np.arange(1.0, 10.0)[None])
 
 
