@@ -168,9 +168,7 @@ def train(
     """
     n_rows = rows.shape[0]
     if n_rows < 2:
-        raise DataError(
-            "There is 1 row to train the surrogate on, from which nothing can be learnt; pass at least two."
-        )
+        raise DataError("A surrogate has nothing to learn from 1 row; pass at least two to train it on.")
     rng = np.random.default_rng(random_state)
     split = Split.of(n_rows, rng)
     output, learn_rows = _label(teacher, rows), take(rows, split.train)
