@@ -32,6 +32,7 @@ Unit = Literal[
     "score",
 ]
 Link = Literal["identity", "logit", "softmax", "sigmoid", "log"]
+_WORDS = {"task": get_args(Task), "output_unit": get_args(Unit), "link": get_args(Link)}
 
 
 class ListField:
@@ -93,8 +94,8 @@ class ExplanationHeader:
     id: Any = dataclasses.field(default_factory=_new_id)
 
     def __post_init__(self) -> None:
-        for name, words in (("task", Task), ("output_unit", Unit), ("link", Link)):
-            self._check_word(name, get_args(words))
+        for name, legal in _WORDS.items():
+            self._check_word(name, legal)
         base = np.atleast_1d(np.asarray(self.base, dtype=np.float64))
         if base.ndim != 1 or not len(base):
             raise InputError(
