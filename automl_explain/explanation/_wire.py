@@ -7,6 +7,7 @@ is written now, and keep reading the older form.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -33,6 +34,9 @@ _NUMBERS = {
 }
 # Where a description of a table names an array.
 _PLACES = ("data", "codes", "mask", "indices", "indptr")
+
+# Bytes of an array of texts, whose width a document may claim at will, against the length of the texts.
+_SMALL, _MOST_TIMES = 2**20, 1000
 
 AnyExplanation = TypeVar("AnyExplanation", bound=ExplanationFields)
 
@@ -159,6 +163,8 @@ def _array_from_json(described: Mapping[str, Any]) -> np.ndarray:
     if dtype.kind in "mM":
         instants: np.ndarray = np.asarray(data, dtype=np.int64).view(dtype.newbyteorder("="))
         return instants.astype(dtype).reshape(shape)
+    if dtype.kind in "US" and dtype.itemsize * math.prod(shape) > max(_SMALL, _MOST_TIMES * len(json.dumps(data))):
+        raise ValueError(f"an array of {dtype} and shape {shape} that is far larger than its texts")
     if dtype.kind == "S":
         return np.char.encode(np.asarray(data, dtype=str), "latin-1").astype(dtype).reshape(shape)
     if dtype.kind not in "biuU":

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import datetime
 import json
 import pickle
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from explanation_strategies import make
 
 from automl_explain.exceptions import CorruptFileError, InputError
 from automl_explain.explanation import Explanation, Fidelity, Note
+from automl_explain.explanation._header import ExplanationHeader
 
 
 def test_an_explanation_says_its_kind_and_when_it_was_made():
@@ -108,3 +111,24 @@ def test_classes_given_with_a_score_are_kept(tmp_path):
         assert other.classes == ["no", "yes"]
         assert other.num_classes == 0
         assert other.expected_values.shape == (1,)
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class OfTexts(ExplanationHeader):
+    """Another kind, whose rows differ in length."""
+
+    kind: ClassVar[str] = "text"
+    tokens: tuple[tuple[str, ...], ...]
+
+
+def test_another_kind_of_explanation_has_the_same_header():
+    made = OfTexts(
+        tokens=(("a", "b"), ("c",)), base=[0.5], task="classification", classes=["no", "yes"], output_unit="probability"
+    )
+    assert (made.kind, made.num_classes, made.class_position("yes")) == ("text", 2, 1)
+    assert made.expected_values.tolist() == [0.5, 0.5]
+    assert made.eval_fidelity is None
+    again = pickle.loads(pickle.dumps(made))
+    assert (again.tokens, again.id, again.created) == (made.tokens, made.id, made.created)
+    with pytest.raises(InputError, match="`classes` has 1 labels for 1 output"):
+        OfTexts(tokens=(), base=[0.5], task="classification", classes=["no"])

@@ -176,6 +176,10 @@ def changed(**fields):
         (changed(base="x"), "no explanation in the wire form"),
         (changed(task="chess"), "`task` must be one of"),
         (changed(eval_data={"kind": "array", "data": {"dtype": "O", "shape": [4, 1], "data": [1] * 4}}), "an array of"),
+        (
+            changed(eval_data={"kind": "array", "data": {"dtype": "<U99999999", "shape": [4, 1], "data": [["x"]] * 4}}),
+            "far larger than its texts",
+        ),
         (changed(eval_data={"kind": "array", "data": "a0"}), "no explanation in the wire form"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
