@@ -139,11 +139,9 @@ def _put(array: np.ndarray, arrays: dict[str, np.ndarray]) -> str:
 
 def _array_to_json(array: np.ndarray) -> dict[str, Any]:
     kind = array.dtype.kind
-    if kind in "fc" and array.dtype.itemsize > (8 if kind == "f" else 16):
+    if kind == "c" or (kind == "f" and array.dtype.itemsize > 8):
         raise InputError(f"An array of {array.dtype} has no JSON form; convert it with `astype(float)`.")
-    if kind == "c":
-        data = to_lists(np.stack([array.real, array.imag], axis=-1))
-    elif kind == "f":
+    if kind == "f":
         data = to_lists(array)
     elif kind in "mM":
         data = array.astype(array.dtype.newbyteorder("=")).view(np.int64).tolist()
@@ -156,8 +154,6 @@ def _array_to_json(array: np.ndarray) -> dict[str, Any]:
 
 def _array_from_json(described: Mapping[str, Any]) -> np.ndarray:
     dtype, shape, data = np.dtype(described["dtype"]), tuple(described["shape"]), described["data"]
-    if dtype.kind == "c":
-        return from_lists(data, (*shape, 2)).view(np.complex128)[..., 0].astype(dtype)
     if dtype.kind == "f":
         return from_lists(data, shape).astype(dtype)
     if dtype.kind in "mM":

@@ -89,7 +89,6 @@ COLUMNS = {
     "large": np.array([2**63 - 1, -(2**63), 2**53 + 1]),
     "unsigned": np.array([2**64 - 1, 0, 1], dtype=np.uint64),
     "bools": np.array([True, False, True]),
-    "complex": np.array([1 + 2j, np.nan, -0.0]),
     "text": np.array(["a", "ü", ""], dtype=object),
     "mixed": np.array([1, "1", None], dtype=object),
     "category": pd.Categorical(["b", None, "a"], categories=["b", "a"], ordered=True),
