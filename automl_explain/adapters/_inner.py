@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from automl_explain._lazy import is_frame
 from automl_explain.treeshap import has_trees
 
 _LINEAR = ("sklearn.linear_model", "sklearn.svm", "sklearn.discriminant_analysis")
@@ -34,7 +35,7 @@ class InnerModel:
 
     def missing_code_for(self, rows: Any) -> float | None:
         """The code, where rows hold categories for the estimator to turn into codes."""
-        held = hasattr(rows, "dtypes") and any(str(dtype) == "category" for dtype in rows.dtypes)
+        held = is_frame(rows) and any(str(dtype) == "category" for dtype in rows.dtypes)
         return self.missing_code if held else None
 
     @property

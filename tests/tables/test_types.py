@@ -121,6 +121,7 @@ def test_an_empty_column_holds_none_or_nan_as_training_did() -> None:
         (TEXT, [True], r"row 0: True \(bool\)"),
         (TEXT.astype(object), pd.Series(["a", "b", 3, "c", 4], dtype=object), r"row 2: 3 \(object\)"),
         (TEXT, pd.Categorical([7, 8]), "row 0: 7"),
+        (TEXT, pd.Series(["a", ["b"]]), r"row 1: \['b'\] .* Spread the list over columns of its own"),
         ([1, 2], ["7", "8"], r"row 0: '7' .* have numbers there \(int64\)"),
         ([1.5], pd.Series([1.0, "x"], dtype=object), "row 1: 'x'"),
         ([1.5], [1 + 2j], r"row 0: \(1\+2j\)"),

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from automl_explain._validation import check_count
+from automl_explain.adapters._texts import text_parts
 from automl_explain.exceptions import InputError
 from automl_explain.explainers._base import RowExplainer
 from automl_explain.explainers._fidelity import measure
@@ -143,6 +144,7 @@ class MimicExplainer(RowExplainer):
     ) -> None:
         check_only("reset_index", reset_index, "ignore")
         check_count(max_num_of_augmentations, "max_num_of_augmentations", least=0)
+        model, transformations = text_parts(model, transformations)
         rows = self._read_rows(
             initialization_examples,
             features=features,
