@@ -11,6 +11,7 @@ from sklearn.pipeline import Pipeline
 
 from automl_explain.adapters._outputs import as_numbers
 from automl_explain.exceptions import UnsupportedModelError
+from automl_explain.explanation._units import SCORES
 
 _ONE_MODEL_PER_TARGET = (MultiOutputClassifier, MultiOutputRegressor, ClassifierChain, RegressorChain)
 # What they are instead, and which of their numbers a function may give.
@@ -24,7 +25,6 @@ _NO_TARGET = {
         "the log-density of a row: KernelExplainer(model.score_samples, X",
     ),
 }
-_OUTLIER, _ANOMALY = "outlier score", "anomaly score"  # lower for abnormal rows, higher for abnormal rows
 
 
 def kind_of(model: Any) -> str:
@@ -71,8 +71,8 @@ def output_unit_of(model: Any) -> str:
     """Unit of the numbers that `kind_of` calls a target or a score."""
     if kind_of(model) != "score":
         told = getattr(model, "output_unit", None)  # of a black box around a detector
-        return told if told in (_OUTLIER, _ANOMALY) else "target"
-    return _ANOMALY if _is_pyod(model) else _OUTLIER
+        return told if told in SCORES else "target"
+    return "anomaly score" if _is_pyod(model) else "outlier score"
 
 
 def score_of(model: Any) -> Callable[[Any], Any]:

@@ -114,7 +114,9 @@ def why_rows_depend(adapter: Any, X: Any, Z: Any) -> str | None:
         return f"The model's predictions on the same rows in another batch are others: {apart}"
     _refuse_several_targets(adapter, whole, take(engineered, np.array([0])))
     if adapter.task == "classification" and not adapter.decides and whole.ndim == 2:
-        check_probabilities(whole)
+        # One-versus-all classifiers tell their classes and predict one label for each row.
+        one_label = adapter.classes is not None and adapter.labels(take(X, at[:1])) is not None
+        check_probabilities(whole, sums=not one_label)
     return None
 
 

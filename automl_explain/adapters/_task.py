@@ -38,11 +38,11 @@ from automl_explain.adapters._probabilities import (
 )
 from automl_explain.adapters._texts import TextModel
 from automl_explain.exceptions import InputError, UnsupportedModelError
+from automl_explain.explanation._units import NUMBERS
 from automl_explain.lineage._texts import reads_texts
 from automl_explain.sources._networks import network_of
 
 TASKS = ("classification", "regression", "unknown")
-NUMBERS = ("target", "outlier score", "anomaly score")  # units of regressions
 OUTLIERS = "outlier label"
 SAMPLE_ROWS = 64  # that an explainer shows: rows of several labels may add up to 1 by chance, but not all of them
 
@@ -142,12 +142,12 @@ def output_of(
     asked = _Question(name, kind, rows, task, None if classes is None else plain_labels(classes), labels_suffice)
     if task == "regression" and classes is not None:
         raise classes_of_regression(classes)
+    if is_network(model):  # which may be called as well
+        return _of_network(model, asked)
     if is_function:
         return _of_function(model, asked)
     if reads_texts(model):
         model = TextModel.of(model)
-    if is_network(model):
-        return _of_network(model, asked)
     if is_booster(model):
         return _of_booster(model, asked)
     library = library_adapter(model)
@@ -289,7 +289,7 @@ def _of_decisions(model: Any, asked: _Question) -> ModelOutput:
     n_outputs = call(asked.rows).shape[1]
     if n_outputs > 1 and getattr(model, "decision_function_shape", "ovr") == "ovo":
         raise votes_of_pairs(model)
-    if n_outputs > 1 and np.ndim(model.predict(_first(asked))) > 1:
+    if n_outputs > 1 and not _labels_once(model, asked):
         raise several_targets(asked.name)
     return _classes_of(model, call, "decision value", asked, 2 if n_outputs == 1 else n_outputs)
 
@@ -310,7 +310,7 @@ def _of_probabilities(model: Any, asked: _Question) -> ModelOutput:
     call = functools.partial(floats, model.predict_proba)
     found = _classes_of(model, call, "log-odds", asked, shown.shape[1])
     # One-versus-all classifiers give one label for each row, and probabilities that need not add up to 1.
-    one_label = not are_probabilities(shown) and found.own is not None and np.size(model.predict(_first(asked))) == 1
+    one_label = not are_probabilities(shown) and found.own is not None and _labels_once(model, asked)
     check_probabilities(shown, asked.name, sums=not one_label)
     return dataclasses.replace(found, sums=not one_label)
 
@@ -339,8 +339,9 @@ def _of_answers(call: Callable[[Any], Any], asked: _Question, own: Any, is_funct
     return ModelOutput(second, "log-odds", _named(asked, known, 2), asked.model_type, own=known, one_column=True)
 
 
-def _first(asked: _Question) -> Any:
-    return take(asked.rows, slice(0, 1))
+def _labels_once(model: Any, asked: _Question) -> bool:
+    """Whether the model predicts a single label for a row."""
+    return np.size(model.predict(take(asked.rows, slice(0, 1)))) == 1
 
 
 def _numbers(call: Callable[[Any], Any], asked: _Question, unit: str, answers: Any = None) -> ModelOutput:

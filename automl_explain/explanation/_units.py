@@ -13,6 +13,10 @@ from scipy.special import expit, softmax
 from automl_explain.exceptions import InputError
 from automl_explain.explanation._values import Values, row_sums
 
+# Units of outputs that have no classes: numbers that a model predicts, and scores of outlier detectors.
+SCORES = ("outlier score", "anomaly score")
+NUMBERS = ("target", "log of target", "logit of target", *SCORES)
+
 # The path is cut into panels of at most this many log-odds, with a Gauss-Legendre rule on each. No probability has
 # a pole nearer to the path than pi / 2, which keeps the rule's error below 1e-9 (seen: 2e-10 on steps of up to 160).
 _PANEL, _NODES, _MOST_PANELS = 4.0, 16, 64

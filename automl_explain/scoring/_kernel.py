@@ -95,7 +95,7 @@ class KernelScoringExplainer(ScoringExplainer):
         if decoder.categories.keys() != parts["encoder"].categories.keys():
             raise ValueError("its rows are read and made with categories of other columns")
         is_function = not hasattr(model, "predict")
-        sample, task = decoder.rows(background[:1]), str(described["task"])
+        sample, task = decoder.rows(background), str(described["task"])
         try:
             teacher = Predictions.of(model, sample, task=task, classes=parts["classes"], is_function=is_function)
             call = functools.partial(soft_columns, teacher, decoder)

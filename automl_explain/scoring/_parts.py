@@ -18,12 +18,11 @@ from automl_explain.exceptions import (
     UnmappedFeaturesWarning,
 )
 from automl_explain.explanation import Fidelity
-from automl_explain.explanation._units import PROBABILITY_LINKS, ToProbability, check_output_unit
+from automl_explain.explanation._units import NUMBERS, PROBABILITY_LINKS, ToProbability, check_output_unit
 from automl_explain.feature_map import FeatureMap, refuse_another_order
 from automl_explain.protocols import ScorableExplainer, ScorableSource
 
 _LINKS = ("identity", "log", *PROBABILITY_LINKS)
-_NUMBERS = ("target", "log of target", "logit of target", "outlier score", "anomaly score")  # units of regressions
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -211,7 +210,7 @@ class ScoringParts:
         check_output_unit(self.output_unit, self.own_unit)
         if self.link not in _LINKS or not isinstance(self.method, str):
             raise ValueError(f"its link is {self.link!r} and its method {self.method!r}")
-        if (self.classes is None) != (self.own_unit in _NUMBERS):
+        if (self.classes is None) != (self.own_unit in NUMBERS):
             raise ValueError(f"its classes are {self.classes} and its unit is {self.own_unit}")
         if not self.encoder.categories.keys() <= set(range(self.encoder.n_features)):
             raise ValueError("it has categories of columns that are not there")

@@ -32,7 +32,7 @@ class TreeScoringExplainer(ScoringExplainer):
         Output where all contributions are zero.
     classes : list or None
         Labels in the order of the outputs.
-    output_unit : {"log-odds", "probability", "target", "decision value"}
+    output_unit : {"log-odds", "probability", "target", "decision value", "outlier score", "anomaly score"}
     fidelity : Fidelity or None
         Of the surrogate on held-out rows; None where the model itself is explained.
 

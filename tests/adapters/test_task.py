@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import lightgbm as lgb
@@ -28,6 +29,7 @@ from sklearn.svm import LinearSVC, OneClassSVM
 from automl_explain import (
     DirectWrapper,
     KernelExplainer,
+    KernelScoringExplainer,
     LGBMExplainableModel,
     LIMEExplainer,
     LinearExplainer,
@@ -35,9 +37,12 @@ from automl_explain import (
     PFIExplainer,
     TabularExplainer,
     TreeExplainer,
+    TreeScoringExplainer,
     automl_check_model_if_explainable,
     automl_setup_model_explanations,
     explain_automl,
+    load,
+    save,
 )
 from automl_explain.exceptions import InputError, UnsupportedModelError
 
@@ -299,8 +304,11 @@ def test_one_versus_all_probabilities_belong_to_one_label_each() -> None:
     """LightGBM's do not add up to 1, and still a row has one label."""
     three = CODES + (X["b"] > 1).to_numpy(dtype=int)
     model = lgb.LGBMClassifier(objective="multiclassova", n_estimators=3, verbose=-1, n_jobs=1).fit(X, three)
-    explanation = KernelExplainer(model, X, nclusters=2).explain_local(X[:2])
-    np.testing.assert_allclose(explanation.eval_y_predicted_proba, model.predict_proba(X[:2]))
+    assert abs(model.predict_proba(X).sum(axis=1) - 1).max() > 0.1
+    for explain in EXPLAINERS.values():
+        explanation = explain(model).explain_local(X[:2])
+        np.testing.assert_allclose(explanation.eval_y_predicted_proba, model.predict_proba(X[:2]))
+    assert automl_setup_model_explanations(model, "classification", X=X, y=three).classes == [0, 1, 2]
 
 
 # Labels are never numbers
@@ -435,3 +443,17 @@ def test_native_boosters_tell_their_task_by_their_objective(library: str) -> Non
         explanation = explain(booster).explain_local(X[:3])
         assert (explanation.task, explanation.classes) == ("classification", [0, 1])
         np.testing.assert_allclose(explanation.eval_y_predicted_proba[:, 1], second, rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["tree", "kernel"])
+def test_scores_of_detectors_are_scored_from_a_file(kind: str, tmp_path: Path) -> None:
+    detector = IsolationForest(n_estimators=5, random_state=0).fit(X)
+    explainer = mimic(detector) if kind == "tree" else KernelExplainer(detector, X, nclusters=2)
+    scoring = TreeScoringExplainer(explainer) if kind == "tree" else KernelScoringExplainer(explainer)
+    save(scoring, directory=tmp_path / "model")
+    back = load(tmp_path / "model", **({} if kind == "tree" else {"model": detector}))
+    assert (back.output_unit, back.classes) == ("outlier score", None)
+    found = back.explanation(X[:3])
+    expected = explainer.explain_local(X[:3])
+    np.testing.assert_array_equal(found.local_importance_values, expected.local_importance_values)
+    assert (found.task, found.output_unit) == ("regression", "outlier score")

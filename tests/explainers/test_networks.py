@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,13 @@ from scipy.special import expit, softmax
 from automl_explain import (
     DeepExplainer,
     KernelExplainer,
+    KernelScoringExplainer,
     LGBMExplainableModel,
     LIMEExplainer,
     MimicExplainer,
     PFIExplainer,
+    load,
+    save,
 )
 from automl_explain.exceptions import DataError, InputError, UnsupportedModelError
 
@@ -152,3 +156,12 @@ def test_keras_models_are_read_alike() -> None:
     np.testing.assert_allclose(explanation.eval_y_predicted_proba, softmax(MARGINS[:4], axis=1), atol=1e-5)
     labels = np.array(["a", "b", "c"])[MARGINS.argmax(axis=1)]
     assert PFIExplainer(model, classes=["a", "b", "c"]).explain_global(X, labels).expected_values.tolist() == [1.0]
+
+
+def test_a_kernel_explainer_of_a_network_is_scored_from_its_file(tmp_path: Path) -> None:
+    module = Noisy(2)
+    explainer = KernelExplainer(module, X, nclusters=3, classes=["no", "yes"])
+    save(KernelScoringExplainer(explainer), directory=tmp_path / "model")
+    back = load(tmp_path / "model", model=module)
+    expected = explainer.explain_local(X[:3]).local_importance_values
+    np.testing.assert_array_equal(back.explain(X[:3]), expected)
