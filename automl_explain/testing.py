@@ -20,7 +20,7 @@ import scipy.sparse as sp
 
 from automl_explain._tables._rows import take
 from automl_explain._validation import listed, raw_names, raw_table
-from automl_explain.adapters import adapter_for, as_array
+from automl_explain.adapters import adapter_for, as_array, explained_method
 from automl_explain.adapters._self_check import checked_rows, difference
 from automl_explain.exceptions import ContractError, UnsupportedModelError
 from automl_explain.explainers._contract import check_explainer as check_explainer
@@ -163,7 +163,7 @@ def _wrong_output(adapter: Any, rows: Any, Z: Any, own: np.ndarray) -> Iterator[
 
 def _wrong_answers(adapter: Any, model: Any, rows: Any, own: np.ndarray) -> Iterator[str]:
     """Soft output that is not what the library itself says."""
-    soft = "predict" if adapter.task == "regression" else "predict_proba"
+    soft = explained_method(model, adapter.task)
     if not hasattr(model, soft):
         return
     theirs = as_array(getattr(model, soft)(rows))

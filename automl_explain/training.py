@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, is_classifier, is_regressor
+from sklearn.base import BaseEstimator
 
 from automl_explain._tables._rows import take
 from automl_explain._threads import available_threads
@@ -23,6 +23,7 @@ from automl_explain._validation import (
     same_columns,
     warn,
 )
+from automl_explain.adapters import told_task
 from automl_explain.candidates import CandidateComparison, compare_candidates
 from automl_explain.exceptions import DataError, ExplanationWarning, InputError
 from automl_explain.explain import AutoMLExplanations, explain_automl
@@ -177,13 +178,9 @@ def _check_model(automl: Any, task: str) -> None:
             f"`automl` is {named}; expected an object with `fit`. Pass one, such as AutoML() or a Pipeline."
         )
     # FLAML is told the task; of others some tell it themselves.
-    does = None if _takes_task(automl) or not isinstance(automl, BaseEstimator) else _tagged_task(automl)
+    does = None if _takes_task(automl) or not isinstance(automl, BaseEstimator) else told_task(automl)
     if task != "forecasting" and does not in (None, task):
         raise InputError(f"`task` is {task!r}, but {type(automl).__name__} does {does}. Pass task={does!r}.")
-
-
-def _tagged_task(automl: Any) -> str | None:
-    return "classification" if is_classifier(automl) else "regression" if is_regressor(automl) else None
 
 
 def _check_candidates(automl: Any, task: str, candidates: Any) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from automl_explain.adapters._boosters import booster_objective
     from automl_explain.adapters._choice import adapter_for, library_adapter
     from automl_explain.adapters._inner import InnerModel, inner_model, is_linear
+    from automl_explain.adapters._kinds import explained_method, told_task
     from automl_explain.adapters._networks import Reading, is_network
     from automl_explain.adapters._outputs import as_array, as_numbers
     from automl_explain.adapters._probabilities import check_probabilities
@@ -38,6 +39,7 @@ __all__ = [
     "booster_objective",
     "check_model",
     "check_probabilities",
+    "explained_method",
     "inner_model",
     "is_linear",
     "is_network",
@@ -45,6 +47,7 @@ __all__ = [
     "output_of",
     "refusal",
     "task_of",
+    "told_task",
 ]
 
 __getattr__, __dir__ = attach(
@@ -63,6 +66,7 @@ __getattr__, __dir__ = attach(
         "booster_objective": "._boosters",
         "check_model": "._task",
         "check_probabilities": "._probabilities",
+        "explained_method": "._kinds",
         "inner_model": "._inner",
         "is_linear": "._inner",
         "is_network": "._networks",
@@ -70,5 +74,6 @@ __getattr__, __dir__ = attach(
         "output_of": "._task",
         "refusal": "._refusals",
         "task_of": "._task",
+        "told_task": "._kinds",
     },
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from automl_explain.exceptions import UnsupportedModelError
 from automl_explain.explanation._units import SCORES
 
 _ONE_MODEL_PER_TARGET = (MultiOutputClassifier, MultiOutputRegressor, ClassifierChain, RegressorChain)
+_OF_CLASSES = ("predict_proba", "decision_function")
 # What they are instead, and which of their numbers a function may give.
 _NO_TARGET = {
     "clusterer": (
@@ -75,12 +75,16 @@ def output_unit_of(model: Any) -> str:
     return "anomaly score" if _is_pyod(model) else "outlier score"
 
 
-def score_of(model: Any) -> Callable[[Any], Any]:
-    """The method of an outlier detector that is explained: ``decision_function``, else ``score_samples``."""
-    scores: Callable[[Any], Any] = (
-        model.decision_function if hasattr(model, "decision_function") else model.score_samples
-    )
-    return scores
+def explained_method(model: Any, task: str) -> str:
+    """Name of the method whose numbers are explained.
+
+    ``predict`` of a regression, ``decision_function`` (else ``score_samples``) of an outlier detector, and
+    ``predict_proba`` (else ``decision_function``) of a classification.
+    """
+    if task == "regression" and kind_of(model) != "score":
+        return "predict"
+    first, second = ("decision_function", "score_samples") if task == "regression" else _OF_CLASSES
+    return first if hasattr(model, first) else second
 
 
 def outlier_labels(model: Any) -> list[int]:
@@ -90,9 +94,13 @@ def outlier_labels(model: Any) -> list[int]:
 
 def soft_output(model: Any, task: str, X: Any) -> np.ndarray:
     """What a model answers: target values, scores, probabilities, or decision values for want of these."""
-    if task == "regression":
-        return as_numbers(score_of(model)(X) if kind_of(model) == "score" else model.predict(X))
-    return as_numbers(model.predict_proba(X) if hasattr(model, "predict_proba") else model.decision_function(X))
+    return as_numbers(getattr(model, explained_method(model, task))(X))
+
+
+def told_task(model: Any) -> str | None:
+    """The task of a model that need not be fitted; None where its class does not tell."""
+    told = {"classifier": "classification", "regressor": "regression", "outlier_detector": "regression"}
+    return told.get(estimator_type(model) or "")
 
 
 def own_classes(model: Any) -> Any:

@@ -17,13 +17,13 @@ from automl_explain._tables._rows import take
 from automl_explain.adapters._boosters import ask_booster, booster_objective, is_booster
 from automl_explain.adapters._choice import library_adapter
 from automl_explain.adapters._kinds import (
+    explained_method,
     kind_of,
     labels_alone,
     outlier_labels,
     output_unit_of,
     own_classes,
     refuse_unexplainable,
-    score_of,
     several_targets,
     votes_of_pairs,
 )
@@ -269,8 +269,9 @@ def _of_scores(model: Any, asked: _Question) -> ModelOutput:
         known = plain_labels(outlier_labels(model))
         labels = model.predict
         return ModelOutput(labels, OUTLIERS, _labels(asked, known), asked.model_type, own=known, labels=labels)
-    _refuse_classes(asked, f"an outlier detector, whose {score_of(model).__name__} is explained as a regression")
-    return _numbers(score_of(model), asked, output_unit_of(model))
+    method = explained_method(model, "regression")
+    _refuse_classes(asked, f"an outlier detector, whose `{method}` is explained as a regression")
+    return _numbers(getattr(model, method), asked, output_unit_of(model))
 
 
 def _of_labels(model: Any, asked: _Question) -> ModelOutput:

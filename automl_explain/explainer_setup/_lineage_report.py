@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sklearn.base import BaseEstimator, is_classifier, is_regressor
-
-from automl_explain.adapters import adapter_for
+from automl_explain.adapters import adapter_for, told_task
 from automl_explain.exceptions import InputError
 from automl_explain.feature_map import FeatureMap
 from automl_explain.lineage import LineageReport, collected, trace, weighted
@@ -102,4 +100,4 @@ def _is_model(pipeline: Any) -> bool:
     """Whether it predicts; some models can transform as well, and so can clusterings, which are no models here."""
     if not hasattr(pipeline, "predict") or not hasattr(pipeline, "transform"):
         return hasattr(pipeline, "predict")
-    return isinstance(pipeline, BaseEstimator) and bool(is_classifier(pipeline) or is_regressor(pipeline))
+    return told_task(pipeline) is not None

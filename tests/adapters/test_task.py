@@ -45,6 +45,7 @@ from automl_explain import (
     save,
 )
 from automl_explain.exceptions import InputError, UnsupportedModelError
+from automl_explain.testing import check_adapter
 
 # 80 rows teach a surrogate little; what it is asked to learn is what is tested.
 pytestmark = pytest.mark.filterwarnings("ignore::automl_explain.exceptions.LowFidelityWarning")
@@ -165,6 +166,7 @@ def test_the_setup_and_the_one_line_explain_scores_of_detectors() -> None:
     assert raw.output_unit == "outlier score"
     np.testing.assert_allclose(raw.eval_y_predicted, pipeline.decision_function(X[:5]))
     assert raw.features == ["a", "b", "c"]
+    check_adapter(pipeline, X, task="regression")
 
 
 def test_a_detector_that_reads_dates_keeps_its_unit() -> None:
