@@ -29,7 +29,7 @@ def positions(rows: Any, n_rows: int, labels: pd.Index | None = None) -> slice |
     Raises
     ------
     InputError
-        If a mask has another length, missing cells or another index, or the index is of another type.
+        If a mask has another length, missing values or another index, or the index is of another type.
     RowIndexError
         If a row does not exist; also an IndexError.
     """
@@ -71,7 +71,7 @@ def _aligned(mask: pd.Series, labels: pd.Index | None) -> np.ndarray:
     """The mask in the order of the rows: by their labels where it has them, by position where it has none."""
     if mask.isna().any():
         raise InputError(
-            f"The mask has {int(mask.isna().sum())} missing cells, which neither take a row nor leave it. "
+            f"The mask has {int(mask.isna().sum())} missing values, which neither take a row nor leave it. "
             "Pass `mask.fillna(False)`."
         )
     wanted = np.asarray(mask.to_numpy(), dtype=bool)

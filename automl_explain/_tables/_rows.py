@@ -61,7 +61,7 @@ def mix(rows: Any, groups: np.ndarray, n_new: int, rng: np.random.Generator, *, 
     """New rows, each a row in which some columns come from one other row.
 
     Columns of one group come together, so that the one-hot columns of a raw feature stay one-hot
-    and every cell of a new row is a cell of its column that exists.
+    and every value of a new row is a value of its column that exists.
 
     Parameters
     ----------

@@ -29,7 +29,7 @@ class ColumnSchema:
     name : str or int
         Column label.
     kind : {"number", "boolean", "category", "datetime", "text", "date", "object"}
-        What the cells are: ``date`` for ``datetime.date``, ``object`` for what JSON cannot carry.
+        What the values are: ``date`` for ``datetime.date``, ``object`` for what JSON cannot carry.
     dtype : str
         The pandas dtype to restore.
     categories : tuple, default ()
@@ -81,12 +81,12 @@ class ColumnSchema:
         return cls(name, "text", str(dtype))
 
     def read(self, column: pd.Series) -> pd.Series:
-        """Cells as this column's type.
+        """Values as this column's type.
 
         Raises
         ------
         DataError
-            If a cell cannot be read as this type; names the column, the row and the cell.
+            If a value cannot be read as this type; names the column, the row and the value.
         """
         if len(column) == 0:
             return self._no_rows()
@@ -141,7 +141,7 @@ class ColumnSchema:
         return cells.astype(object).where(cells.notna(), None if self.none else np.nan)
 
     def _read_object(self, column: pd.Series) -> pd.Series:
-        # As text they would equal no cell that the pipeline knows, and be scored as unknown without a word.
+        # As text they would equal no value that the pipeline knows, and be scored as unknown without a word.
         bare = column.map(lambda c: isinstance(c, (str, bool, int, float)) and not pd.isna(c))
         self._refuse(column, bare, "of the type it had in training, which JSON cannot carry; pass a DataFrame")
         return column
@@ -186,7 +186,7 @@ class ColumnSchema:
 
 
 def _has_room(wanted: Any, cells: pd.Series) -> bool:
-    """Whether a numeric type holds these cells; casting to one that does not wraps around without a word."""
+    """Whether a numeric type holds these values; casting to one that does not wraps around without a word."""
     limits = getattr(wanted, "numpy_dtype", wanted)
     present = cells.dropna()
     if pd.api.types.is_integer_dtype(wanted):
@@ -220,12 +220,12 @@ def _since_1970(milliseconds: pd.Series) -> pd.Series:
 
 
 def _nested(column: pd.Series) -> pd.Series:
-    """Which cells are lists or records, that neither compare nor hash."""
+    """Which values are lists or records, that neither compare nor hash."""
     return column.astype(object).map(lambda c: isinstance(c, (list, dict, set)))
 
 
 def _object_kind(column: pd.Series) -> Kind:
-    """Whether the cells of a column of Python objects are text, dates, or something JSON cannot carry."""
+    """Whether the values of a column of Python objects are text, dates, or something JSON cannot carry."""
     present = column.dropna()
     if len(present) and all(type(c) is datetime.date for c in present):
         return "date"

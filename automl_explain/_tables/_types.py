@@ -264,7 +264,7 @@ def _message(column: pd.Series, known: ColumnSchema, argument: str) -> str:
     if known.kind == "datetime" and family(type(value)) in ("datetime", "text"):
         known_zone = getattr(pd.api.types.pandas_dtype(known.dtype), "tz", None)
         zone = "no time zone" if known_zone is None else f"the time zone {known_zone}"
-        fix = f"In training they had {zone}; use pandas.to_datetime, `.dt.tz_localize` or `.dt.tz_convert`, or pass ISO text."
+        fix = f"In training they had {zone}; use pandas.to_datetime or `.dt.tz_convert`, or pass ISO text."
     if isinstance(value, (list, tuple, dict, set)):
         fix = f"Spread the {type(value).__name__} over columns of its own, or fit the model on text."
     return (

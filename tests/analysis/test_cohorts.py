@@ -68,7 +68,7 @@ def test_a_numbered_mask_that_shares_some_labels_is_refused():
     [
         (pd.Series([True] * 4, index=["r0", "r1", "r2", "zz"]), "1 of 4 rows are not in it once"),
         (pd.Series([True] * 4, index=["r0", "r0", "r2", "r3"]), "index is not that of the rows"),
-        (pd.Series([True, None, False, False], dtype="boolean"), r"1 missing cells.*mask.fillna\(False\)"),
+        (pd.Series([True, None, False, False], dtype="boolean"), r"1 missing values.*mask.fillna\(False\)"),
         (pd.Series([True, False]), r"shape \(2,\); expected one bool for each of the 4 rows"),
         (np.array([1.0, 0.0, 1.0, 0.0]), "Rows must be a whole number"),
         (np.ones((4, 2), dtype=bool), r"shape \(4, 2\)"),
