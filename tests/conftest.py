@@ -13,6 +13,12 @@ import pytest
 
 
 @pytest.fixture
+def as_if_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Values of sparse rows stay sparse, as those of more than 100 MB do."""
+    monkeypatch.setattr("automl_explain.explanation._values.MAX_DENSE_BYTES", 0)
+
+
+@pytest.fixture
 def rng() -> np.random.Generator:
     """Seeded generator of random numbers."""
     return np.random.default_rng(0)

@@ -23,6 +23,7 @@ from automl_explain.explainers._streaming import encoded_pieces
 from automl_explain.explainers._views import View
 from automl_explain.explanation import Explanation
 from automl_explain.explanation._folding import raw_rows as raw_rows_of
+from automl_explain.explanation._values import dense_if_small
 from automl_explain.feature_map import FeatureMap
 from automl_explain.sources._lime import LimeFits, LimeSource
 
@@ -256,7 +257,8 @@ class LIMEExplainer(RowExplainer):
         fits = self.source.fits(encoded, bar)
         asked = View.of(fits, self.encoder.names, self.explain_subset, view.fold, view.raw_method)
         values, unmapped = asked.values(encoded)
-        return values, np.zeros_like(fits.intercepts) if unmapped is None else unmapped, fits
+        rest = np.zeros_like(fits.intercepts) if unmapped is None else unmapped
+        return dense_if_small(values), rest, fits
 
     def _predictions(self, rows: Any, output: np.ndarray) -> dict[str, Any]:
         """The model's own predictions; how far the local models are from them is in ``residuals``."""

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from automl_explain.exceptions import ConflictingTransformationsError, InputError, MissingRawTransformationsError
-from automl_explain.explanation._values import select_features
+from automl_explain.explanation._values import dense_if_small, select_features
 from automl_explain.feature_map import FeatureMap, FeatureName
 
 
@@ -103,4 +103,4 @@ def join_blocks(n_rows: int, blocks: Iterable[tuple[slice, Any, np.ndarray | Non
             values[:, rows] = part
     if not parts:
         return values, unmapped
-    return tuple(sp.vstack(each, format="csr") for each in zip(*parts, strict=True)), unmapped
+    return dense_if_small(tuple(sp.vstack(each, format="csr") for each in zip(*parts, strict=True))), unmapped

@@ -15,6 +15,8 @@ from automl_explain.exceptions import InputError
 #: ndarray (n_outputs, n_rows, n_features) or a tuple of n_outputs csr_matrix (n_rows, n_features).
 Values: TypeAlias = "np.ndarray | tuple[sp.csr_matrix, ...]"
 
+MAX_DENSE_BYTES = 100_000_000  # of contributions to sparse rows that come as an ndarray
+
 # Absolute values are taken in blocks of this many numbers, so that a mean needs no second copy.
 _BLOCK = 2**17
 
@@ -173,6 +175,20 @@ def as_values(values: Any, n_outputs: int) -> Values:
     if array.ndim != 3 or array.shape[0] != n_outputs:
         raise InputError(f"`values` has shape {array.shape}; {expected}")
     return read_only(array)
+
+
+def dense_if_small(values: Any) -> Any:
+    """Contributions as an ndarray where that takes up to 100 MB over all outputs; larger sparse ones stay sparse.
+
+    The one place that decides in which form the values of sparse rows come.
+
+    Parameters
+    ----------
+    values : ndarray (n_outputs, n_rows, n_features) or tuple of n_outputs csr_matrix (n_rows, n_features)
+    """
+    if not isinstance(values, tuple) or 8 * len(values) * values[0].shape[0] * values[0].shape[1] > MAX_DENSE_BYTES:
+        return values
+    return np.stack([v.toarray() for v in values])
 
 
 def shape_of(values: Values) -> tuple[int, int]:

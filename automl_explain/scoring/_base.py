@@ -22,7 +22,7 @@ from automl_explain.exceptions import (
 )
 from automl_explain.explanation import Explanation, Fidelity
 from automl_explain.explanation._units import first_class, output_probabilities
-from automl_explain.explanation._values import to_lists
+from automl_explain.explanation._values import dense_if_small, to_lists
 from automl_explain.feature_map import FeatureMap
 from automl_explain.protocols import ScorableSource
 from automl_explain.scoring._kinds import KINDS, check_kind, kind_of, read, slim, written
@@ -239,8 +239,8 @@ class ScoringExplainer:
         Returns
         -------
         ndarray of shape (n_rows, n_features) for regression, else (n_classes, n_rows, n_features)
-            In the unit asked for. Binary values are mirrored, ``[-v, v]``. Engineered values of sparse
-            rows (and their raw values, beyond 1,000 raw columns) are csr_matrix, a list of them for
+            In the unit asked for. Binary values are mirrored, ``[-v, v]``. Values of sparse rows that would
+            take more than 100 MB (raw ones of more than 1,000 columns) are csr_matrix, a list of them for
             classes. With ``as_list`` nested lists of the same shape, NaN as None, as in the wire form.
 
         Raises
@@ -419,7 +419,9 @@ class ScoringExplainer:
             n_outputs = self._parts.source.n_outputs
             return np.zeros((n_outputs, 0, len(names))), np.zeros((n_outputs, 0)) if raw else None
         values, unmapped = self._raw_values(rows) if raw else (self._parts.source.shapley_values(rows), None)
-        return (values, unmapped) if conversion is None else conversion(values, unmapped)
+        if conversion is not None:
+            values, unmapped = conversion(values, unmapped)
+        return dense_if_small(values), unmapped
 
     def _raw_values(self, rows: Any) -> tuple[Any, np.ndarray]:
         parts = self._parts

@@ -205,6 +205,7 @@ def test_missing_categories_are_one_of_their_own_and_missing_numbers_refused():
         explained(model, frame, frame[:3], is_function=True)
 
 
+@pytest.mark.usefixtures("as_if_large")
 def test_sparse_rows_stay_sparse_and_have_values_where_they_have_entries():
     rows = sp.random(200, 30, density=0.2, random_state=0, format="csr")
     model = LinearRegression().fit(rows, rows @ np.arange(30.0))

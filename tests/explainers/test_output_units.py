@@ -104,6 +104,7 @@ def test_raw_values_are_the_folded_engineered_ones(task: str) -> None:
     np.testing.assert_allclose(engineered.get_raw_explanation(MAP).values, raw.values, rtol=0, atol=1e-9)
 
 
+@pytest.mark.usefixtures("as_if_large")
 @each_task
 def test_sparse_values_stay_sparse(task: str) -> None:
     wrapper, X = shared_wrapper(task, "sparse"), rows("sparse", 30, seed=1)

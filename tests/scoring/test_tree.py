@@ -126,9 +126,19 @@ def test_several_classes_have_raw_values_of_one_shape(kind: str, life: Any) -> N
 
 
 @each_task
-def test_sparse_rows_give_sparse_values(task: str) -> None:
-    found = scoring_of(task, "sparse").explain(rows("sparse", 40, seed=1))
-    assert sp.issparse(found) if task == "regression" else all(sp.issparse(block) for block in found)
+def test_values_of_sparse_rows_are_arrays_until_they_are_large(task: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One bound for all outputs together, here and in explanations; the numbers are the same on both sides of it."""
+    X, scoring = rows("sparse", 40, seed=1), scoring_of(task, "sparse")
+    found = scoring.explain(X)
+    held = scoring.explanation(X).values
+    assert isinstance(found, np.ndarray)
+    assert isinstance(held, np.ndarray)
+    monkeypatch.setattr("automl_explain.explanation._values.MAX_DENSE_BYTES", held.nbytes)
+    assert isinstance(scoring.explain(X), np.ndarray)
+    monkeypatch.setattr("automl_explain.explanation._values.MAX_DENSE_BYTES", held.nbytes - 1)
+    large = scoring.explain(X)
+    assert sp.issparse(large) if task == "regression" else all(sp.issparse(block) for block in large)
+    np.testing.assert_array_equal(dense(large), found)
 
 
 @each_task

@@ -98,6 +98,7 @@ def test_a_scaler_before_the_model_is_gone_through() -> None:
     np.testing.assert_allclose(explanation.values[0], expected, atol=1e-12)
 
 
+@pytest.mark.usefixtures("as_if_large")
 @pytest.mark.parametrize("n_features", [40, 1500])
 def test_sparse_rows_add_up_and_stay_sparse_where_they_are_wide(n_features: int) -> None:
     rows = sp.random(300, n_features, density=0.05, format="csr", random_state=0)

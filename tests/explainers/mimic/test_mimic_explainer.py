@@ -79,11 +79,11 @@ def test_binary_values_are_mirrored(kind: str) -> None:
 
 @each_kind
 def test_several_classes_have_a_block_and_an_expected_value_each(kind: str) -> None:
-    """Multiclass local values have shape (K, n, d) and K expected values, dense and sparse alike."""
+    """Multiclass local values have shape (K, n, d) and K expected values, from dense and sparse rows alike."""
     explanation = explainer_of("four classes", kind).explain_local(rows(kind, 50, seed=1))
     assert dense(explanation.local_importance_values).shape == (4, 50, 4)
     assert explanation.expected_values.shape == (4,)
-    assert explanation.is_local_sparse == (kind == "sparse")
+    assert not explanation.is_local_sparse
 
 
 @each_task
@@ -334,10 +334,11 @@ def test_wide_sparse_values_fold_to_raw_columns_without_becoming_dense(n_rows: i
     scored = scoring.explain(X, get_raw=True)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert raw.is_local_sparse
-    assert sp.issparse(scored)
+    large = 8 * n_rows * width > 100e6
+    assert raw.is_local_sparse == sp.issparse(scored) == large
     assert peak < 60e6
-    np.testing.assert_array_equal((scored - raw.local_importance_values).data, 0)
+    apart = scored - raw.local_importance_values
+    np.testing.assert_array_equal(apart.data if large else apart, 0)
 
 
 # Calls of the surrogate
