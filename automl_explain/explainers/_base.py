@@ -21,7 +21,7 @@ from automl_explain.explainers._residuals import difference_of_columns, surrogat
 from automl_explain.explainers._scoring import Scored
 from automl_explain.explainers._streaming import stream_summary
 from automl_explain.explainers._views import View, join_blocks
-from automl_explain.explanation import Explanation, Fidelity
+from automl_explain.explanation import Explanation, Fidelity, Note
 from automl_explain.explanation._folding import raw_rows as raw_rows_of
 from automl_explain.explanation._units import ToProbability, check_output_unit, output_probabilities
 from automl_explain.feature_map import FeatureMap
@@ -334,7 +334,11 @@ class RowExplainer(Scored):
     def _explain_sample(self, request: Request) -> Explanation:
         """Global values of the sample of init rows."""
         conversion = self._conversion(request.unit, self._init_proba)
-        return Explanation(**self._global_values(self._init_sample, request, conversion))
+        n_rows = self._init_sample.shape[0]
+        note = Note(
+            "sample", f"No rows were given: these are values of {n_rows:,} of the rows the explainer was made with."
+        )
+        return Explanation(**self._global_values(self._init_sample, request, conversion), notes=(note,))
 
     def _explain(self, rows: Any, request: Request) -> Explanation:
         shown, made = self.inputs.engineered(rows, request.argument)

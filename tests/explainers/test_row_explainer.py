@@ -57,3 +57,10 @@ def test_what_is_worked_out_late_stays_and_travels(explainer: MimicExplainer) ->
     np.testing.assert_array_equal(again.global_values, mean_absolute(explanation.values))
     assert not explanation.global_values.flags.writeable
     assert explainer.explain_local(X[:2]).id != explanation.id
+
+
+def test_a_note_says_that_global_values_are_those_of_a_sample(explainer: MimicExplainer) -> None:
+    (note,) = [note for note in explainer.explain_global().notes if note.category == "sample"]
+    assert str(note) == "No rows were given: these are values of 300 of the rows the explainer was made with."
+    assert "note: No rows were given" in repr(explainer.explain_global())
+    assert "sample" not in {note.category for note in explainer.explain_global(X).notes}

@@ -51,6 +51,20 @@ def test_notes_are_pairs_and_travel_with_slices_copies_and_files(tmp_path):
         make(notes=[3])
 
 
+def test_notes_that_follow_from_the_fields_come_by_themselves_and_once(tmp_path):
+    past = Fidelity.measure([1.0, 2.0, 3.0], [3.0, 2.0, 1.0], rows="past")
+    explanation = make(fidelity=past, unmapped=np.ones((1, 4)), unmapped_features=("z",))
+    assert [n.category for n in explanation.notes] == ["fidelity", "forecast", "unattributed"]
+    assert "R2 -3.000 on 3 rows, below 0.95" in explanation.notes[0].message
+    explanation.save(tmp_path / "e")
+    for other in (explanation[1:], Explanation.load(tmp_path / "e")):
+        assert other.notes == explanation.notes
+    own = make(fidelity=past, notes=[("fidelity", "Known to be low.")])
+    assert [n.message for n in own.notes if n.category == "fidelity"] == ["Known to be low."]
+    good = Fidelity.measure([1.0, 2.0, 3.0], [1.0, 2.0, 3.0], rows="held-out")
+    assert make(fidelity=good).notes == ()
+
+
 RESIDUALS = np.array([[0.5, -1.0, 0.0, 2.0]])
 
 
