@@ -26,12 +26,48 @@ from automl_explain.exceptions import ContractError, UnsupportedModelError
 from automl_explain.explainers._contract import check_explainer as check_explainer
 from automl_explain.explanation._closeness import differing_rows
 from automl_explain.feature_map import FeatureMap
-from automl_explain.surrogates._contract import check_surrogate as check_surrogate
+from automl_explain.scoring._contract import wrong_scoring
+from automl_explain.surrogates._contract import broken_clauses
 
 _PARTS = ("task", "classes", "estimator", "featurizer", "transform", "predict_raw", "predict_engineered", "feature_map")
 _MOST_SHUFFLED = 50  # raw columns, so that slow libraries are not asked for hours
 
 _FEWEST_WORDS = 6  # of a refusal that says what is wrong and how to fix it
+
+
+def check_surrogate(surrogate: type, *, tolerance: float = 1e-6, **arguments: Any) -> None:
+    """Check that a surrogate class keeps the contract of `automl_explain.protocols.SurrogateModel`.
+
+    Fits it to small tables: a regression, two classes and three; dense rows, sparse ones, rows with missing
+    values and rows with categories. Each time shapes fit; values and expected values add up to the output;
+    probabilities follow from it; raw values (folded and grouped) and their unmapped share add up too, and a
+    raw column holds what it should; sparse rows are answered as dense ones; a single row as among
+    others; a copy through pickle, one through its members and a second fit give the same bits; a scoring explainer
+    of it gives its values before and after a file; nothing given is changed, and more is learnt than a constant.
+
+    Parameters
+    ----------
+    surrogate : type
+        The class.
+    tolerance : float, default 1e-6
+        Difference allowed where numbers must agree, relative to the spread of the output.
+    **arguments
+        Its arguments, best such that a fit is quick.
+
+    Raises
+    ------
+    ContractError
+        If a clause is broken; the message lists all that are.
+
+    Examples
+    --------
+    >>> from automl_explain import LinearExplainableModel
+    >>> check_surrogate(LinearExplainableModel)
+    """
+    broken = broken_clauses(surrogate, tolerance, arguments) or list(wrong_scoring(surrogate, arguments))
+    if broken:
+        clauses = "\n".join(f"- {clause}" for clause in broken)
+        raise ContractError(f"{surrogate.__name__} does not keep the contract of a SurrogateModel:\n{clauses}")
 
 
 def check_adapter(

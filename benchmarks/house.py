@@ -83,7 +83,6 @@ def api() -> dict[str, Any]:
     from automl_explain import (
         LGBMExplainableModel,
         MimicWrapper,
-        TreeScoringExplainer,
         automl_setup_model_explanations,
         save,
     )
@@ -112,7 +111,7 @@ def api() -> dict[str, Any]:
         explainer.explain(kinds, eval_dataset=setup.X_test_transform)
         raw_rows = {"raw_feature_names": setup.raw_feature_names, "raw_eval_dataset": setup.X_test_raw}
         explainer.explain(kinds, eval_dataset=setup.X_test_transform, get_raw=True, **raw_rows)
-        scoring = TreeScoringExplainer(explainer.explainer, feature_maps=[setup.feature_map])
+        scoring = explainer.create_scoring_explainer()
         save(scoring, directory=folder, exist_ok=True)
 
     with tempfile.TemporaryDirectory() as folder:

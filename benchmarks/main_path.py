@@ -65,7 +65,7 @@ def measure(X: pd.DataFrame, y: pd.Series, time_budget: float, test_rows: int) -
         raw = explainer.explain(
             both, eval_dataset=setup.X_test_transform, get_raw=True, raw_eval_dataset=setup.X_test_raw
         )
-    scoring = TreeScoringExplainer(explainer.explainer, feature_maps=[setup.feature_map])
+    scoring = explainer.create_scoring_explainer()
     encoded = explainer.explainer.encoder.encode(setup.X_test_transform)
     gap = engineered.values.sum(-1).T + engineered.base - explainer.explainer.surrogate_model.predict_output(encoded)
     return {

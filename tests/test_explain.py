@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from automl_explain import MimicWrapper, TreeScoringExplainer, automl_setup_model_explanations, explain, explain_automl
+from automl_explain import MimicWrapper, automl_setup_model_explanations, explain, explain_automl
 from automl_explain.exceptions import InputError
 
 
@@ -66,7 +66,7 @@ def test_it_is_the_long_form_in_one_call() -> None:
     wanted = wrapper.explain(["local", "global"], eval_dataset=setup.X_test_transform, get_raw=True)
     result = explain_automl(model, X, X_test, y, task="classification")
     np.testing.assert_array_equal(result.raw.values, wanted.values)
-    scoring = TreeScoringExplainer(result.explainer)
+    scoring = result.explainer.create_scoring_explainer()
     np.testing.assert_array_equal(
         scoring.explain(result.setup.X_test_transform, get_raw=True), np.asarray(result.raw.local_importance_values)
     )

@@ -16,7 +16,6 @@ from automl_explain import (
     Explanation,
     LGBMExplainableModel,
     MimicWrapper,
-    TreeScoringExplainer,
     automl_setup_model_explanations,
     load,
     save,
@@ -69,7 +68,7 @@ def flow(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         raw_feature_names=setup.raw_feature_names,
         raw_eval_dataset=setup.X_test_raw,
     )
-    scoring = TreeScoringExplainer(explainer.explainer, feature_maps=[setup.feature_map])
+    scoring = explainer.create_scoring_explainer()
     folder = tmp_path_factory.mktemp("flow") / "model"
     save(scoring, directory=str(folder), exist_ok=True)
     names = {"automl": automl, "setup": setup, "explainer": explainer, "engineered": engineered, "raw": raw}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ import scipy.sparse as sp
 
 from automl_explain._tables._rows import dense, take
 from automl_explain._validation import as_table, listed
-from automl_explain.exceptions import AutoMLExplainError, ContractError
+from automl_explain.exceptions import AutoMLExplainError, ContractError, MissingEvalDataError
 from automl_explain.explainers.direct._sums import magnitudes, why_outputs_differ
 from automl_explain.explanation import Explanation
 from automl_explain.explanation._closeness import differing_rows
@@ -25,7 +26,8 @@ def check_explainer(explainer: Any, X: Any, *, tolerance: float = 1e-6, adds_up:
     On up to 12 of the rows: one explanation per row, with names, classes and predictions of these rows;
     values of a row do not depend on the other rows and not on earlier calls; two classes have mirrored
     values; values, expected value and unmapped share add up to what the model predicts, through the
-    link; global values are the mean magnitudes, with and without local values; rows of another width are
+    link; global values are the mean magnitudes, with and without local values and in pieces; those without rows are
+    the same when asked again, or refused in words; an explanation survives a file; rows of another width are
     refused in words; nothing given is changed.
 
     Parameters
@@ -80,6 +82,9 @@ def _broken(explainer: Any, X: Any, tolerance: float, adds_up: bool) -> Iterator
     if adds_up:
         yield from _wrong_sums(found)
     yield from _wrong_globals(explainer, rows, values, close)
+    yield from _wrong_without_rows(explainer, values)
+    yield from _wrong_streams(explainer, rows, values, close)
+    yield from _wrong_files(found)
     yield from _not_refused(explainer, rows)
     if not _same(kept, rows):
         yield "The rows were changed; an explainer works on copies."
@@ -135,6 +140,46 @@ def _wrong_globals(explainer: Any, rows: Any, values: np.ndarray, close: np.ndar
             yield f"`explain_global(include_local={include_local})` is up to {far:.3g} from the mean magnitudes."
         if (whole.values is None) == include_local:
             yield f"`explain_global(include_local={include_local})` does not keep to it."
+
+
+def _wrong_without_rows(explainer: Any, values: np.ndarray) -> Iterator[str]:
+    """Global values of the init rows, or a refusal in words where there are none."""
+    try:
+        whole = explainer.explain_global()
+    except MissingEvalDataError:
+        return
+    except Exception as error:  # whatever a library below raises
+        yield f"`explain_global()` without rows raises {type(error).__name__} ({error})."
+        return
+    found, again = np.asarray(whole.global_values), np.asarray(explainer.explain_global().global_values)
+    if found.shape != (values.shape[0], values.shape[2]) or not np.isfinite(found).all():
+        yield f"`explain_global()` without rows gives shape {found.shape}, or missing values."
+    elif not np.array_equal(found, again):
+        yield "`explain_global()` without rows gives other values when it is asked again."
+
+
+def _wrong_streams(explainer: Any, rows: Any, values: np.ndarray, close: np.ndarray) -> Iterator[str]:
+    """Rows in two pieces, where the explainer takes them so."""
+    if not hasattr(explainer, "explain_global_stream"):
+        return
+    half = values.shape[1] // 2
+    pieces = [take(rows, slice(0, half)), take(rows, slice(half, None))]
+    found = explainer.explain_global_stream(pieces).explanation
+    apart = np.abs(np.asarray(found.global_values) - np.abs(values).mean(axis=1))
+    if (apart > close.mean(axis=1)).any() or found.n_explained_rows != values.shape[1]:
+        yield f"`explain_global_stream` is up to {float(apart.max()):.3g} from the mean magnitudes of its rows."
+
+
+def _wrong_files(found: Explanation) -> Iterator[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            found.save(folder, exist_ok=True)
+            read = Explanation.load(folder)
+        except Exception as error:  # whatever a foreign part raises
+            yield f"its explanation cannot be saved and read: {type(error).__name__} ({error})."
+            return
+    if read.to_members() != found.to_members():
+        yield "its explanation is another one after a file."
 
 
 def _not_refused(explainer: Any, rows: Any) -> Iterator[str]:

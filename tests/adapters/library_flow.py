@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automl_explain import MimicWrapper, TreeScoringExplainer, automl_setup_model_explanations, load, save
+from automl_explain import MimicWrapper, automl_setup_model_explanations, load, save
 from automl_explain.adapters import adapter_for
 from automl_explain.testing import check_adapter
 
@@ -80,7 +80,7 @@ def flow(
         same(setup.automl_estimator.predict_proba(setup.X_test_transform), np.asarray(asked.predict_proba(X_test)))
     pd.testing.assert_frame_equal(X_test, kept)
 
-    scoring = TreeScoringExplainer(wrapper.explainer, feature_maps=[setup.feature_map])
+    scoring = wrapper.create_scoring_explainer()
     save(scoring, directory=str(folder / "scoring"), exist_ok=True)
     loaded = load(str(folder / "scoring"))
     values = np.asarray(loaded.explain(setup.X_test_transform, get_raw=True))

@@ -21,7 +21,6 @@ from sklearn.neighbors import KNeighborsClassifier
 from automl_explain import (
     BlackBox,
     MimicWrapper,
-    TreeScoringExplainer,
     _registry,
     automl_setup_model_explanations,
     explain_automl,
@@ -129,9 +128,9 @@ def test_a_model_that_cannot_be_pickled_leaves_a_file_all_the_same(X: pd.DataFra
 
     setup = automl_setup_model_explanations(Locked(), "regression", X=X, X_test=X[:5])
     wrapper = MimicWrapper.from_setup(setup, explainable_model_args=ARGUMENTS)
-    save(TreeScoringExplainer(wrapper), directory=tmp_path / "m")
+    save(wrapper.create_scoring_explainer(), directory=tmp_path / "m")
     values = load(tmp_path / "m").explain(setup.X_test_transform, get_raw=True)
-    np.testing.assert_allclose(values, TreeScoringExplainer(wrapper).explain(setup.X_test_transform, get_raw=True))
+    np.testing.assert_allclose(values, wrapper.create_scoring_explainer().explain(setup.X_test_transform, get_raw=True))
 
 
 def test_no_training_row_is_in_the_file(X: pd.DataFrame, tmp_path: Path) -> None:
@@ -140,7 +139,8 @@ def test_no_training_row_is_in_the_file(X: pd.DataFrame, tmp_path: Path) -> None
     box = BlackBox(lambda rows: model.predict_proba(rows[["a"]]), task="classification", classes=["low", "high"])
     setup = automl_setup_model_explanations(box, "classification", X=X)
     save(
-        TreeScoringExplainer(MimicWrapper.from_setup(setup, explainable_model_args=ARGUMENTS)), directory=tmp_path / "m"
+        MimicWrapper.from_setup(setup, explainable_model_args=ARGUMENTS).create_scoring_explainer(),
+        directory=tmp_path / "m",
     )
     (path,) = (tmp_path / "m").glob("*.aex")
     with zipfile.ZipFile(path) as archive:

@@ -22,7 +22,6 @@ from sklearn.preprocessing import OneHotEncoder
 from automl_explain import (
     LGBMExplainableModel,
     MimicWrapper,
-    TreeScoringExplainer,
     automl_check_model_if_explainable,
     automl_setup_model_explanations,
     candidate,
@@ -260,7 +259,7 @@ def test_a_candidate_goes_the_whole_way(mixed: pd.DataFrame, score: np.ndarray, 
     raw = wrapper.explain(["local"], eval_dataset=setup.X_test_transform, get_raw=True)
     assert list(raw.features) == list(mixed.columns)
     np.testing.assert_allclose(raw.values.sum(-1), engineered.values.sum(-1), atol=1e-9)
-    scoring = TreeScoringExplainer(wrapper.explainer, feature_maps=[setup.feature_map])
+    scoring = wrapper.create_scoring_explainer()
     scored = np.asarray(scoring.explain(setup.X_test_transform[:5], get_raw=True))
     np.testing.assert_allclose(scored[-1] if scored.ndim == 3 else scored, raw.values[-1, :5], atol=1e-12)
 

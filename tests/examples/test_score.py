@@ -20,7 +20,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from automl_explain import MimicWrapper, TreeScoringExplainer, automl_setup_model_explanations, load, save
+from automl_explain import MimicWrapper, automl_setup_model_explanations, load, save
 from automl_explain.datasets import make_mixed_table
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -283,7 +283,7 @@ def other(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     setup = automl_setup_model_explanations(model, task, X=X, X_test=X.head(20), y=y)
     wrapper = MimicWrapper.from_setup(setup, **QUICK)
     joblib.dump(model, tmp_path / "model.joblib")
-    save(TreeScoringExplainer(wrapper.explainer, feature_maps=[setup.feature_map]), tmp_path, exist_ok=True)
+    save(wrapper.create_scoring_explainer(), tmp_path, exist_ok=True)
     raw = wrapper.explain(["local"], setup.X_test_transform, get_raw=True)
     return started(tmp_path, monkeypatch), X.head(20), raw, model
 
