@@ -37,10 +37,11 @@ def test_importing_loads_no_heavy_library_and_few_modules() -> None:
     assert int(total) < 100
 
 
-def test_importing_the_loader_of_scoring_explainers_loads_numpy_alone() -> None:
-    heavy = [name for name in (*HEAVY, "numba") if name != "numpy"]
+@pytest.mark.parametrize("name", ["load", "TreeScoringExplainer", "Explanation", "FeatureMap"])
+def test_what_production_imports_loads_numpy_alone(name: str) -> None:
+    heavy = [library for library in (*HEAVY, "numba") if library != "numpy"]
     out = python(
-        f"from automl_explain import load\nprint([m for m in {heavy!r} if m in sys.modules], len(sys.modules))"
+        f"from automl_explain import {name}\nprint([m for m in {heavy!r} if m in sys.modules], len(sys.modules))"
     )
     found, total = out.rsplit(maxsplit=1)
     assert found == "[]"

@@ -7,7 +7,8 @@ import math
 from typing import Any
 
 import numpy as np
-import pandas as pd
+
+from automl_explain._lazy import pandas as pd
 
 
 class UnknownCellError(TypeError):

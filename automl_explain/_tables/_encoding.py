@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import scipy.sparse as sp
 
+from automl_explain._lazy import is_frame, is_sparse
+from automl_explain._lazy import pandas as pd
+from automl_explain._lazy import sparse as sp
 from automl_explain._tables._verbatim import VerbatimColumn, is_date, is_text, is_verbatim, seconds
 from automl_explain._validation import as_table, listed
 from automl_explain.exceptions import DataError, InputError
@@ -87,14 +88,14 @@ class EngineeredEncoder:
             categorical column does not exist.
         """
         rows = as_table(rows, "init_dataset")
-        labels = tuple(rows.columns) if isinstance(rows, pd.DataFrame) else tuple(range(rows.shape[1]))
+        labels = tuple(rows.columns) if is_frame(rows) else tuple(range(rows.shape[1]))
         chosen = labels if names is None else tuple(n.item() if isinstance(n, np.generic) else n for n in names)
         if len(chosen) != rows.shape[1]:
             raise InputError(
                 f"`features` has {len(chosen)} names for {rows.shape[1]} engineered columns. "
                 "Pass `setup.engineered_feature_names` with `setup.X_transform`."
             )
-        framed = isinstance(rows, pd.DataFrame)
+        framed = is_frame(rows)
         if framed and chosen != labels and sorted(map(str, chosen)) == sorted(map(str, labels)):
             raise InputError(
                 f"`features` is {listed(chosen)}, but the columns are {listed(labels)}: the same names in another "
@@ -109,11 +110,11 @@ class EngineeredEncoder:
                     categories[j] = tuple(_plain(c) for c in dtype.categories)
                 elif j in positions:
                     categories[j] = _levels(rows.iloc[:, j])
-        elif not sp.issparse(rows):
+        elif not is_sparse(rows):
             categories = {j: _levels(pd.Series(rows[:, j])) for j in sorted(positions)}
         if not framed:
             labels = chosen
-        if text == "refused" or sp.issparse(rows) or (not framed and not positions and rows.dtype.kind in "biuf"):
+        if text == "refused" or is_sparse(rows) or (not framed and not positions and rows.dtype.kind in "biuf"):
             return cls(chosen, labels, categories)
         columns = {j: rows.iloc[:, j] if framed else pd.Series(rows[:, j], dtype=object) for j in range(len(chosen))}
         if text == "verbatim":
@@ -150,10 +151,10 @@ class EngineeredEncoder:
         if plain is not None:
             return plain
         rows = as_table(rows, argument, width=self.n_features, allow_empty=allow_empty)
-        if isinstance(rows, pd.DataFrame):
+        if is_frame(rows):
             return self._encode_frame(self.align(rows, argument))
         self._check_width(rows.shape[1], argument)
-        if sp.issparse(rows):
+        if is_sparse(rows):
             return sp.csr_matrix(rows, dtype=np.float64)
         if rows.dtype.kind not in "biufOUS":
             raise DataError(

@@ -10,21 +10,18 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import scipy.sparse as sp
 
+from automl_explain._lazy import is_frame, is_series, is_sparse
+from automl_explain._lazy import pandas as pd
+from automl_explain._lazy import sparse as sp
 from automl_explain._tables._cells import UnknownCellError, decode_cell, encode_cell, zone_text
 from automl_explain._validation import sound_sparse
 from automl_explain.exceptions import InputError
 
 LONGEST_RANGE = 1_000_000
 MOST_COLUMNS = 2**31 - 1
-_MASKED = {
-    "b": pd.arrays.BooleanArray,
-    "i": pd.arrays.IntegerArray,
-    "u": pd.arrays.IntegerArray,
-    "f": pd.arrays.FloatingArray,
-}
+# pandas' arrays with a mask, by the kind of number in them.
+_MASKED = {"b": "BooleanArray", "i": "IntegerArray", "u": "IntegerArray", "f": "FloatingArray"}
 
 
 class TableWriter:
@@ -53,7 +50,7 @@ class TableWriter:
         InputError
             If it holds cells that cannot be written; names the column.
         """
-        if isinstance(table, pd.DataFrame):
+        if is_frame(table):
             columns = [
                 self._vector(f"column {name!r} of `{what}`", table.iloc[:, j]) for j, name in enumerate(table.columns)
             ]
@@ -63,7 +60,7 @@ class TableWriter:
                 "names": self.index(f"the column labels of `{what}`", table.columns),
                 "index": self.index(f"the index of `{what}`", table.index),
             }
-        if sp.issparse(table):
+        if is_sparse(table):
             csr = table.tocsr()
             parts = {part: self._keep(getattr(csr, part)) for part in ("data", "indices", "indptr")}
             flags = [bool(csr.has_sorted_indices), bool(csr.has_canonical_format)]
@@ -94,7 +91,7 @@ class TableWriter:
         """Describe a Series or a flat Index."""
         dtype = cells.dtype
         if isinstance(dtype, pd.CategoricalDtype):
-            codes = cells.cat.codes if isinstance(cells, pd.Series) else cells.codes
+            codes = cells.cat.codes if is_series(cells) else cells.codes
             categories = self.index(f"the categories of {what}", dtype.categories)
             return {
                 "kind": "category",
@@ -106,8 +103,8 @@ class TableWriter:
             texts = [None if missing else str(c) for c, missing in zip(cells, cells.isna(), strict=True)]
             return {"kind": "string", "cells": texts, "dtype": str(dtype), "storage": dtype.storage}
         if isinstance(dtype, pd.DatetimeTZDtype):
-            instants = (cells.dt if isinstance(cells, pd.Series) else cells).tz_convert("UTC")
-            naive = (instants.dt if isinstance(cells, pd.Series) else instants).tz_localize(None)
+            instants = (cells.dt if is_series(cells) else cells).tz_convert("UTC")
+            naive = (instants.dt if is_series(cells) else instants).tz_localize(None)
             return {"kind": "zoned", "data": self._keep(naive.to_numpy()), "zone": self._zone(what, dtype)}
         if isinstance(dtype, np.dtype) and dtype.kind != "O":
             return {"kind": "numpy", "data": self._keep(cells.to_numpy())}
@@ -249,7 +246,7 @@ class TableReader:
             return _object_array(data["cells"])
         if kind == "masked":
             cells = self._take(data["data"])
-            return _MASKED[cells.dtype.kind](cells, self._take(data["mask"]))
+            return getattr(pd.arrays, _MASKED[cells.dtype.kind])(cells, self._take(data["mask"]))
         raise ValueError(f"a column of kind {kind!r}")
 
     def _take(self, name: Any) -> np.ndarray:

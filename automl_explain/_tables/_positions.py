@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from automl_explain._lazy import is_series
+from automl_explain._lazy import pandas as pd
 from automl_explain.exceptions import InputError
 
 
@@ -39,7 +40,7 @@ def positions(rows: Any, n_rows: int, labels: pd.Index | None = None) -> slice |
         raise InputError("Rows cannot be picked by a single bool; pass a mask with one bool per row.")
     if isinstance(rows, (int, np.integer)):
         rows = [int(rows)]
-    if isinstance(rows, pd.Series) and _is_mask(rows):
+    if is_series(rows) and _is_mask(rows):
         rows = _aligned(rows, labels)
     picked = rows.to_numpy() if isinstance(rows, (pd.Series, pd.Index)) else np.asarray(rows)
     if picked.dtype == object and len(picked) and all(isinstance(p, (bool, np.bool_)) for p in picked.ravel()):

@@ -7,9 +7,9 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import pandas as pd
-
 from automl_explain._frames import as_pandas, name_of
+from automl_explain._lazy import is_frame
+from automl_explain._lazy import pandas as pd
 from automl_explain._validation import listed
 from automl_explain.exceptions import InputError
 
@@ -37,7 +37,7 @@ def frame_of(rows: Any, names: Sequence[str | int]) -> pd.DataFrame:
         rows = _parsed(rows)
     if isinstance(rows, Mapping):
         rows = _of_mapping(rows, names)
-    if isinstance(rows, pd.DataFrame):
+    if is_frame(rows):
         return _picked(rows, names)
     if isinstance(rows, str) or not isinstance(rows, Iterable):
         raise InputError(f"Rows must be {_FORMS}; got {name_of(rows)}.")

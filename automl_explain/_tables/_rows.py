@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import scipy.sparse as sp
 
+from automl_explain._lazy import is_frame, is_sparse
+from automl_explain._lazy import pandas as pd
+from automl_explain._lazy import sparse as sp
 from automl_explain.exceptions import InputError
 
 
@@ -20,7 +21,7 @@ def take(rows: Any, positions: Any) -> Any:
     """Rows at these positions (a slice, whole numbers or a mask), in this order; None where there are no rows."""
     if rows is None:
         return None
-    if sp.issparse(rows) and not hasattr(rows, "indptr"):
+    if is_sparse(rows) and not hasattr(rows, "indptr"):
         rows = rows.tocsr()
     return rows.iloc[positions] if hasattr(rows, "iloc") else rows[positions]
 
@@ -37,7 +38,7 @@ def stack(*tables: Any) -> Any:
         return first
     if isinstance(first, (pd.DataFrame, pd.Series)):
         return pd.concat(tables, ignore_index=True)
-    if sp.issparse(first):
+    if is_sparse(first):
         return sp.vstack(tables, format="csr")
     if hasattr(first, "get_columns"):  # polars
         return functools.reduce(lambda above, below: above.vstack(below), tables)
@@ -48,7 +49,7 @@ def dense(rows: Any, dtype: Any = None) -> np.ndarray:
     """Rows as an ndarray; a tuple or list of matrices, one per output, as one array of three dimensions."""
     if isinstance(rows, (tuple, list)):
         return np.stack([dense(each, dtype) for each in rows])
-    return np.asarray(rows.toarray() if sp.issparse(rows) else rows, dtype=dtype)
+    return np.asarray(rows.toarray() if is_sparse(rows) else rows, dtype=dtype)
 
 
 def chunks(n_rows: int, rows_each: int) -> Iterator[slice]:
@@ -82,13 +83,13 @@ def mix(rows: Any, groups: np.ndarray, n_new: int, rng: np.random.Generator, *, 
     base, other = rng.integers(0, n_rows, n_new), rng.integers(0, n_rows, n_new)
     # Rows near the data, and rows further away.
     swapped = rng.random((n_new, int(groups.max()) + 1)) < rng.random((n_new, 1)) * most
-    if isinstance(rows, pd.DataFrame):
+    if is_frame(rows):
         picked = {j: np.where(swapped[:, g], other, base) for j, g in enumerate(groups)}
         columns = [pd.Series(rows.iloc[:, j].array.take(at)) for j, at in picked.items()]
         result = pd.concat(columns, axis=1)
         result.columns = rows.columns
         return result
-    if not sp.issparse(rows):
+    if not is_sparse(rows):
         return np.where(swapped[:, groups], rows[other], rows[base])
     return _keep(rows[base], ~swapped, groups) + _keep(rows[other], swapped, groups)
 
@@ -106,7 +107,7 @@ def check_same_rows(rows: Any, others: Any, argument: str) -> None:
     n_rows, n_others = getattr(rows, "shape", (0,))[0], others.shape[0] if hasattr(others, "shape") else len(others)
     if n_rows != n_others:
         raise InputError(f"`{argument}` has {n_others} rows, `eval_dataset` has {n_rows}; they must be the same rows.")
-    if not isinstance(rows, pd.DataFrame) or not isinstance(others, (pd.DataFrame, pd.Series)):
+    if not is_frame(rows) or not isinstance(others, (pd.DataFrame, pd.Series)):
         return
     first, second = rows.index, others.index
     if not first.equals(second) and first.is_unique and second.is_unique and set(first) == set(second):

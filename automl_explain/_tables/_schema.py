@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
-import scipy.sparse as sp
 
+from automl_explain._lazy import is_frame, is_sparse
+from automl_explain._lazy import pandas as pd
+from automl_explain._lazy import sparse as sp
 from automl_explain._tables._records import frame_of
 from automl_explain._tables._types import conform, families, family, missing_values
 from automl_explain._validation import in_order
@@ -267,16 +268,16 @@ class TableSchema:
     @classmethod
     def of(cls, table: Any, names: Iterable[str | int] | None = None) -> TableSchema:
         """Schema of a DataFrame, an ndarray or a scipy sparse matrix of shape (n_rows, n_raw)."""
-        if isinstance(table, pd.DataFrame):
+        if is_frame(table):
             labels = list(table.columns) if names is None else list(names)
             return cls(tuple(ColumnSchema.of(n, table.iloc[:, i]) for i, n in enumerate(labels)))
         labels = list(range(table.shape[1])) if names is None else list(names)
-        if sp.issparse(table) or table.dtype != object:
+        if is_sparse(table) or table.dtype != object:
             kind: Kind = "text" if table.dtype.kind in "US" else "number"
             columns = tuple(ColumnSchema(n, kind, str(table.dtype)) for n in labels)
         else:
             columns = tuple(ColumnSchema.of(n, pd.Series(table[:, j], dtype=object)) for j, n in enumerate(labels))
-        return cls(columns, "sparse" if sp.issparse(table) else "array")
+        return cls(columns, "sparse" if is_sparse(table) else "array")
 
     def read(self, rows: Any) -> Any:
         """Rows as the table that the pipeline was trained on: same columns, order and types.
@@ -325,14 +326,14 @@ class TableSchema:
         DataError
             If the values of a column are of another kind than in training; names the column, the row and the value.
         """
-        if isinstance(rows, pd.DataFrame) and self.container == "frame":
+        if is_frame(rows) and self.container == "frame":
             rows = in_order(rows, self.names, argument)
         elif rows.shape[1] != len(self.columns):
             raise InputError(
                 f"`{argument}` has {rows.shape[1]} columns; the model was trained on {len(self.columns)}. Pass the "
                 "same raw columns."
             )
-        if isinstance(rows, pd.DataFrame):
+        if is_frame(rows):
             return self._conform_columns(rows, self.columns, argument)
         return self._conform_array(rows, argument)
 
@@ -355,7 +356,7 @@ class TableSchema:
 
     def _conform_array(self, rows: Any, argument: str) -> Any:
         numeric = all(c.kind in ("number", "boolean") for c in self.columns)
-        if sp.issparse(rows) or (rows.dtype.kind in "biuf" and numeric):
+        if is_sparse(rows) or (rows.dtype.kind in "biuf" and numeric):
             return rows
         frame = pd.DataFrame(rows).astype(object)
         made = self._conform_columns(frame, self.columns, argument)

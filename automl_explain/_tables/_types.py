@@ -12,8 +12,8 @@ import decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
+from automl_explain._lazy import pandas as pd
 from automl_explain._validation import listed
 from automl_explain.exceptions import DataError
 

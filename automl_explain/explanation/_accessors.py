@@ -6,8 +6,8 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
+from automl_explain._lazy import sparse as sp
 from automl_explain.exceptions import MissingLocalValuesError, MissingPartError
 from automl_explain.explanation._fields import ExplanationFields
 from automl_explain.explanation._ranking import (

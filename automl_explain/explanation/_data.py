@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import scipy.sparse as sp
 
+from automl_explain._lazy import is_frame, is_sparse
+from automl_explain._lazy import pandas as pd
 from automl_explain._tables._positions import one_position
 from automl_explain.explanation._accessors import ImportanceAccessors
 from automl_explain.explanation._residuals import row_outputs
@@ -61,7 +61,7 @@ def _scores(explanation: ImportanceAccessors, row: int) -> list[Any]:
     values = explanation.local_importance_values
     if explanation.task == "regression":
         values = [values]
-    dense = [np.asarray(v[[row]].todense()).ravel() if sp.issparse(v) else v[row] for v in values]
+    dense = [np.asarray(v[[row]].todense()).ravel() if is_sparse(v) else v[row] for v in values]
     scores = [d.tolist() for d in dense]
     return list(scores[0]) if explanation.task == "regression" else scores
 
@@ -85,9 +85,9 @@ def _beside_the_model(explanation: ImportanceAccessors, row: int) -> dict[str, A
 def _cells(table: Any, row: int) -> list[Any] | None:
     if table is None:
         return None
-    if isinstance(table, pd.DataFrame):
+    if is_frame(table):
         return [_plain(table.iat[row, j]) for j in range(table.shape[1])]
-    cells = np.asarray(table[[row]].todense()).ravel() if sp.issparse(table) else table[row]
+    cells = np.asarray(table[[row]].todense()).ravel() if is_sparse(table) else table[row]
     return list(cells.tolist())
 
 

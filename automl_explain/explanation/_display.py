@@ -10,8 +10,8 @@ import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
-import scipy.sparse as sp
 
+from automl_explain._lazy import is_sparse
 from automl_explain._tables._positions import one_position
 from automl_explain.explanation._accessors import ImportanceAccessors
 from automl_explain.explanation._fidelity import told_fidelities
@@ -109,7 +109,7 @@ def row_visual(explanation: ImportanceAccessors, row: int) -> Visual:
     outputs = row_outputs(explanation, at)
     k = int(outputs.explained.argmax())
     part = explanation._local[k]
-    scores = np.asarray(part[[at]].todense()).ravel() if sp.issparse(part) else part[at]
+    scores = np.asarray(part[[at]].todense()).ravel() if is_sparse(part) else part[at]
     order = np.argsort(-np.abs(scores), kind="stable")[:_SHOWN]
     names, values = [explanation.features[j] for j in order], scores[order].tolist()
     towards = ""

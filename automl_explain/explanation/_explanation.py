@@ -7,8 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, Self
 
-import pandas as pd
-
+from automl_explain._lazy import pandas as pd
 from automl_explain.exceptions import InputError
 from automl_explain.explanation._data import overall_data, row_data, rows_data, selector
 from automl_explain.explanation._display import Visual, explanation_html, explanation_text, row_visual

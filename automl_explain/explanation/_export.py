@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import scipy.sparse as sp
 
+from automl_explain._lazy import is_frame, is_sparse
+from automl_explain._lazy import pandas as pd
 from automl_explain.explanation._accessors import ImportanceAccessors
 from automl_explain.explanation._fields import label_index
 from automl_explain.explanation._units import first_class
@@ -75,7 +75,7 @@ def local_frame(explanation: ImportanceAccessors, label: Any) -> pd.DataFrame:
 
 def _block(explanation: ImportanceAccessors, values: Any, k: int, *, first: bool = False) -> np.ndarray:
     """Contributions to one output with all that stands beside them; of the first of two classes if ``first``."""
-    part = values[k].toarray() if sp.issparse(values[k]) else values[k]
+    part = values[k].toarray() if is_sparse(values[k]) else values[k]
     lost = [] if explanation.unmapped is None else [explanation.unmapped[k]]
     contributions = np.column_stack([part, *lost])
     output = explanation.output[:, k]
@@ -96,7 +96,7 @@ def to_shap(explanation: ImportanceAccessors) -> Any:
     """A `shap.Explanation`."""
     import shap
 
-    parts = [v.toarray() if sp.issparse(v) else np.array(v) for v in explanation._local]
+    parts = [v.toarray() if is_sparse(v) else np.array(v) for v in explanation._local]
     base = np.broadcast_to(explanation.base, (explanation.num_examples, len(parts)))
     if explanation.unmapped is not None:
         base = base + explanation.unmapped.T
@@ -118,9 +118,9 @@ def _display_cells(explanation: ImportanceAccessors) -> pd.DataFrame | None:
     table = explanation.eval_data
     if table is None or table.shape[1] != explanation.num_features:
         return None
-    if isinstance(table, pd.DataFrame):
+    if is_frame(table):
         return table
-    return pd.DataFrame(table.toarray() if sp.issparse(table) else table)
+    return pd.DataFrame(table.toarray() if is_sparse(table) else table)
 
 
 def _numbers(table: pd.DataFrame) -> np.ndarray:

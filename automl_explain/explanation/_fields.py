@@ -7,9 +7,10 @@ import functools
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-import pandas as pd
-import scipy.sparse as sp
 
+from automl_explain._lazy import is_frame, is_series, is_sparse
+from automl_explain._lazy import pandas as pd
+from automl_explain._lazy import sparse as sp
 from automl_explain._validation import refuse_complex, sound_sparse
 from automl_explain.exceptions import InputError
 from automl_explain.explanation._classes import plain_label
@@ -125,7 +126,7 @@ class ExplanationFields(ExplanationHeader):
                     )
                 self._set(name, read_only(array))
         labels = self.row_labels
-        if labels is None and isinstance(self.eval_data, pd.DataFrame):
+        if labels is None and is_frame(self.eval_data):
             labels = self.eval_data.index
         if labels is not None:
             self._set("row_labels", label_index(labels))
@@ -152,14 +153,14 @@ def _table(name: str, rows: Any, n_rows: int) -> Any:
     """The rows, protected from later changes as far as this costs no copy."""
     if rows is None:
         return None
-    if isinstance(rows, pd.Series):
+    if is_series(rows):
         raise InputError(
             f"`{name}` is a Series; pass a DataFrame with one row per explained row (`series.to_frame()`)."
         )
-    if isinstance(rows, pd.DataFrame):
+    if is_frame(rows):
         # Shallow copies are safe from pandas 3 on, where every write copies first.
         table: Any = rows.copy(deep=int(pd.__version__.split(".")[0]) < 3)
-    elif sp.issparse(rows):
+    elif is_sparse(rows):
         rows = sound_sparse(rows, name)
         table = read_only_csr(rows) if rows.dtype == np.float64 else sp.csr_matrix(rows)
     else:

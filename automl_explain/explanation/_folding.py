@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import scipy.sparse as sp
 
+from automl_explain._lazy import is_frame, is_sparse
 from automl_explain._validation import warn
 from automl_explain.exceptions import UnmappedFeaturesWarning
 from automl_explain.explanation._values import Values
@@ -20,14 +19,14 @@ def fold(values: Values, feature_map: FeatureMap) -> tuple[Values, np.ndarray]:
         return feature_map.fold(values)
     parts = [feature_map.fold(v) for v in values]
     lost = np.array([p[1] for p in parts])
-    if sp.issparse(parts[0][0]):
+    if is_sparse(parts[0][0]):
         return tuple(p[0] for p in parts), lost
     return np.stack([p[0] for p in parts]) if len(parts) > 1 else parts[0][0][None], lost
 
 
 def raw_rows(eval_data: Any, feature_map: FeatureMap, row_labels: Any) -> tuple[Any, Any]:
     """Raw rows to show, in the order of the raw columns where they have their names, and the labels of the rows."""
-    if not isinstance(eval_data, pd.DataFrame):
+    if not is_frame(eval_data):
         return eval_data, row_labels
     if set(eval_data.columns) == set(feature_map.raw_names):
         eval_data = eval_data[list(feature_map.raw_names)]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
+from automl_explain._lazy import sparse as sp
 from automl_explain.exceptions import InputError
 
 BY = ("signed", "magnitude")

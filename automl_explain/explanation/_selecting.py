@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
-import pandas as pd
-import scipy.sparse as sp
 
+from automl_explain._lazy import is_frame, is_sparse
 from automl_explain._tables._positions import positions
 from automl_explain._tables._rows import take
 from automl_explain._validation import listed
@@ -157,7 +156,7 @@ class Selecting(ImportanceAccessors):
         nested list of shape (n_rows, n_raw), or (n_classes, n_rows, n_raw) for classification
         """
         values = self.get_raw_explanation(feature_maps).local_importance_values
-        if sp.issparse(values):
+        if is_sparse(values):
             return [values]
         return values if isinstance(values, list) else list(values.tolist())
 
@@ -259,4 +258,4 @@ def feature_positions(wanted: Any, names: Sequence[FeatureName], argument: str =
 
 
 def _columns(table: Any, at: list[int]) -> Any:
-    return table.iloc[:, at] if isinstance(table, pd.DataFrame) else table[:, at]
+    return table.iloc[:, at] if is_frame(table) else table[:, at]

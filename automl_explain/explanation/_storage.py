@@ -16,11 +16,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import scipy.sparse as sp
-
 from automl_explain._files._archive import MANIFEST, Format, read_directory, unpacked, write_directory
 from automl_explain._files._members import from_json, from_npy, to_json, to_npy
 from automl_explain._files._writing import as_ours, place
+from automl_explain._lazy import is_sparse
 from automl_explain._tables._cells import decode_cell
 from automl_explain._tables._members import TableReader, TableWriter
 from automl_explain._validation import shown
@@ -200,7 +199,7 @@ def restore(described: Mapping[str, Any], reader: TableReader) -> dict[str, Any]
         fields["values"] = None
     else:
         read = [reader.table(part) for part in parts]
-        fields["values"] = tuple(read) if sp.issparse(read[0]) else read[0]
+        fields["values"] = tuple(read) if is_sparse(read[0]) else read[0]
     labels = described["row_labels"]
     fields["row_labels"] = None if labels is None else reader.index(labels)
     return fields

@@ -7,9 +7,9 @@ import functools
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
-from scipy.special import expit, softmax
 
+from automl_explain._lazy import sparse as sp
+from automl_explain._lazy import special
 from automl_explain.exceptions import InputError
 from automl_explain.explanation._values import Values, row_sums
 
@@ -77,16 +77,16 @@ def class_probabilities(margins: np.ndarray, link: str = "logit") -> np.ndarray:
         by their sum. ``sigmoid``: sigmoids as they are, whose sum may differ from 1.
     """
     found = output_probabilities(margins, link)
-    return np.hstack([expit(-margins), found]) if margins.shape[1] == 1 else found
+    return np.hstack([special.expit(-margins), found]) if margins.shape[1] == 1 else found
 
 
 def output_probabilities(margins: np.ndarray, link: str = "logit") -> np.ndarray:
     """The same, one column per output: of two classes the second alone."""
     if margins.shape[-1] == 1 or link == "sigmoid":
-        return np.asarray(expit(margins))
+        return np.asarray(special.expit(margins))
     # A sum of sigmoids that all are tiny would be 0: their logarithms are not.
     scores = margins if link == "softmax" else -np.logaddexp(0.0, -margins)
-    return np.asarray(softmax(scores, axis=-1))
+    return np.asarray(special.softmax(scores, axis=-1))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -206,7 +206,7 @@ def _integrals(line: np.ndarray, weights: np.ndarray, link: str) -> np.ndarray:
     """Integrals of dp_k / dm_o over the places of ``line``, of shape (n_rows, n_places, n_outputs)."""
     p = output_probabilities(line, link)
     # dp_k / dm_o = ([k = o] - p_k) * own_o, where own_o is how p_o moves with its margin, apart from the division.
-    own = (p if link == "softmax" else p * expit(-line)) * weights[:, None]
+    own = (p if link == "softmax" else p * special.expit(-line)) * weights[:, None]
     found = -(p.transpose(0, 2, 1) @ own)
     np.einsum("nkk->nk", found)[...] += own.sum(axis=1)
     return np.asarray(found)
@@ -224,9 +224,9 @@ def _sigmoid_slopes(base: float, margins: np.ndarray) -> np.ndarray:
     """(sigmoid(m) - sigmoid(b)) / (m - b), without loss of digits where the two are near each other."""
     step = margins - base
     half = np.where(np.abs(step) < 1, step / 2, 0.5)
-    near = np.sqrt(expit(margins) * expit(-margins) * expit(base) * expit(-base))
+    near = np.sqrt(special.expit(margins) * special.expit(-margins) * special.expit(base) * special.expit(-base))
     ratio = np.divide(np.sinh(half), half, out=np.ones_like(half), where=half != 0)
-    far = np.divide(expit(margins) - expit(base), step, out=np.zeros_like(step), where=step != 0)
+    far = np.divide(special.expit(margins) - special.expit(base), step, out=np.zeros_like(step), where=step != 0)
     return np.asarray(np.where(np.abs(step) < 1, near * ratio, far))
 
 

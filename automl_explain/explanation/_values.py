@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from automl_explain._lazy import is_sparse
+from automl_explain._lazy import sparse as sp
 from automl_explain._validation import sound_sparse
 from automl_explain.exceptions import InputError
 
@@ -161,9 +162,9 @@ def as_values(values: Any, n_outputs: int) -> Values:
         f"expected an ndarray of shape ({n_outputs}, n_rows, n_features) or a tuple of {n_outputs} sparse matrices "
         "of shape (n_rows, n_features), one per entry of `base`."
     )
-    if sp.issparse(values):
+    if is_sparse(values):
         values = (values,)
-    if isinstance(values, (tuple, list)) and len(values) and all(sp.issparse(v) for v in values):
+    if isinstance(values, (tuple, list)) and len(values) and all(is_sparse(v) for v in values):
         shapes = {v.shape for v in values}
         if len(values) != n_outputs or len(shapes) != 1:
             raise InputError(f"`values` holds {len(values)} sparse matrices of shapes {sorted(shapes)}; {expected}")
