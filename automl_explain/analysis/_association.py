@@ -44,7 +44,7 @@ def association(frame: pd.DataFrame) -> np.ndarray:
 
 
 def _ranks_and_codes(frame: pd.DataFrame) -> tuple[np.ndarray, dict[int, np.ndarray]]:
-    """Centred ranks of numbers and dates, each column of length 1, and codes of all other columns."""
+    """Centred ranks of numbers, dates and spans of time, each column of length 1, and codes of all other columns."""
     ranks = np.zeros(frame.shape)
     codes: dict[int, np.ndarray] = {}
     for j in range(frame.shape[1]):
@@ -54,14 +54,21 @@ def _ranks_and_codes(frame: pd.DataFrame) -> tuple[np.ndarray, dict[int, np.ndar
             rank = np.where(np.isnan(rank), np.nanmean(rank) if not np.isnan(rank).all() else 0.0, rank)
             ranks[:, j] = rank - rank.mean()
         else:
-            codes[j] = pd.factorize(column.astype(object), use_na_sentinel=False)[0]
+            codes[j] = _codes(column.astype(object))
     spread = np.sqrt((ranks**2).sum(axis=0))
     return ranks / np.where(spread > 0, spread, 1.0), codes
 
 
 def _is_ordered(dtype: object) -> bool:
-    number = pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_datetime64_any_dtype(dtype)
-    return number and not isinstance(dtype, pd.CategoricalDtype)
+    time = pd.api.types.is_datetime64_any_dtype(dtype) or pd.api.types.is_timedelta64_dtype(dtype)
+    return (time or pd.api.types.is_numeric_dtype(dtype)) and not isinstance(dtype, pd.CategoricalDtype)
+
+
+def _codes(column: pd.Series) -> np.ndarray:
+    try:
+        return np.asarray(pd.factorize(column, use_na_sentinel=False)[0])
+    except TypeError:  # cells that cannot be hashed, such as lists
+        return np.asarray(pd.factorize(column.map(repr))[0])
 
 
 def _least_chance(cells: np.ndarray) -> float:

@@ -152,3 +152,19 @@ def test_the_corrections_are_those_of_the_papers() -> None:
     wanted = np.sqrt(1 - (1 - 16 * 8 / 4 / 42) * 7 / 6)  # means 2.5 and 6.5: 8 x 4 of 42
     assert collinear_groups(split, wanted - 1e-6) == [["u", "x"]]
     assert collinear_groups(split, wanted + 1e-6) == []
+
+
+def test_columns_of_every_type_are_compared() -> None:
+    """Dates and spans of time have an order; lists are categories by what they show."""
+    rows = pd.DataFrame(
+        {
+            "number": range(30),
+            "date": pd.date_range("2024-01-01", periods=30),
+            "span": pd.to_timedelta(range(30), unit="h"),
+            "list": [[i % 2] for i in range(30)],
+            "parity": ["even", "odd"] * 15,
+            "empty": [None] * 30,
+            "masked": pd.array([1, None, None, 1, 1] * 6, dtype="Int64"),
+        }
+    )
+    assert collinear_groups(rows) == [["number", "date", "span"], ["list", "parity"]]
