@@ -276,6 +276,15 @@ def compare_candidates(
     """
     source = candidates_of(automl)
     asked = _asked(source.listed(), names)
+    explanations, told = _explained(source, asked, (X, X_test, y), task, options)
+    return CandidateComparison(asked, explanations, told)
+
+
+def _explained(
+    source: Any, asked: Sequence[Candidate], rows: tuple[Any, Any, Any], task: str | None, options: Mapping[str, Any]
+) -> tuple[dict[str, AutoMLExplanations], dict[str, str]]:
+    """Explanations by name, and why others failed; the error of the first where all did."""
+    X, X_test, y = rows
     explanations: dict[str, AutoMLExplanations] = {}
     failures: dict[str, Exception] = {}
     for one in asked:
@@ -290,7 +299,7 @@ def compare_candidates(
     told = {name: f"{type(failure).__name__}: {failure}" for name, failure in failures.items()}
     for name, why in told.items():
         warn(f"Candidate {name!r} could not be explained: {why}", ExplanationWarning)
-    return CandidateComparison(asked, explanations, told)
+    return explanations, told
 
 
 def _asked(known: Sequence[Candidate], names: Sequence[str] | None) -> tuple[Candidate, ...]:

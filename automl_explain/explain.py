@@ -84,7 +84,6 @@ def explain_automl(
     Returns
     -------
     AutoMLExplanations
-        With ``setup``, ``explainer``, ``engineered`` and ``raw``.
 
     Examples
     --------
@@ -104,6 +103,13 @@ def explain_automl(
     if output_unit is not None:
         check_output_unit(output_unit, "log-odds" if task == "classification" else "target")
     setup = automl_setup_model_explanations(automl, task=task, X=X_train, X_test=X_test, y=y_train, **setup_options)
+    return _by_method(setup, method, raw_method=raw_method, output_unit=output_unit)
+
+
+def _by_method(
+    setup: AutoMLExplainerSetup, method: str, *, raw_method: str, output_unit: str | None
+) -> AutoMLExplanations:
+    """Both explanations, through a surrogate or by the model itself, and why so."""
     both: dict[str, Any] = {"raw_method": raw_method, "output_unit": output_unit}
     if method == "mimic":
         why = "a surrogate was asked for"

@@ -12,6 +12,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 
 from automl_explain._tables._rows import take
+from automl_explain._tables._schema import TableSchema
 from automl_explain._threads import available_threads
 from automl_explain._validation import (
     check_raw_method,
@@ -50,6 +51,16 @@ class TrainingResult:
         What went wrong after the fit: ``"explanation"``, ``"candidates"``, ``"store"``.
     stored : tuple of str
         Comments under which explanations were kept.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from automl_explain import fit_and_explain
+    >>> X, y = load_iris(return_X_y=True, as_frame=True)
+    >>> result = fit_and_explain(LogisticRegression(max_iter=1000), X, y, task="classification")
+    >>> result.explanations.raw.get_ranked_global_names(top_k=1), result.error
+    (['petal length (cm)'], None)
     """
 
     model: Any
@@ -96,10 +107,8 @@ def fit_and_explain(
     ----------
     automl : flaml.AutoML, sklearn search, Pipeline or estimator
         Not fitted yet; it is fitted in place.
-    X : DataFrame, ndarray or scipy sparse of shape (n_rows, n_raw)
-        Raw training rows.
-    y : array-like of shape (n_rows,)
-        Targets. Rows without one are left out, and warned of: FLAML would take a missing label for a class.
+    X, y : table of shape (n_rows, n_raw), and array-like of shape (n_rows,)
+        Raw training rows and targets. Rows without one are left out with a warning: FLAML would make them a class.
     X_test, y_test : optional
         Raw rows to explain, and their targets; the training rows where left out.
     task : {"classification", "regression", "forecasting"}
@@ -107,7 +116,7 @@ def fit_and_explain(
     model_explainability : bool, default True
         Whether to explain at all.
     candidates : bool or sequence of str, optional
-        Candidates to explain too, see `compare_candidates`; True for all.
+        Those to explain too, see `compare_candidates`; True for all.
     store : ExplanationStore, optional
         Keeps every explanation in both spaces, with a comment such as ``"best model, raw"``.
     raw_method : {"folded", "grouped"}, default "folded"
@@ -123,47 +132,44 @@ def fit_and_explain(
     Raises
     ------
     InputError, DataError
-        If an argument is not legal; found out before the fit. What the fit itself raises is passed on.
-
-    Warns
-    -----
-    ExplanationWarning
-        If the explanation, that of a candidate, or storing one fails; the error is in ``errors``.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> from sklearn.linear_model import LogisticRegression
-    >>> from automl_explain import fit_and_explain
-    >>> X, y = load_iris(return_X_y=True, as_frame=True)
-    >>> result = fit_and_explain(LogisticRegression(max_iter=1000), X, y, task="classification")
-    >>> result.explanations.raw.get_ranked_global_names(top_k=1), result.error
-    (['petal length (cm)'], None)
+        If an argument is not legal; found out before the fit. What fails after it warns and is in ``errors``.
     """
-    check_task(task)
-    check_raw_method(raw_method)
-    _check_model(automl, task)
-    _check_wishes(model_explainability, candidates, store, setup_options)
+    _check_model(automl, check_task(task))
+    _check_wishes(raw_method, model_explainability, candidates, store, setup_options)
     _check_candidates(automl, task, candidates)
     _check_forecast(automl, task, fit_options)
     X = raw_table(X, "X")
-    X_test = X if X_test is None else same_columns(X, raw_table(X_test, "X_test"))
-    X_test, y_test = (X, y) if X_test is X and y_test is None else (X_test, y_test)
-    if y_test is not None:
-        labels(y_test, "y_test", X_test.shape[0])
-    rows, targets = _with_targets(X, y, task)
-    _fit(automl, rows, targets, task, fit_options)
+    X_test, y_test = _rows_to_explain(X, y, X_test, y_test)
+    X, y = _with_targets(X, y, task)
+    _fit(automl, X, y, task, fit_options)
     if not model_explainability:
         return TrainingResult(automl)
     options = {**(setup_options or {}), "task": task, "raw_method": raw_method, "y_test": y_test}
+    return _explained(automl, (X, X_test, y), candidates, store, options)
+
+
+def _rows_to_explain(X: Any, y: Any, X_test: Any, y_test: Any) -> tuple[Any, Any]:
+    """Rows to explain with the types of the training rows, and their targets."""
+    if X_test is None:
+        X_test, y_test = X, y if y_test is None else y_test
+    else:
+        X_test = TableSchema.of(X).conform(same_columns(X, raw_table(X_test, "X_test")), "X_test")
+    if y_test is not None:
+        labels(y_test, "y_test", X_test.shape[0])
+    return X_test, y_test
+
+
+def _explained(
+    automl: Any, rows: tuple[Any, Any, Any], candidates: Any, store: Any, options: Mapping[str, Any]
+) -> TrainingResult:
+    """Explanations of a fitted model, kept in the store; what fails is told in the result."""
+    X, X_test, y = rows
     errors: dict[str, Exception] = {}
-    best = _kept(errors, "explanation", lambda: explain_automl(automl, rows, X_test, targets, **options))
+    best = _kept(errors, "explanation", lambda: explain_automl(automl, X, X_test, y, **options))
     others = None
     if candidates:
         names = None if candidates is True else candidates
-        others = _kept(
-            errors, "candidates", lambda: compare_candidates(automl, rows, X_test, targets, names, **options)
-        )
+        others = _kept(errors, "candidates", lambda: compare_candidates(automl, X, X_test, y, names, **options))
     stored: list[str] = []
     if store is not None:
         made = {**({} if best is None else {"best model": best}), **({} if others is None else others.explanations)}
@@ -178,7 +184,7 @@ def _check_model(automl: Any, task: str) -> None:
             f"`automl` is {named}; expected an object with `fit`. Pass one, such as AutoML() or a Pipeline."
         )
     # FLAML is told the task; of others some tell it themselves.
-    does = None if _takes_task(automl) or not isinstance(automl, BaseEstimator) else told_task(automl)
+    does = None if _takes(automl, "task") or not isinstance(automl, BaseEstimator) else told_task(automl)
     if task != "forecasting" and does not in (None, task):
         raise InputError(f"`task` is {task!r}, but {type(automl).__name__} does {does}. Pass task={does!r}.")
 
@@ -194,7 +200,8 @@ def _check_candidates(automl: Any, task: str, candidates: Any) -> None:
         check_learner(name, task, [ENSEMBLE, *added])
 
 
-def _check_wishes(model_explainability: Any, candidates: Any, store: Any, setup_options: Any) -> None:
+def _check_wishes(raw_method: Any, model_explainability: Any, candidates: Any, store: Any, setup_options: Any) -> None:
+    check_raw_method(raw_method)
     if setup_options is not None and not isinstance(setup_options, Mapping):
         raise InputError(
             f"`setup_options` is {setup_options!r}; expected a mapping of arguments of the setup. Pass one, such as "
@@ -224,7 +231,7 @@ def _check_wishes(model_explainability: Any, candidates: Any, store: Any, setup_
 
 
 def _check_forecast(automl: Any, task: str, fit_options: Mapping[str, Any]) -> None:
-    if task == "forecasting" and _takes_task(automl):
+    if task == "forecasting" and _takes(automl, "task"):
         for needed, example in (("period", "period=12"), ("time_budget", "time_budget=60")):
             if fit_options.get(needed) is None:
                 raise InputError(
@@ -260,18 +267,19 @@ def _with_targets(X: Any, y: Any, task: str) -> tuple[Any, Any]:
     return X, values
 
 
-def _takes_task(automl: Any) -> bool:
+def _takes(automl: Any, argument: str) -> bool:
     try:
-        return "task" in inspect.signature(automl.fit).parameters
+        return argument in inspect.signature(automl.fit).parameters
     except (TypeError, ValueError):
         return False
 
 
 def _fit(automl: Any, X: Any, y: Any, task: str, fit_options: Mapping[str, Any]) -> None:
     told: dict[str, Any] = {}
-    if _takes_task(automl):  # FLAML
+    if _takes(automl, "task"):  # FLAML
         told["task"] = _FLAML_TASKS.get(task, task)
-        if getattr(automl, "_settings", {}).get("n_jobs", -1) == -1:  # all cores of the machine, if nothing is said
+        unsaid = getattr(automl, "_settings", {}).get("n_jobs", -1) == -1  # all cores of the machine then
+        if unsaid and _takes(automl, "n_jobs"):
             told["n_jobs"] = available_threads()
     automl.fit(X, y, **{**told, **fit_options})
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from automl_explain._validation import raw_table
 from automl_explain.adapters import adapter_for, told_task
 from automl_explain.exceptions import InputError
 from automl_explain.feature_map import FeatureMap
 from automl_explain.lineage import LineageReport, collected, trace, weighted
+from automl_explain.lineage._texts import only_column, reads_texts
 
 
 def lineage_report(
@@ -24,8 +26,7 @@ def lineage_report(
     Parameters
     ----------
     pipeline : object
-        A fitted featurization (as for `automl_explain.lineage.trace`), a fitted model with its
-        featurization (a Pipeline, a FLAML ``AutoML``, ... as for
+        A fitted featurization (as for `automl_explain.lineage.trace`), a fitted model (as for
         `automl_setup_model_explanations`), the setup of one, or a FeatureMap. Classifiers and
         regressors are models, also where they have a ``transform``; `trace` takes them as featurizations.
     X : DataFrame, ndarray or scipy sparse of shape (n_rows, n_raw), optional
@@ -41,15 +42,12 @@ def lineage_report(
     Returns
     -------
     LineageReport
-        Prints as a table; ``to_frame()`` gives all of it, ``feature_map`` the map, ``probed`` the
-        cost and confidence of probing.
+        Prints as a table; with ``to_frame()``, ``feature_map``, and ``probed``, the cost of probing.
 
     Raises
     ------
-    InputError
-        If ``X`` is missing, or its names do not fit.
-    UnsupportedModelError
-        If the model, or a step of its featurization, cannot be followed.
+    InputError, UnsupportedModelError
+        If ``X`` is missing or its names do not fit; if the model, or a step before it, cannot be followed.
 
     Examples
     --------
@@ -65,35 +63,36 @@ def lineage_report(
     >>> report = lineage_report(prepare, X)
     >>> report["age pay"]
     {'age': 0.5, 'pay': 0.5}
-    >>> print(report)
-    5 engineered features from 3 raw columns: 5 known; 0 unmapped
-    engineered                raw  how
-           age                age rule
-           pay                pay rule
-       age pay 0.50 age, 0.50 pay rule
-     city_Oslo               city rule
-     city_Rome               city rule
     """
     known = pipeline if isinstance(pipeline, FeatureMap) else getattr(pipeline, "feature_map", None)
     if isinstance(known, FeatureMap):
-        if weights != "equal":
-            raise InputError(
-                f"`weights` is {weights!r}, but this {type(pipeline).__name__} already has its weights. Pass the model "
-                "and `X`, or make the setup with `weights`."
-            )
-        return LineageReport(known)
+        return _of_known(pipeline, known, weights)
     if X is None:
         raise InputError(
             f"`X` is missing. A {type(pipeline).__name__} is followed with raw rows. Pass the training rows."
         )
     with collected() as steps, weighted(weights):
-        if not _is_model(pipeline):
-            feature_map = trace(pipeline, X, raw_names, random_state=random_state)
-        else:
-            adapter = adapter_for(pipeline)
-            names = list(X.columns) if raw_names is None and hasattr(X, "columns") else raw_names
-            feature_map = adapter.feature_map(X, list(range(X.shape[1])) if names is None else list(names))
-    return LineageReport(feature_map, tuple(steps))
+        return LineageReport(_traced(pipeline, raw_table(X, "X"), raw_names, random_state), tuple(steps))
+
+
+def _of_known(pipeline: Any, known: FeatureMap, weights: str) -> LineageReport:
+    if weights != "equal":
+        raise InputError(
+            f"`weights` is {weights!r}, but this {type(pipeline).__name__} already has its weights. Pass the model "
+            "and `X`, or make the setup with `weights`."
+        )
+    return LineageReport(known)
+
+
+def _traced(pipeline: Any, X: Any, raw_names: Sequence[str | int] | None, random_state: int) -> FeatureMap:
+    """Feature map of a featurization or a model, which may read texts."""
+    X = only_column(X) if reads_texts(pipeline) else X
+    if not _is_model(pipeline):
+        return trace(pipeline, X, raw_names, random_state=random_state)
+    names = list(X.columns) if raw_names is None and hasattr(X, "columns") else raw_names
+    if names is None:
+        names = [X.name] if X.ndim == 1 else list(range(X.shape[1]))
+    return adapter_for(pipeline).feature_map(X, list(names))
 
 
 def _is_model(pipeline: Any) -> bool:

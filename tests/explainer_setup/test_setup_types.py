@@ -106,9 +106,8 @@ def test_codes_that_come_as_numbers_are_refused_everywhere(X: pd.DataFrame, y: n
     setup = automl_setup_model_explanations(model, "classification", X=X, y=y)
     with pytest.raises(DataError, match=message):
         automl_setup_model_explanations(model, "classification", X_test=numbers, schema=setup.schema)
-    with pytest.warns(UserWarning, match="explaining it failed.*Column 'code' of `X_test`"):
-        result = fit_and_explain(model, X, y, numbers, task="classification")
-    assert isinstance(result.error, DataError)
+    with pytest.raises(DataError, match=message):  # before the fit
+        fit_and_explain(model, X, y, numbers, task="classification")
 
 
 def compare_candidates_of(model: Pipeline, X: pd.DataFrame, X_test: pd.DataFrame, y: np.ndarray) -> Any:
