@@ -6,6 +6,7 @@ The one place where rows are taken at positions, stacked, cut into chunks or mad
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -107,10 +108,39 @@ def check_same_rows(rows: Any, others: Any, argument: str) -> None:
     n_rows, n_others = getattr(rows, "shape", (0,))[0], others.shape[0] if hasattr(others, "shape") else len(others)
     if n_rows != n_others:
         raise InputError(f"`{argument}` has {n_others} rows, `eval_dataset` has {n_rows}; they must be the same rows.")
-    if not is_frame(rows) or not isinstance(others, (pd.DataFrame, pd.Series)):
-        return
-    first, second = rows.index, others.index
-    if not first.equals(second) and first.is_unique and second.is_unique and set(first) == set(second):
+    if is_frame(rows) and (is_frame(others) or is_series(others)):
+        first, second = rows.index, others.index
+        if not first.equals(second) and Counter(first) == Counter(second):
+            raise InputError(
+                f"`{argument}` has the rows of `eval_dataset` in another order. Pass "
+                f"`{argument}.loc[eval_dataset.index]`, or the rows as they were before they were sorted or shuffled."
+            )
+    if _shuffled(rows, others):
         raise InputError(
-            f"`{argument}` has the rows of `eval_dataset` in another order. Pass `{argument}.loc[eval_dataset.index]`."
+            f"`{argument}` has the rows of `eval_dataset` in another order: the same numbers stand in other rows. Pass "
+            "both in one order."
         )
+
+
+def _shuffled(rows: Any, others: Any) -> bool:
+    """Whether a column that both tables have holds the same numbers, nearly all different, in another order."""
+    for one, other in _shared_columns(rows, others):
+        if np.array_equal(one, other, equal_nan=True):
+            return False
+        telling = len(np.unique(one)) > max(2, len(one) / 2)
+        if telling and np.array_equal(np.sort(one), np.sort(other), equal_nan=True):
+            return True
+    return False
+
+
+def _shared_columns(rows: Any, others: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Columns of numbers of one name, or in one place of two arrays of one width."""
+    if is_frame(rows) and is_frame(others):
+        for name in rows.columns.intersection(others.columns):
+            both = rows[name], others[name]
+            if all(is_series(c) and isinstance(c.dtype, np.dtype) and c.dtype.kind in "iuf" for c in both):
+                yield tuple(c.to_numpy(dtype=np.float64) for c in both)
+        return
+    arrays = all(isinstance(t, np.ndarray) and t.ndim == 2 and t.dtype.kind in "iuf" for t in (rows, others))
+    if arrays and rows.shape == others.shape:
+        yield from zip(rows.T.astype(np.float64), others.T.astype(np.float64), strict=True)

@@ -241,7 +241,8 @@ def _store(run: Any, workspace: Any) -> Any:
     if workspace is not None:
         raise InputError(
             f"`workspace` must keep explanations (an object with `upload_model_explanation`) or be None; got "
-            f"{type(workspace).__name__}."
+            f"{type(workspace).__module__}.{type(workspace).__name__}, which does not. Nothing is uploaded to Azure "
+            "from here: pass None in its place, and keep explanations with explanation.save(path)."
         )
     return None
 

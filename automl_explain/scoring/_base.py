@@ -84,6 +84,7 @@ class ScoringExplainer:
 
     #: Kind that a subclass takes; any where it is None.
     _only: str | None = None
+    _transformed = False
 
     def __init__(
         self,

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from models import KINDS, rows
 
-from automl_explain._tables._rows import chunks, dense, mix, stack, take
+from automl_explain._tables._rows import check_same_rows, chunks, dense, mix, stack, take
+from automl_explain.exceptions import InputError
 
 
 def cells(X: Any) -> np.ndarray:
@@ -116,3 +117,24 @@ def test_frames_keep_types_categories_and_dates() -> None:
     made = mix(X, np.arange(3), 20, np.random.default_rng(0))
     assert made.dtypes.equals(X.dtypes)
     assert list(made.columns) == list(X.columns)
+
+
+@pytest.mark.parametrize("form", ["index", "repeated index", "same column", "arrays"])
+def test_rows_in_another_order_are_refused_where_it_can_be_known(form: str) -> None:
+    rows = pd.DataFrame({"a": [3.0, 1.0, 2.0, 5.0], "z": [0.0, 1.0, 0.0, 1.0]}, index=list("wxyz"))
+    others = rows.iloc[[2, 0, 1, 3]].assign(text="t")
+    if form == "repeated index":
+        rows.index, others.index = list("aabb"), list("abab")
+    elif form == "same column":
+        rows.index, others.index = range(4), list("pqrs")
+    elif form == "arrays":
+        rows, others = rows.to_numpy(), others[["a", "z"]].to_numpy()
+    with pytest.raises(InputError, match="`raw` has the rows of `eval_dataset` in another order"):
+        check_same_rows(rows, others, "raw")
+
+
+def test_columns_that_are_transformed_do_not_look_shuffled() -> None:
+    flags = pd.DataFrame({"flag": [0, 1, 0, 1], "a": [1.0, 2.0, 3.0, 4.0]})
+    check_same_rows(flags, flags.assign(flag=1 - flags["flag"], a=flags["a"] / 2), "raw")
+    check_same_rows(flags.to_numpy(), flags.to_numpy()[:, ::-1].copy(), "raw")
+    check_same_rows(flags, flags.set_axis(list("wxyz")), "raw")

@@ -299,7 +299,10 @@ def test_a_store_that_fails_warns_and_the_explanation_is_returned() -> None:
 
 
 def test_a_workspace_that_keeps_nothing_is_refused() -> None:
-    with pytest.raises(InputError, match="`workspace` must keep explanations.*or be None; got dict"):
+    with pytest.raises(
+        InputError,
+        match="`workspace` must keep explanations.*got builtins.dict, which.*pass None",
+    ):
         make_wrapper("binary", "array", workspace={})
 
 
