@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from automl_explain._lazy import is_frame, is_sparse
+from automl_explain._lazy import is_frame, is_series, is_sparse
 from automl_explain._lazy import pandas as pd
 from automl_explain._lazy import sparse as sp
 from automl_explain.exceptions import InputError
@@ -115,7 +115,7 @@ def check_same_rows(rows: Any, others: Any, argument: str) -> None:
                 f"`{argument}` has the rows of `eval_dataset` in another order. Pass "
                 f"`{argument}.loc[eval_dataset.index]`, or the rows as they were before they were sorted or shuffled."
             )
-    if _shuffled(rows, others):
+    if n_rows > 2 and _shuffled(rows, others):
         raise InputError(
             f"`{argument}` has the rows of `eval_dataset` in another order: the same numbers stand in other rows. Pass "
             "both in one order."
