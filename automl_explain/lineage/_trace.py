@@ -1,4 +1,30 @@
-"""The feature map of a fitted scikit-learn featurization."""
+"""The feature map of a fitted scikit-learn featurization.
+
+``how`` of a map is ``"rule"`` where the parents are exact; ``"probe"`` where they were seen on the rows, with shares of
+total effect (Jansen 1999) as weights; ``"dense"`` where several raw columns are mixed and the weights are a convention:
+the share of variance for linear mixes, distances and random waves, the share of total effect for other kernels,
+neighbours and predictions, the column itself for transformers that look at the whole row (Normalizer, KNNImputer,
+IterativeImputer, TfidfTransformer); and ``"none"`` for constants such as the bias of PolynomialFeatures and for what
+stays unknown. To use other weights, pass a map of your own (`FeatureMap.from_matrix`) in ``feature_maps``.
+
+M. J. W. Jansen (1999): Analysis of variance designs for model output. Computer Physics Communications 117, 35-43.
+doi:10.1016/S0010-4655(98)00154-4
+
+Examples
+--------
+>>> import pandas as pd
+>>> from sklearn.compose import make_column_transformer
+>>> from sklearn.preprocessing import OneHotEncoder, StandardScaler
+>>> from automl_explain.lineage import trace
+>>> X = pd.DataFrame({"age": [20.0, 30.0], "city": ["Oslo", "Rome"]})
+>>> ct = make_column_transformer((OneHotEncoder(), ["city"]), (StandardScaler(), ["age"])).fit(X)
+>>> fm = trace(ct, X)
+>>> fm.engineered_names
+('onehotencoder__city_Oslo', 'onehotencoder__city_Rome', 'standardscaler__age')
+>>> fm.matrix.toarray()
+array([[0., 0., 1.],
+       [1., 1., 0.]])
+"""
 
 from __future__ import annotations
 
@@ -32,28 +58,21 @@ def trace(
 ) -> FeatureMap:
     """Feature map of a fitted featurization, built from the positions of its columns.
 
-    What is known about the classes of scikit-learn comes first. A step of several columns that no
-    rule knows is probed: its columns are changed one at a time, and what moves depends on them.
-    Outputs whose parents cannot be told even so stay unmapped, and are named in a warning.
+    What is known about the classes of scikit-learn comes first. A step of several columns that no rule knows is probed:
+    its columns are changed one at a time, and what moves depends on them.
 
     Parameters
     ----------
     transformer : object
-        A fitted scikit-learn transformer, Pipeline of transformers, ColumnTransformer or
-        FeatureUnion, nested to any depth; a Pipeline of imbalanced-learn (samplers are skipped);
-        a DataFrameMapper of sklearn-pandas; pairs ``[(columns, transformer), ...]``; None or
-        ``"passthrough"`` where the model reads the raw columns.
+        A fitted transformer of scikit-learn, nested to any depth; a Pipeline of imbalanced-learn (its samplers are
+        skipped); a DataFrameMapper of sklearn-pandas; pairs ``[(columns, transformer), ...]``; or None.
     X : DataFrame, ndarray or scipy sparse of shape (n_rows, n_raw)
-        Raw rows; at most 128, spread evenly, are sent through the transformer. Only weights of
-        mixes (PCA and the like) depend on which rows they are. Probing takes up to 3,000 rows, among
-        them rows at the ends of raw columns and rows in which rare engineered columns are active,
-        so pass the training rows.
+        Raw rows, best those of training: 128 are sent through the transformer, up to 3,000 of them probe it.
     raw_names : sequence of length n_raw, optional
         Names of the raw columns; by default the labels of the DataFrame, else positions.
     weights : {"equal", "exponent"}, optional
-        How products of PolynomialFeatures are shared: equally among their factors, as Shapley
-        values share a pure interaction, or by exponent (a^2 b gives a two thirds). Left out, the
-        choice of `weighted` around the call, which is equally where there is none.
+        How products of PolynomialFeatures are shared: equally among their factors, or by exponent. Left out, the choice
+        of `weighted` around the call.
     probe : bool, default True
         Whether steps without a rule are probed; else they are refused.
     random_state : int, default 0
@@ -62,62 +81,16 @@ def trace(
     Returns
     -------
     FeatureMap
-        Of shape (n_raw, n_engineered), engineered columns in the order of ``transform``. ``how``
-        is ``"rule"`` where the parents are exact; ``"probe"`` where they were seen on the rows, with
-        shares of total effect (Jansen 1999) as weights; ``"dense"`` where several raw columns are
-        mixed and the weights are a convention: the share of variance for linear mixes, distances
-        and random waves, the share of total effect for other kernels, neighbours and predictions,
-        the column itself for transformers that look at the whole row (Normalizer, KNNImputer,
-        IterativeImputer, TfidfTransformer); and ``"none"`` for constants such as the bias of
-        PolynomialFeatures and for what stays unknown. To use other weights, pass a map of your own
-        (`FeatureMap.from_matrix`) in ``feature_maps``.
-
-    Warns
-    -----
-    UnmappedFeaturesWarning
-        If the parents of some engineered features stay unknown: random outputs, outputs that depend
-        on the other rows, and outputs that moved with no column.
+        Of shape (n_raw, n_engineered), engineered columns in the order of ``transform``. Outputs whose parents stay
+        unknown are named in an `UnmappedFeaturesWarning`.
 
     Raises
     ------
-    UnknownTransformerError
-        If a step has no ``transform`` or makes other rows, or has no rule and ``probe=False``;
-        names the class, step and columns.
-    InputError
-        If there are no rows, the number of names is wrong, ``weights`` is another word, or
-        something is not fitted.
-    DataError
-        If a transformer fails on the sample.
-
-    References
-    ----------
-    M. J. W. Jansen (1999): Analysis of variance designs for model output. Computer Physics
-    Communications 117, 35-43. doi:10.1016/S0010-4655(98)00154-4
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from sklearn.compose import make_column_transformer
-    >>> from sklearn.preprocessing import OneHotEncoder, StandardScaler
-    >>> from automl_explain.lineage import trace
-    >>> X = pd.DataFrame({"age": [20.0, 30.0], "city": ["Oslo", "Rome"]})
-    >>> ct = make_column_transformer((OneHotEncoder(), ["city"]), (StandardScaler(), ["age"])).fit(X)
-    >>> fm = trace(ct, X)
-    >>> fm.engineered_names
-    ('onehotencoder__city_Oslo', 'onehotencoder__city_Rome', 'standardscaler__age')
-    >>> fm.matrix.toarray()
-    array([[0., 0., 1.],
-           [1., 1., 0.]])
+    UnknownTransformerError, InputError, DataError
+        If a step has no ``transform``, makes other rows, fails, or has no rule with ``probe=False``; if an argument is
+        wrong or something is not fitted.
     """
-    table = X.to_frame() if not is_table(X) and hasattr(X, "to_frame") else X
-    if not (is_table(table) and (isinstance(table, (pd.DataFrame, np.ndarray)) or sp.issparse(table))):
-        package = type(X).__module__.partition(".")[0].replace("builtins", "")
-        raise InputError(
-            f"`X` is a {f'{package} {type(X).__name__}'.strip()}. Expected a pandas DataFrame, an "
-            "ndarray or a scipy sparse matrix of raw rows. Pass one."
-        )
-    if n_rows(X) == 0:
-        raise InputError("`X` has no rows. A few are needed to see how wide each step is. Pass some raw rows.")
+    table = _table(X)
     weights = chosen_weights() if weights is None else check_weights(weights)
     names = _raw_names(table, raw_names)
     with warnings.catch_warnings():
@@ -133,6 +106,20 @@ def trace(
     if found.unknown:
         _warn_unknown(found, place)
     return found
+
+
+def _table(X: Any) -> Any:
+    """Raw rows as a table, looked at."""
+    table = X.to_frame() if not is_table(X) and hasattr(X, "to_frame") else X
+    if not (is_table(table) and (isinstance(table, (pd.DataFrame, np.ndarray)) or sp.issparse(table))):
+        package = type(X).__module__.partition(".")[0].replace("builtins", "")
+        raise InputError(
+            f"`X` is a {f'{package} {type(X).__name__}'.strip()}. Expected a pandas DataFrame, an "
+            "ndarray or a scipy sparse matrix of raw rows. Pass one."
+        )
+    if n_rows(X) == 0:
+        raise InputError("`X` has no rows. A few are needed to see how wide each step is. Pass some raw rows.")
+    return table
 
 
 def _by_rules(transformer: Any, sample: Any, raw: Columns, place: Place) -> tuple[Columns | None, str]:
