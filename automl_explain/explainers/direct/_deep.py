@@ -140,13 +140,8 @@ class DeepExplainer(DirectExplainer):
         )
         encoded = self.encoder.encode(rows)
         task = task_of(model_task, is_classifier)
-        reading = Reading.of(
-            network,
-            dense(take(encoded, spread(encoded.shape[0], _SHOWN_ROWS)), np.float64),
-            task,
-            classes,
-            network_output,
-        )
+        shown = dense(take(encoded, spread(encoded.shape[0], _SHOWN_ROWS)), np.float64)
+        reading = Reading.of(network, shown, task, classes, network_output)
         background, weights = summary(encoded, nclusters, seed, bool(self.encoder.categories))
         source = DeepSource(
             network,

@@ -180,16 +180,7 @@ class PFIExplainer(Scored):
             If no label can be used, or the metric is not a number or cannot be worked out.
         """
         rows = raw_table(evaluation_examples, "evaluation_examples")
-        if true_labels is None:
-            raise InputError(
-                "`true_labels` is missing: permutation importance compares the model's predictions with the truth. "
-                "Pass the labels of these rows; MimicExplainer and TabularExplainer explain without them."
-            )
-        truth = labels(true_labels, "true_labels")
-        if len(truth) != rows.shape[0]:
-            raise InputError(
-                f"`true_labels` has {len(truth)} values for {rows.shape[0]} rows; pass one per row, in their order."
-            )
+        truth = _truth(true_labels, rows.shape[0])
         names = raw_names(self._names, [rows]) or tuple(range(rows.shape[1]))
         columns = check_subset(self._subset, len(names)) or tuple(range(len(names)))
         predictions = Predictions.of(
@@ -207,12 +198,7 @@ class PFIExplainer(Scored):
             rows, coded = take(rows, np.flatnonzero(kept)), coded[kept]
         score = self._score(predictions, coded)
         reading = self._checked(score.of(self._engineered(rows)))
-        losses = np.zeros((len(columns), self.n_repeats))
-        bar = tqdm(columns, desc="shuffling", disable=None if self.show_progress is None else not self.show_progress)
-        shuffled = _Shuffled(rows)
-        for at, j in enumerate(bar):
-            if not shuffled.is_empty(j):
-                losses[at] = self._losses(score, reading, shuffled, j)
+        losses = self._losses_of(columns, rows, score, reading)
         return Explanation(
             values=None,
             global_values=losses.mean(axis=1)[None],
@@ -254,6 +240,16 @@ class PFIExplainer(Scored):
             perfect = np.eye(len(predictions.classes))[coded] if predictions.classes and self._probabilities else truth
             metric = metric.oriented(truth, perfect, np.random.default_rng(self.seed))
         return _Score(metric, predictions, truth, self._probabilities)
+
+    def _losses_of(self, columns: Sequence[int], rows: Any, score: Any, reading: float) -> np.ndarray:
+        """What the score loses without each column, (n_columns, n_repeats)."""
+        losses = np.zeros((len(columns), self.n_repeats))
+        bar = tqdm(columns, desc="shuffling", disable=None if self.show_progress is None else not self.show_progress)
+        shuffled = _Shuffled(rows)
+        for at, j in enumerate(bar):
+            if not shuffled.is_empty(j):
+                losses[at] = self._losses(score, reading, shuffled, j)
+        return losses
 
     def _losses(self, score: _Score, reading: float, shuffled: _Shuffled, j: int) -> np.ndarray:
         """Losses of the score by ``n_repeats`` shuffles of one column, from scikit-learn.
@@ -350,6 +346,19 @@ class _Shuffled:
         indices = rows.indices.copy()
         indices[entries] = np.argsort(positions)[indices[entries]]
         return sp.csc_matrix((rows.data, indices, rows.indptr), shape=rows.shape).tocsr()
+
+
+def _truth(true_labels: Any, n_rows: int) -> np.ndarray:
+    """The labels, one per row."""
+    if true_labels is None:
+        raise InputError(
+            "`true_labels` is missing: permutation importance compares the model's predictions with the truth. "
+            "Pass the labels of these rows; MimicExplainer and TabularExplainer explain without them."
+        )
+    truth = labels(true_labels, "true_labels")
+    if len(truth) != n_rows:
+        raise InputError(f"`true_labels` has {len(truth)} values for {n_rows} rows; pass one per row, in their order.")
+    return truth
 
 
 def _warn_left_out(kept: np.ndarray, truth: np.ndarray) -> None:

@@ -211,9 +211,7 @@ def test_arguments_a_surrogate_does_not_know_are_refused() -> None:
 
 
 def test_a_list_of_rows_is_refused() -> None:
-    with pytest.raises(
-        InputError, match="must be a pandas DataFrame, a numpy ndarray or a scipy sparse matrix; got list"
-    ):
+    with pytest.raises(InputError, match="must be a pandas DataFrame, a numpy ndarray or .*; got list"):
         MimicExplainer(teacher("regression"), [[1.0, 2.0]] * 20, LGBMExplainableModel)
 
 
