@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable
 from typing import Any, ClassVar, Unpack
 
 import numpy as np
-import pandas as pd
 
 from automl_explain._tables._encoding import EngineeredEncoder
 from automl_explain._tables._rows import take
 from automl_explain.analysis import GlobalAccumulator, GlobalSummary
 from automl_explain.exceptions import InputError, MissingEvalDataError
-from automl_explain.explainers._fidelity import fidelity as fidelity_of
+from automl_explain.explainers._described import describe
 from automl_explain.explainers._inputs import Inputs, ReadingArguments
 from automl_explain.explainers._predictions import Predictions
 from automl_explain.explainers._request import AskingArguments, Request
-from automl_explain.explainers._residuals import difference_of_columns, surrogate_residuals, warn_of_far_rows
+from automl_explain.explainers._residuals import warn_of_far_rows
 from automl_explain.explainers._scoring import Scored
 from automl_explain.explainers._streaming import stream_summary
 from automl_explain.explainers._views import View, join_blocks
 from automl_explain.explanation import Explanation, Fidelity, Note
 from automl_explain.explanation._folding import raw_rows as raw_rows_of
-from automl_explain.explanation._units import ToProbability, check_output_unit, output_probabilities
+from automl_explain.explanation._units import ToProbability, check_output_unit
 from automl_explain.feature_map import FeatureMap
 from automl_explain.lineage import TransformationsFeaturizer
 from automl_explain.protocols import ValueSource
 from automl_explain.sources._raw_values import method_name
 
-_FEW_ROWS = 16  # such as single ones in production
 SHAP_VALUES_OUTPUTS = ("default", "probability", "teacher_probability")
 
 
@@ -49,8 +46,6 @@ class RowExplainer(Scored):
         The model's soft output.
     inputs : Inputs
         How rows are read.
-    encoder : EngineeredEncoder
-        From rows to numbers.
     fidelity : Fidelity or None
         Of a surrogate on held-out rows; None where the model itself is explained.
     classes : list or None
@@ -59,7 +54,6 @@ class RowExplainer(Scored):
         Whether any model is explained, or those of one kind by what they are made of; for interpret-core.
     available_explanations : tuple of str
         Each has a method ``explain_<each>``.
-    show_progress : bool or None
     """
 
     model: Any
@@ -172,10 +166,8 @@ class RowExplainer(Scored):
         Parameters
         ----------
         evaluation_examples : DataFrame, ndarray or scipy sparse of shape (n_rows, n_features)
-        raw_method : {"folded", "grouped"}, default "folded"
-            With ``transformations``: see `explain_rows`.
-        output_unit : {"log-odds", "probability"}, optional
-            See `explain_rows`.
+        raw_method, output_unit
+            As in `explain_rows`.
 
         Returns
         -------
@@ -213,12 +205,8 @@ class RowExplainer(Scored):
         include_local : bool, default True
             Whether the values of every row are kept. Without them rows are worked through in
             blocks and memory does not grow with their number.
-        batch_size : int, optional
-            Rows in a block.
-        raw_method : {"folded", "grouped"}, default "folded"
-            With ``transformations``: see `explain_rows`.
-        output_unit : {"log-odds", "probability"}, optional
-            See `explain_rows`.
+        batch_size, raw_method, output_unit
+            As in `explain_rows`.
 
         Returns
         -------
@@ -395,26 +383,7 @@ class RowExplainer(Scored):
         self, rows: Any, output: np.ndarray, margins: np.ndarray, conversion: ToProbability | None
     ) -> dict[str, Any]:
         """The teacher's own predictions on the rows, and how well the outputs explained meet them."""
-        teacher = self.teacher
-        wanted = teacher.in_unit(teacher.targets(output))
-        # Of few rows it is worked out when first read, from these arrays: it costs more than the values of a row.
-        late = functools.partial(fidelity_of, teacher.unit, wanted, margins, output, "eval")
-        return {
-            "eval_y_predicted": teacher.predictions(rows, output),
-            "eval_y_predicted_proba": output if teacher.unit == "log-odds" else None,
-            "eval_fidelity": late if len(output) <= _FEW_ROWS else late(),
-            "residuals": surrogate_residuals(teacher, wanted, margins)
-            if conversion is None
-            else self._probability_residuals(output, margins, conversion),
-            "residual_bound": self._far,
-            "row_labels": rows.index if isinstance(rows, pd.DataFrame) else None,
-        }
-
-    def _probability_residuals(self, output: np.ndarray, margins: np.ndarray, conversion: ToProbability) -> np.ndarray:
-        explained = conversion.wanted
-        if explained is None:
-            explained = output_probabilities(margins, conversion.link)
-        return difference_of_columns(explained, output)
+        return describe(self.teacher, rows, output, margins, conversion) | {"residual_bound": self._far}
 
     def _global_values(self, encoded: Any, request: Request, conversion: ToProbability | None) -> dict[str, Any]:
         """Fields of an explanation of rows worked through in blocks."""

@@ -7,7 +7,7 @@ import numpy as np
 from automl_explain._validation import warn
 from automl_explain.exceptions import ResidualWarning
 from automl_explain.explainers._predictions import Predictions
-from automl_explain.explanation._units import class_probabilities
+from automl_explain.explanation._units import ToProbability, class_probabilities, output_probabilities
 
 #: A row is far off where it is missed by five times the root mean square miss of held-out rows; but by no less
 #: than the first of these numbers and always by more than the second: in a probability, and in standard deviations
@@ -52,6 +52,14 @@ def difference_of_columns(explained: np.ndarray, output: np.ndarray) -> np.ndarr
     """
     columns = output.reshape(len(output), -1)[:, -explained.shape[1] :]
     return np.ascontiguousarray((columns - explained).T)
+
+
+def probability_residuals(output: np.ndarray, margins: np.ndarray, conversion: ToProbability) -> np.ndarray:
+    """The model's probabilities less those that values add up to, (n_outputs, n_rows)."""
+    explained = conversion.wanted
+    if explained is None:
+        explained = output_probabilities(margins, conversion.link)
+    return difference_of_columns(explained, output)
 
 
 def misses(teacher: Predictions, output: np.ndarray, margins: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from automl_explain.analysis import GlobalSummary
 from automl_explain.exceptions import MissingEvalDataError, SelfCheckError
 from automl_explain.explainers._base import RowExplainer
 from automl_explain.explainers._predictions import Predictions
-from automl_explain.explainers._residuals import difference_of_columns
+from automl_explain.explainers._residuals import difference_of_columns, probability_residuals
 from automl_explain.explainers._streaming import pieces
 from automl_explain.explainers.direct._sums import magnitudes, predictions_of, why_outputs_differ
 from automl_explain.explanation import Explanation
@@ -124,7 +124,7 @@ class DirectExplainer(RowExplainer):
             "eval_y_predicted_proba": output if gives_probabilities else None,
             "residuals": residuals(margins, output, self.source_link)
             if conversion is None
-            else self._probability_residuals(output, margins, conversion),
+            else probability_residuals(output, margins, conversion),
             "row_labels": rows.index if isinstance(rows, pd.DataFrame) else None,
         }
 

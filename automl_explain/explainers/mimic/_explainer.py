@@ -155,11 +155,9 @@ class MimicExplainer(RowExplainer):
         )
         teacher = Predictions.of(model, rows, task=model_task, classes=classes, is_function=is_function)
         self._answer_in(shap_values_output, teacher.unit)
-        surrogate = make_surrogate(explainable_model, explainable_model_args)
-        fresh = None if fidelity_examples is None else self.inputs.engineered(fidelity_examples, "fidelity_examples")[1]
         groups = feature_groups if self.feature_map is None else self.feature_map.groups()
         trained = train(
-            surrogate,
+            make_surrogate(explainable_model, explainable_model_args),
             teacher,
             rows,
             self.encoder,
@@ -167,21 +165,18 @@ class MimicExplainer(RowExplainer):
             augment=augment_data,
             max_augmentations=max_num_of_augmentations,
             random_state=random_state,
-            fresh=fresh,
+            fresh=self._fresh(fidelity_examples),
             alternatives=[make_surrogate(each, None) for each in alternative_models],
             forecasts=bool(getattr(model, "forecasts", False) if forecasts is None else forecasts),
         )
         self.surrogate_model, self.trials = trained.surrogate, dict(trained.trials)
         self.teacher_remembers, self._far = trained.teacher_remembers, trained.far
-        self._keep(
-            rows,
-            model,
-            trained.teacher,
-            trained.surrogate,
-            fidelity=trained.fidelity,
-            random_state=random_state,
-            show_progress=show_progress,
-        )
+        how: dict[str, Any] = {"random_state": random_state, "show_progress": show_progress}
+        self._keep(rows, model, trained.teacher, trained.surrogate, fidelity=trained.fidelity, **how)
+
+    def _fresh(self, fidelity_examples: Any) -> Any:
+        """Rows to measure the fidelity on, as the teacher reads them."""
+        return None if fidelity_examples is None else self.inputs.engineered(fidelity_examples, "fidelity_examples")[1]
 
     def surrogate_report(
         self,
