@@ -25,7 +25,6 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from automl_explain import LGBMExplainableModel, MimicExplainer, MimicWrapper
 from automl_explain.exceptions import (
     ConflictingTransformationsError,
-    DataError,
     InitDatasetMissingError,
     InputError,
     UnsupportedModelError,
@@ -150,13 +149,11 @@ def test_words_in_a_categorical_feature_are_categories() -> None:
     assert found.values[0, :, 3].any()
 
 
-def test_words_not_declared_categorical_name_the_column() -> None:
+def test_words_are_categories_without_being_named() -> None:
     X = rows("frame")
     X["x3"] = X["x3"].astype(object)
-    with pytest.raises(
-        DataError, match="Column 'x3' holds '(red|green|blue)', which is not a number.*categorical_feat"
-    ):
-        MimicExplainer(teacher("regression"), X, LGBMExplainableModel, **QUICK)
+    explainer = MimicExplainer(teacher("regression"), X, LGBMExplainableModel, **QUICK)
+    assert explainer.encoder.categories == {3: ("blue", "green", "red")}
 
 
 def test_a_category_never_seen_counts_as_missing() -> None:

@@ -22,7 +22,6 @@ from sklearn.svm import LinearSVC
 from automl_explain import LGBMExplainableModel, MimicWrapper
 from automl_explain.exceptions import (
     ConflictingTransformationsError,
-    DataError,
     InitDatasetMissingError,
     InputError,
     MissingEvalDataError,
@@ -164,13 +163,6 @@ def test_a_misspelt_column_is_named_with_the_one_meant() -> None:
     X = rows("frame", 20).rename(columns={"x2": "x2_"})
     with pytest.raises(InputError, match=r"\(missing: 'x2', did you mean 'x2_'\?\).*X_test_transform"):
         shared_wrapper("binary", "frame").explain(BOTH, X)
-
-
-def test_words_not_declared_categorical_name_the_column() -> None:
-    """A column of text that is not declared categorical is an error that names it."""
-    X = rows("frame").astype({"x3": object})
-    with pytest.raises(DataError, match="Column 'x3' holds '.*', which is not a number.*`categorical_features`"):
-        wrap(init_dataset=X)
 
 
 @pytest.mark.parametrize("argument", ["raw_eval_dataset", "true_ys"])
