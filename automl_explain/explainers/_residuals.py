@@ -76,9 +76,7 @@ def probability_residuals(output: np.ndarray, margins: np.ndarray, conversion: T
 def misses(teacher: Predictions, output: np.ndarray, margins: np.ndarray) -> np.ndarray:
     """Largest difference of each row in what people read: a probability, decision value or target, (n_rows,)."""
     if teacher.unit == "log-odds" and margins.shape[1] == 1:
-        return np.asarray(
-            np.abs(output[:, 1] - expit(margins[:, 0]))
-        )  # of a single row half the time of the general way
+        return np.asarray(np.abs(output[:, 1] - expit(margins[:, 0])))  # a single row takes half as long
     shown = class_probabilities(margins)[:, -margins.shape[1] :] if teacher.unit == "log-odds" else margins
     return np.asarray(np.abs(difference_of_columns(shown, output)).max(axis=0))
 
