@@ -28,4 +28,4 @@ class Scored:
             If this explainer has nothing that gives the values of new rows (LIME, permutation importance).
         """
         # Scoring stands above explainers, which know it by name alone.
-        return importlib.import_module("automl_explain.scoring._base").create(self, **arguments)
+        return importlib.import_module("automl_explain.scoring._kinds").create(self, **arguments)

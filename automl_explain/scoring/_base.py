@@ -9,8 +9,6 @@ import numpy as np
 
 from automl_explain._lazy import is_frame
 from automl_explain._lazy import sparse as sp
-from automl_explain._registry import load
-from automl_explain._tables._schema import TableSchema
 from automl_explain._validation import as_table, check_raw_method, listed, shown, warn
 from automl_explain.exceptions import (
     ConflictingTransformationsError,
@@ -20,13 +18,14 @@ from automl_explain.exceptions import (
     MissingRawTransformationsError,
     StorageError,
 )
-from automl_explain.explanation import Explanation, Fidelity
-from automl_explain.explanation._units import first_class, output_probabilities
+from automl_explain.explanation import Explanation
+from automl_explain.explanation._units import output_probabilities
 from automl_explain.explanation._values import dense_if_small, to_lists
 from automl_explain.feature_map import FeatureMap
 from automl_explain.protocols import ScorableSource
-from automl_explain.scoring._kinds import KINDS, check_kind, kind_of, read, slim, written
+from automl_explain.scoring._kinds import check_kind, class_of, explainer_behind, read, slim, written
 from automl_explain.scoring._parts import ScoringParts
+from automl_explain.scoring._told import Told
 from automl_explain.sources._raw_values import method_name
 
 
@@ -34,7 +33,7 @@ class WrongModelError(InputError):
     """The model that a file needs was not given, or another one."""
 
 
-class ScoringExplainer:
+class ScoringExplainer(Told):
     """Explains rows with the source of any explainer; holds no training row beyond a background.
 
     Subclasses take explainers of one kind alone: `TreeScoringExplainer`, `LinearScoringExplainer`,
@@ -147,79 +146,6 @@ class ScoringExplainer:
         """The source from what `_written` wrote, and ``parts`` that are read already."""
         made: ScorableSource = read(str(cls._only), described, members)
         return made
-
-    @property
-    def kind(self) -> str:
-        """What files call it: ``"tree"``, ``"linear"``, ``"kernel"`` or ``"deep"``."""
-        return self._parts.source.explainable_model_type()
-
-    @property
-    def source(self) -> ScorableSource:
-        """What gives the values."""
-        return self._parts.source
-
-    @property
-    def feature_map(self) -> FeatureMap | None:
-        """Map raw x engineered, if there is one."""
-        return self._parts.feature_map
-
-    @property
-    def raw_method(self) -> str:
-        """How raw values are made: ``"folded"`` or ``"grouped"``."""
-        return self._parts.raw_method
-
-    @property
-    def classes(self) -> list[Any] | None:
-        """Labels in the order of the outputs; None for regression."""
-        return None if self._parts.classes is None else list(self._parts.classes)
-
-    @property
-    def output_unit(self) -> Any:
-        """Unit of the values: ``"log-odds"``, ``"probability"``, ``"target"`` or another."""
-        return self._parts.output_unit
-
-    @property
-    def link(self) -> Any:
-        """How the output becomes a prediction."""
-        return self._link(None)
-
-    @property
-    def fidelity(self) -> Fidelity | None:
-        """Of a surrogate on held-out rows; None where the model itself is explained."""
-        return self._parts.fidelity
-
-    @property
-    def method(self) -> str:
-        """Name shown in engineered explanations; grouped raw ones add ``.grouped``."""
-        return self._parts.method
-
-    @property
-    def features(self) -> list[str | int]:
-        """Names of the default output: raw with ``transformations``, else engineered."""
-        if self._featurizer is not None and self.raw_features is not None:
-            return self.raw_features
-        return self.engineered_features
-
-    @property
-    def raw_features(self) -> list[str | int] | None:
-        """Names of raw values; None without a feature map."""
-        return None if self.feature_map is None else list(self.feature_map.raw_names)
-
-    @property
-    def engineered_features(self) -> list[str | int]:
-        """Names of engineered values."""
-        return list(self._parts.encoder.names)
-
-    @property
-    def expected_values(self) -> np.ndarray:
-        """Output where all contributions are zero."""
-        base = self._base(None)
-        return np.concatenate([first_class(base, self.output_unit), base]) if self._parts.binary else base.copy()
-
-    @property
-    def input_schema(self) -> TableSchema | None:
-        """Names and types of the raw columns, if the feature map knows them."""
-        return None if self.feature_map is None else self.feature_map.raw_schema
 
     def explain(
         self, X: Any, get_raw: bool | None = None, *, as_list: bool = False, output_unit: str | None = None
@@ -429,23 +355,6 @@ class ScoringExplainer:
         assert parts.feature_map is not None
         return parts.source.raw_values(rows, parts.feature_map, parts.raw_method)
 
-    def _base(self, output_unit: str | None) -> np.ndarray:
-        """Output where all contributions are zero, shape (n_outputs,)."""
-        conversion = self._parts.conversion(output_unit)
-        return self._parts.source.expected_values if conversion is None else conversion.expected_values
-
-    def _link(self, output_unit: str | None) -> Any:
-        return self._parts.link if self._parts.conversion(output_unit) is None else "identity"
-
-    def __repr__(self) -> str:
-        raw = "" if self.feature_map is None else f"{self.feature_map.n_raw} raw, "
-        kind = "regression" if self.classes is None else f"{len(self.classes)} classes"
-        size = f"{raw}{self._parts.encoder.n_features} engineered features"
-        return f"{type(self).__name__}({size}, {kind}, {self.output_unit}; {self._trust()})"
-
-    def _trust(self) -> str:
-        return "the model itself" if self.fidelity is None else str(self.fidelity)
-
     def __getstate__(self) -> dict[str, Any]:
         return {"_featurizer": self._featurizer, "_parts": self._parts, "_transformed": self._transformed}
 
@@ -480,24 +389,6 @@ class ScoringExplainer:
         from automl_explain.lineage import TransformationsFeaturizer
 
         self._featurizer = TransformationsFeaturizer(transformations)
-
-
-def explainer_behind(explainer: Any) -> Any:
-    """The explainer of rows in a wrapper, or in the explainer that chose it."""
-    while hasattr(explainer, "explainer"):
-        explainer = explainer.explainer
-    return explainer
-
-
-def create(explainer: Any, **arguments: Any) -> ScoringExplainer:
-    """The scoring explainer of the class that fits an explainer or a wrapper; arguments as of `ScoringExplainer`."""
-    made: ScoringExplainer = class_of(kind_of(explainer_behind(explainer)))(explainer, **arguments)
-    return made
-
-
-def class_of(kind: str) -> Any:
-    """The strict class of a kind, imported now."""
-    return load(KINDS[kind])
 
 
 def _listed(values: Any) -> Any:

@@ -73,6 +73,23 @@ def _told(explainer: Any) -> str | None:
     return kind if isinstance(kind, str) and kind in KINDS else None
 
 
+def explainer_behind(explainer: Any) -> Any:
+    """The explainer of rows in a wrapper, or in the explainer that chose it."""
+    while hasattr(explainer, "explainer"):
+        explainer = explainer.explainer
+    return explainer
+
+
+def create(explainer: Any, **arguments: Any) -> Any:
+    """The scoring explainer of the class that fits an explainer or a wrapper; arguments as of `ScoringExplainer`."""
+    return class_of(kind_of(explainer_behind(explainer)))(explainer, **arguments)
+
+
+def class_of(kind: str) -> Any:
+    """The strict class of a kind, imported now."""
+    return load(KINDS[kind])
+
+
 def name_of(kind: str) -> str:
     """Name of the class of a kind."""
     return KINDS[kind].partition(":")[2]
