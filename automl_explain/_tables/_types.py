@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -17,8 +17,27 @@ from automl_explain._lazy import pandas as pd
 from automl_explain._validation import listed
 from automl_explain.exceptions import DataError
 
-if TYPE_CHECKING:
-    from automl_explain._tables._schema import ColumnSchema
+
+class KnownColumn(Protocol):
+    """What is known of a raw column; see `automl_explain._tables._schema.ColumnSchema`."""
+
+    @property
+    def name(self) -> str | int: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def dtype(self) -> str: ...
+    @property
+    def categories(self) -> tuple[Any, ...]: ...
+    @property
+    def ordered(self) -> bool: ...
+    @property
+    def none(self) -> bool: ...
+    @property
+    def holds(self) -> tuple[str, ...]: ...
+    @property
+    def empty(self) -> bool: ...
+
 
 _WORDS = {"True": True, "False": False, "true": True, "false": False}
 _EXPECTED = {
@@ -79,7 +98,7 @@ def missing_values(column: pd.Series) -> set[str]:
     return {"None" if c is None else "NA" if c is pd.NA else "NaT" if c is pd.NaT else "NaN" for c in gaps}
 
 
-def conform(column: pd.Series, known: ColumnSchema, argument: str) -> pd.Series:
+def conform(column: pd.Series, known: KnownColumn, argument: str) -> pd.Series:
     """A column with the type that it had in training; the same object where it has that already.
 
     Parameters
@@ -107,7 +126,7 @@ def conform(column: pd.Series, known: ColumnSchema, argument: str) -> pd.Series:
     return made
 
 
-def _read(column: pd.Series, known: ColumnSchema) -> pd.Series | None:
+def _read(column: pd.Series, known: KnownColumn) -> pd.Series | None:
     """The column as it was in training; None where that would change a value."""
     reader = {
         "number": _number,
@@ -121,7 +140,7 @@ def _read(column: pd.Series, known: ColumnSchema) -> pd.Series | None:
     return reader(column, known, families(column))
 
 
-def _all_missing(column: pd.Series, known: ColumnSchema) -> pd.Series:
+def _all_missing(column: pd.Series, known: KnownColumn) -> pd.Series:
     """An empty column, of the training's type where that has missing values."""
     if known.dtype == "object":
         return pd.Series([None if known.none else np.nan] * len(column), column.index, dtype=object)
@@ -134,7 +153,7 @@ def _all_missing(column: pd.Series, known: ColumnSchema) -> pd.Series:
         return pd.Series(np.full(len(column), np.nan), column.index)
 
 
-def _number(column: pd.Series, known: ColumnSchema, found: set[str]) -> pd.Series | None:
+def _number(column: pd.Series, known: KnownColumn, found: set[str]) -> pd.Series | None:
     if "complex" in known.dtype:
         return column if found <= {"number", "boolean", "complex"} else None
     if not found <= {"number", "boolean"}:
@@ -151,7 +170,7 @@ def float_of(cell: Any) -> Any:
     return float(cell) if isinstance(cell, decimal.Decimal) else cell
 
 
-def _boolean(column: pd.Series, known: ColumnSchema, found: set[str]) -> pd.Series | None:
+def _boolean(column: pd.Series, known: KnownColumn, found: set[str]) -> pd.Series | None:
     values = column.astype(object)
     present = values[column.notna()]
     if found == {"text"} and all(c in _WORDS for c in present):
@@ -165,7 +184,7 @@ def _boolean(column: pd.Series, known: ColumnSchema, found: set[str]) -> pd.Seri
     return values.map(bool, na_action="ignore").astype(known.dtype)
 
 
-def _text(column: pd.Series, known: ColumnSchema, found: set[str]) -> pd.Series | None:
+def _text(column: pd.Series, known: KnownColumn, found: set[str]) -> pd.Series | None:
     wanted = pd.api.types.pandas_dtype(known.dtype)
     if known.dtype != "object" and not pd.api.types.is_string_dtype(wanted):  # timedelta, period, interval
         return exactly(column, known.dtype) if str(column.dtype).partition("[")[0] in known.dtype else None
@@ -177,7 +196,7 @@ def _text(column: pd.Series, known: ColumnSchema, found: set[str]) -> pd.Series 
     return with_gaps(column, known)
 
 
-def with_gaps(column: pd.Series, known: ColumnSchema) -> pd.Series:
+def with_gaps(column: pd.Series, known: KnownColumn) -> pd.Series:
     """A column of Python objects whose missing values are those of training: encoders tell None from NaN."""
     values = column.astype(object)
     theirs = {k for k in known.holds if k in ("None", "NaN", "NA", "NaT")}
@@ -186,7 +205,7 @@ def with_gaps(column: pd.Series, known: ColumnSchema) -> pd.Series:
     return values.where(values.notna(), None if theirs == {"None"} else np.nan)
 
 
-def _category(column: pd.Series, known: ColumnSchema, found: set[str]) -> pd.Series | None:
+def _category(column: pd.Series, known: KnownColumn, found: set[str]) -> pd.Series | None:
     kinds = {family(type(c)) for c in known.categories}
     if kinds and not found <= kinds:
         return None
@@ -200,7 +219,7 @@ def _category(column: pd.Series, known: ColumnSchema, found: set[str]) -> pd.Ser
     return values.astype(pd.CategoricalDtype([*known.categories, *extra], ordered=known.ordered))
 
 
-def _datetime(column: pd.Series, known: ColumnSchema, found: set[str]) -> pd.Series | None:
+def _datetime(column: pd.Series, known: KnownColumn, found: set[str]) -> pd.Series | None:
     if not found <= {"datetime", "date", "text"}:
         return None
     zone = getattr(pd.api.types.pandas_dtype(known.dtype), "tz", None)
@@ -218,7 +237,7 @@ def _datetime(column: pd.Series, known: ColumnSchema, found: set[str]) -> pd.Ser
     return exactly(dates if zone is None else dates.dt.tz_convert(zone), known.dtype)
 
 
-def _date(column: pd.Series, known: ColumnSchema, found: set[str]) -> pd.Series | None:
+def _date(column: pd.Series, known: KnownColumn, found: set[str]) -> pd.Series | None:
     if column.dtype == object and found <= {"date"}:
         return with_gaps(column, known)
     if not found <= {"date", "datetime", "text"}:
@@ -231,7 +250,7 @@ def _date(column: pd.Series, known: ColumnSchema, found: set[str]) -> pd.Series 
     return with_gaps(dates.dt.date.astype(object).where(dates.notna(), None), known)
 
 
-def _object(column: pd.Series, known: ColumnSchema, found: set[str]) -> pd.Series | None:
+def _object(column: pd.Series, known: KnownColumn, found: set[str]) -> pd.Series | None:
     if known.dtype == "category":
         return column if isinstance(column.dtype, pd.CategoricalDtype) and not found <= {"text", "number"} else None
     kinds = {k for k in known.holds if k not in ("None", "NaN", "NA", "NaT")}
@@ -256,7 +275,7 @@ def exactly(column: pd.Series, dtype: str) -> pd.Series:
     return made if same.all() and (made.isna() == column.isna()).all() else column
 
 
-def _message(column: pd.Series, known: ColumnSchema, argument: str) -> str:
+def _message(column: pd.Series, known: KnownColumn, argument: str) -> str:
     """Which value is of another kind than in training, and the way on."""
     at = _first_refused(column, known)
     value = column.astype(object).iloc[at]
@@ -273,7 +292,7 @@ def _message(column: pd.Series, known: ColumnSchema, argument: str) -> str:
     )
 
 
-def _first_refused(column: pd.Series, known: ColumnSchema) -> int:
+def _first_refused(column: pd.Series, known: KnownColumn) -> int:
     """Position of the first value that cannot be read, found by halving."""
     present = np.flatnonzero(column.notna())
     low, high = 0, len(present)

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 from automl_explain.adapters._black_box import BlackBox
+from automl_explain.adapters._choice import adapter_for
 from automl_explain.feature_map import FeatureMap
 from automl_explain.lineage._texts import TextColumn, only_column, reads_texts
 from automl_explain.protocols import PipelineAdapter, is_black_box
@@ -17,8 +18,6 @@ from automl_explain.protocols import PipelineAdapter, is_black_box
 
 def text_adapter(model: Any, task: str | None = None) -> PipelineAdapter:
     """Adapter of a model that reads texts; its rows are tables of one column."""
-    from automl_explain.adapters import adapter_for
-
     whole = isinstance(model, BlackBox) or not hasattr(model, "predict")
     box = model if isinstance(model, BlackBox) else BlackBox(model)
     if whole:

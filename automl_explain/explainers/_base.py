@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 import numpy as np
 
 from automl_explain._tables._encoding import EngineeredEncoder
 from automl_explain._tables._rows import take
-from automl_explain.analysis import GlobalAccumulator, GlobalSummary
 from automl_explain.exceptions import InputError, MissingEvalDataError
 from automl_explain.explainers._described import describe
 from automl_explain.explainers._inputs import Inputs, ReadingArguments
@@ -17,15 +16,17 @@ from automl_explain.explainers._predictions import Predictions
 from automl_explain.explainers._request import AskingArguments, Request
 from automl_explain.explainers._residuals import warn_of_far_rows
 from automl_explain.explainers._scoring import Scored
-from automl_explain.explainers._streaming import stream_summary
 from automl_explain.explainers._views import View, join_blocks
 from automl_explain.explanation import Explanation, Fidelity, Note
 from automl_explain.explanation._folding import raw_rows as raw_rows_of
 from automl_explain.explanation._units import ToProbability, check_output_unit
 from automl_explain.feature_map import FeatureMap
-from automl_explain.lineage import TransformationsFeaturizer
 from automl_explain.protocols import ValueSource
 from automl_explain.sources._raw_values import method_name
+
+if TYPE_CHECKING:
+    from automl_explain.analysis import GlobalSummary
+    from automl_explain.lineage import TransformationsFeaturizer
 
 SHAP_VALUES_OUTPUTS = ("default", "probability", "teacher_probability")
 
@@ -313,6 +314,8 @@ class RowExplainer(Scored):
         request = self._request(
             include_local=False, feature_map=feature_map, raw_method=raw_method, output_unit=output_unit
         )
+        from automl_explain.explainers._streaming import stream_summary
+
         return stream_summary(self, chunks, request, quantiles)
 
     def _request(self, *, include_local: bool, **asked: Unpack[AskingArguments]) -> Request:
@@ -387,6 +390,8 @@ class RowExplainer(Scored):
 
     def _global_values(self, encoded: Any, request: Request, conversion: ToProbability | None) -> dict[str, Any]:
         """Fields of an explanation of rows worked through in blocks."""
+        from automl_explain.analysis import GlobalAccumulator
+
         total = GlobalAccumulator()
         for _, values, unmapped in request.blocks(encoded, self.teacher.n_outputs, conversion, self.show_progress):
             total.add(values, unmapped)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,9 @@ from automl_explain._validation import as_table, shown
 from automl_explain.exceptions import ConflictingTransformationsError, InitDatasetMissingError, InputError
 from automl_explain.explanation._fields import feature_name
 from automl_explain.feature_map import FeatureMap, UniqueNames, unique_names
-from automl_explain.lineage import TransformationsFeaturizer
+
+if TYPE_CHECKING:
+    from automl_explain.lineage import TransformationsFeaturizer
 
 
 class ReadingArguments(TypedDict, total=False):
@@ -86,6 +88,8 @@ class Inputs:
         if transformations is not None:
             if explain_subset is not None:
                 raise ConflictingTransformationsError("`explain_subset` and `transformations` cannot be combined.")
+            from automl_explain.lineage import TransformationsFeaturizer
+
             featurizer = TransformationsFeaturizer(transformations)
             feature_map = featurizer.feature_map(rows, None if isinstance(rows, pd.DataFrame) else features)
             features = feature_map.engineered_names

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -12,11 +12,27 @@ from automl_explain.exceptions import InputError
 from automl_explain.explanation import Explanation
 
 if TYPE_CHECKING:
-    from automl_explain.explainers._base import RowExplainer
     from automl_explain.explainers._request import Request
 
 
-def stream_summary(explainer: RowExplainer, chunks: Iterable[Any], request: Request, quantiles: bool) -> GlobalSummary:
+class Streaming(Protocol):
+    """What is asked of an explainer whose rows come in pieces."""
+
+    inputs: Any
+    teacher: Any
+    show_progress: bool | None
+    _shap_values_output: str
+
+    @property
+    def encoder(self) -> Any:
+        """Turns engineered rows into numbers."""
+
+    def _conversion(self, unit: str, output: np.ndarray | None) -> Any: ...
+
+    def _common(self, view: Any, conversion: Any) -> dict[str, Any]: ...
+
+
+def stream_summary(explainer: Streaming, chunks: Iterable[Any], request: Request, quantiles: bool) -> GlobalSummary:
     """Global values of rows in pieces; see `RowExplainer.explain_global_stream`."""
     total = GlobalAccumulator(quantiles=quantiles)
     conversion = None
@@ -36,7 +52,7 @@ def stream_summary(explainer: RowExplainer, chunks: Iterable[Any], request: Requ
     return GlobalSummary(explanation, total)
 
 
-def encoded_pieces(explainer: RowExplainer, chunks: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+def encoded_pieces(explainer: Streaming, chunks: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
     """The tables of a stream that have rows, as the model reads them and as numbers.
 
     Raises
@@ -54,7 +70,7 @@ def encoded_pieces(explainer: RowExplainer, chunks: Iterable[Any]) -> Iterator[t
         raise InputError("`chunks` holds no rows; pass at least one table with a row.")
 
 
-def _proba(explainer: RowExplainer, rows: Any) -> np.ndarray | None:
+def _proba(explainer: Streaming, rows: Any) -> np.ndarray | None:
     """The teacher's probabilities, where values are to add up to them; else it is not asked."""
     wanted = explainer._shap_values_output == "teacher_probability"
     return explainer.teacher.soft_output(rows) if wanted else None

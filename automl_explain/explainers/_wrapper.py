@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from automl_explain._tables._rows import check_same_rows
 from automl_explain._validation import check_count, check_raw_method, warn
-from automl_explain.analysis import GlobalSummary
 from automl_explain.exceptions import (
     ConflictingTransformationsError,
     ExplanationWarning,
@@ -21,6 +20,9 @@ from automl_explain.explainers._base import RowExplainer
 from automl_explain.explainers._scoring import Scored
 from automl_explain.explanation import Explanation
 from automl_explain.feature_map import FeatureMap
+
+if TYPE_CHECKING:
+    from automl_explain.analysis import GlobalSummary
 
 EXPLANATION_TYPES = ("local", "global")
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from automl_explain._lazy import sparse as sp
-from automl_explain.exceptions import MissingLocalValuesError, MissingPartError
+from automl_explain.exceptions import MissingPartError
 from automl_explain.explanation._fields import ExplanationFields
 from automl_explain.explanation._ranking import (
     check_by,
@@ -20,7 +20,7 @@ from automl_explain.explanation._ranking import (
     ranked_rows_sparse,
 )
 from automl_explain.explanation._residuals import differences, stated_bound
-from automl_explain.explanation._values import MirroredValues, Values, row_sums
+from automl_explain.explanation._values import MirroredValues, row_sums
 from automl_explain.feature_map import FeatureName
 
 
@@ -248,15 +248,6 @@ class ImportanceAccessors(ExplanationFields):
     def _global(self) -> np.ndarray:
         values: np.ndarray = self.global_values
         return values
-
-    @property
-    def _local(self) -> Values:
-        if self.values is None:
-            raise MissingLocalValuesError(
-                "This explanation holds global values only; local values are needed here. "
-                "Explain with explanation_types=['local', 'global'] (or include_local=True)."
-            )
-        return self.values
 
     def _each_output(self, dense: Any, sparse: Any) -> list[Any]:
         """Apply to every outward matrix; regression gives its only result bare."""

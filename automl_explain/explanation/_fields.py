@@ -12,7 +12,7 @@ from automl_explain._lazy import is_frame, is_series, is_sparse
 from automl_explain._lazy import pandas as pd
 from automl_explain._lazy import sparse as sp
 from automl_explain._validation import refuse_complex, sound_sparse
-from automl_explain.exceptions import InputError
+from automl_explain.exceptions import InputError, MissingLocalValuesError
 from automl_explain.explanation._classes import plain_label
 from automl_explain.explanation._header import ExplanationHeader, ListField
 from automl_explain.explanation._notes import with_usual_notes
@@ -100,6 +100,15 @@ class ExplanationFields(ExplanationHeader):
             self._set("residual_bound", _bound(self.residual_bound))
         self._set("unmapped_features", tuple(feature_name(n) for n in self.unmapped_features))
         return n_features
+
+    @property
+    def _local(self) -> Values:
+        if self.values is None:
+            raise MissingLocalValuesError(
+                "This explanation holds global values only; local values are needed here. "
+                "Explain with explanation_types=['local', 'global'] (or include_local=True)."
+            )
+        return self.values
 
     def _set_names(self, n_features: int) -> None:
         kept: tuple[FeatureName, ...] | None = self.__dict__["_features"]

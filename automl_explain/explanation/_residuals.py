@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from automl_explain.explanation._fields import ExplanationFields
 from automl_explain.explanation._units import PROBABILITY_LINKS, output_probabilities
-
-if TYPE_CHECKING:
-    from automl_explain.explanation._accessors import ImportanceAccessors
 
 # Where no bound is stated: this difference in a probability, or so many times the mean error on held-out rows.
 _PROBABILITY, _TIMES = 0.2, 5.0
@@ -38,7 +36,7 @@ class RowOutputs(NamedTuple):
     is_far: bool = False
 
 
-def row_outputs(explanation: ImportanceAccessors, row: int) -> RowOutputs:
+def row_outputs(explanation: ExplanationFields, row: int) -> RowOutputs:
     """What is explained of one row, beside the model's own output."""
     total = np.array([v[[row]].sum() for v in explanation._local])
     explained = total + explanation.base
@@ -52,7 +50,7 @@ def row_outputs(explanation: ImportanceAccessors, row: int) -> RowOutputs:
     return RowOutputs(explained, explained + residual, residual, difference, bound is not None and difference > bound)
 
 
-def stated_bound(explanation: ImportanceAccessors) -> float | None:
+def stated_bound(explanation: ExplanationFields) -> float | None:
     """From which difference on a row is far off: as given, else by the unit and the fidelity; None if unknown."""
     if explanation.residual_bound is not None:
         return explanation.residual_bound
@@ -62,17 +60,17 @@ def stated_bound(explanation: ImportanceAccessors) -> float | None:
     return None if fidelity is None else _TIMES * fidelity.mean_absolute_error
 
 
-def difference_unit(explanation: ImportanceAccessors) -> str:
+def difference_unit(explanation: ExplanationFields) -> str:
     """What people read: probabilities where outputs are log-odds, else the output unit."""
     return "probability" if _in_log_odds(explanation) else explanation.output_unit
 
 
-def differences(explanation: ImportanceAccessors, output: np.ndarray, residuals: np.ndarray) -> np.ndarray:
+def differences(explanation: ExplanationFields, output: np.ndarray, residuals: np.ndarray) -> np.ndarray:
     """Largest difference of each row in what people read, shape (n_rows,).
 
     Parameters
     ----------
-    explanation : ImportanceAccessors
+    explanation : ExplanationFields
         Says the unit.
     output, residuals : ndarray of shape (n_rows, n_outputs)
         The outputs explained, and what they lack to the model's own.
@@ -83,5 +81,5 @@ def differences(explanation: ImportanceAccessors, output: np.ndarray, residuals:
     return np.asarray(np.abs(own - explained).max(axis=1, initial=0.0))
 
 
-def _in_log_odds(explanation: ImportanceAccessors) -> bool:
+def _in_log_odds(explanation: ExplanationFields) -> bool:
     return explanation.output_unit == "log-odds" and explanation.link in PROBABILITY_LINKS

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
 from automl_explain._tables._rows import spread, take
 from automl_explain._validation import check_count
-from automl_explain.analysis import GlobalSummary
 from automl_explain.exceptions import MissingEvalDataError, SelfCheckError
 from automl_explain.explainers._base import RowExplainer
 from automl_explain.explainers._predictions import Predictions
@@ -21,6 +20,9 @@ from automl_explain.explanation import Explanation
 from automl_explain.explanation._units import ToProbability
 from automl_explain.protocols import ValueSource
 from automl_explain.surrogates import log_odds
+
+if TYPE_CHECKING:
+    from automl_explain.analysis import GlobalSummary
 
 _CHECKED_ROWS = 256
 _LEAST = 1e-6  # of a probability from 0 and 1, as in the targets of surrogates

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -15,8 +15,10 @@ from automl_explain.explainers._base import RowExplainer
 from automl_explain.explainers._fidelity import measure
 from automl_explain.explainers._predictions import Predictions
 from automl_explain.explainers.mimic._arguments import check_groups, check_only, make_surrogate
-from automl_explain.explainers.mimic._report import SurrogateReport, surrogate_report
 from automl_explain.explainers.mimic._training import train
+
+if TYPE_CHECKING:
+    from automl_explain.explainers.mimic._report import SurrogateReport
 
 
 class MimicExplainer(RowExplainer):
@@ -216,6 +218,8 @@ class MimicExplainer(RowExplainer):
         encoded = self.encoder.encode(rows, "eval_dataset")
         if not isinstance(shown, pd.DataFrame) and raw_eval_dataset is None:
             raw_feature_names = self.encoder.names if self.feature_map is None else self.feature_map.raw_names
+        from automl_explain.explainers.mimic._report import surrogate_report
+
         return surrogate_report(
             self.surrogate_model,
             self.teacher,

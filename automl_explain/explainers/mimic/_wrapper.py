@@ -10,11 +10,11 @@ from automl_explain.adapters import inner_model
 from automl_explain.exceptions import InitDatasetMissingError, InputError
 from automl_explain.explainers._wrapper import ExplainerWrapper
 from automl_explain.explainers.mimic._explainer import MimicExplainer
-from automl_explain.explainers.mimic._report import SurrogateReport
 from automl_explain.surrogates import LinearExplainableModel
 
 if TYPE_CHECKING:
     from automl_explain.explainer_setup import AutoMLExplainerSetup
+    from automl_explain.explainers.mimic._report import SurrogateReport
 
 _OWN_ARGUMENTS = {
     "model",
