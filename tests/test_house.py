@@ -1,0 +1,43 @@
+"""The house: what imports what, and how large its parts are."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import automl_explain
+
+PACKAGE = Path(automl_explain.__file__).parent
+MODULES = {
+    ".".join(("automl_explain", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"): path
+    for path in PACKAGE.rglob("*.py")
+}
+MOST_ROOT_MODULES = 14
+
+
+def imported(module: str) -> Iterator[str]:
+    """Modules of the package that a module names in an import, wherever in it, for types alone too."""
+    for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in MODULES)
+        elif isinstance(node, ast.ImportFrom) and node.module in MODULES:
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if inner in MODULES else node.module
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    """Not even inside of functions, or for types alone."""
+    graph = {module: set(imported(module)) - {module} for module in MODULES}
+    assert sum(map(len, graph.values())) > 2 * len(graph)  # the imports were seen
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        raise AssertionError(" imports ".join(reversed(error.args[1]))) from None
+
+
+def test_what_stands_at_the_root_can_be_seen_at_a_glance() -> None:
+    at_root = [path.name for path in PACKAGE.glob("*.py") if path.name != "__init__.py"]
+    assert len(at_root) <= MOST_ROOT_MODULES, at_root
