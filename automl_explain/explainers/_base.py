@@ -9,6 +9,7 @@ import numpy as np
 
 from automl_explain._tables._encoding import EngineeredEncoder
 from automl_explain._tables._rows import take
+from automl_explain._validation import shown
 from automl_explain.exceptions import InputError, MissingEvalDataError
 from automl_explain.explainers._described import describe
 from automl_explain.explainers._inputs import Inputs, ReadingArguments
@@ -97,11 +98,11 @@ class RowExplainer(Scored):
 
     def _answer_in(self, shap_values_output: str, source_unit: str) -> None:
         """Settle the unit that is given where none is asked for; before `_keep`."""
-        if shap_values_output not in SHAP_VALUES_OUTPUTS:
+        if not isinstance(shap_values_output, str) or shap_values_output not in SHAP_VALUES_OUTPUTS:
             legal = ", ".join(map(repr, SHAP_VALUES_OUTPUTS))
-            raise InputError(f"`shap_values_output` must be one of {legal}; got {shap_values_output!r}.")
+            raise InputError(f"`shap_values_output` must be one of {legal}; got {shown(shap_values_output)}.")
         if shap_values_output != "default":
-            check_output_unit("probability", source_unit, f"shap_values_output={shap_values_output!r}")
+            check_output_unit("probability", source_unit, f"shap_values_output={shown(shap_values_output)}")
         self._shap_values_output = shap_values_output
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from automl_explain._tables._rows import check_same_rows
-from automl_explain._validation import check_count, check_raw_method, warn
+from automl_explain._validation import check_count, check_raw_method, shown, warn
 from automl_explain.exceptions import (
     ConflictingTransformationsError,
     ExplanationWarning,
@@ -145,7 +145,7 @@ class ExplainerWrapper(Scored):
         """
         types = _types(explanation_types)
         if not isinstance(get_raw, bool):
-            raise InputError(f"`get_raw` must be True or False; got {get_raw!r}.")
+            raise InputError(f"`get_raw` must be True or False; got {shown(get_raw)}.")
         if top_k is not None:
             check_count(top_k, "top_k", least=0)
         if "local" in types and eval_dataset is None:

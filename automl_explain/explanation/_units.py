@@ -10,6 +10,7 @@ import numpy as np
 
 from automl_explain._lazy import sparse as sp
 from automl_explain._lazy import special
+from automl_explain._validation import shown
 from automl_explain.exceptions import InputError
 from automl_explain.explanation._values import Values, row_sums
 
@@ -43,10 +44,10 @@ def check_output_unit(asked: Any, own: str, argument: str = "output_unit") -> st
     InputError
         If values cannot be had in this unit.
     """
-    if asked is None or asked == own:
+    if asked is None or (isinstance(asked, str) and asked == own):
         return own
     if not isinstance(asked, str) or asked not in ("log-odds", "probability"):
-        raise InputError(f"`{argument}` must be 'log-odds', 'probability' or None; got {asked!r}.")
+        raise InputError(f"`{argument}` must be 'log-odds', 'probability' or None; got {shown(asked)}.")
     if own == "log-odds":
         return asked
     fix = {
@@ -57,7 +58,7 @@ def check_output_unit(asked: Any, own: str, argument: str = "output_unit") -> st
         "it in sklearn.calibration.CalibratedClassifierCV",
         "probability": "the model is explained in probabilities, which cannot be turned back",
     }
-    raise InputError(f"`{argument}` is {asked!r}, but {fix.get(own, f'outputs are in {own}')}. Leave it out.")
+    raise InputError(f"`{argument}` is {shown(asked)}, but {fix.get(own, f'outputs are in {own}')}. Leave it out.")
 
 
 def first_class(of_second: Any, unit: str) -> Any:

@@ -298,7 +298,7 @@ class ScoringExplainer(Told):
     def _is_raw(self, get_raw: bool | None) -> bool:
         if get_raw is not None and not isinstance(get_raw, (bool, np.bool_)):
             raise InputError(
-                f"`get_raw` is {get_raw!r}; expected True, False or None. Pass True for the values of raw columns."
+                f"`get_raw` is {shown(get_raw)}; expected True, False or None. Pass True for the values of raw columns."
             )
         raw = self._featurizer is not None if get_raw is None else bool(get_raw)
         if raw and self.feature_map is None:

@@ -244,3 +244,20 @@ def test_rows_in_place_of_a_subset_are_named_without_being_printed() -> None:
     ) as caught:
         TreeExplainer(DecisionTreeRegressor(max_depth=3).fit(X, Y), X)
     assert len(str(caught.value)) < 300
+
+
+def test_a_table_in_place_of_an_option_is_named_without_being_printed() -> None:
+    explainer = MimicExplainer(MODEL, X, LinearExplainableModel)
+    scoring = explainer.create_scoring_explainer()
+    wrong: list[Any] = [
+        lambda: scoring.explain(X, X),
+        lambda: scoring.explain(X, output_unit=X),
+        lambda: explainer.explain_local(X, output_unit=X),
+        lambda: explainer.explain_local(X, raw_method=X),
+        lambda: MimicExplainer(MODEL, X, LinearExplainableModel, shap_values_output=X),
+        lambda: explainer.explain_global(X, batch_size=X),
+    ]
+    for call in wrong:
+        with pytest.raises(InputError, match="a DataFrame of shape .200, 3.") as caught:
+            call()
+        assert len(str(caught.value)) < 300

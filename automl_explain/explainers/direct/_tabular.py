@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from automl_explain._validation import check_count
+from automl_explain._validation import check_count, shown
 from automl_explain.adapters import inner_model, is_network
 from automl_explain.exceptions import AutoMLExplainError, InputError, SelfCheckError, UnsupportedModelError
 from automl_explain.explainers._base import RowExplainer
@@ -106,7 +106,7 @@ class TabularExplainer(Scored):
     ) -> None:
         if use_gpu is not False:
             raise InputError(
-                f"`use_gpu` is {use_gpu!r}; expected False. Leave it out: explainers here run on the processor."
+                f"`use_gpu` is {shown(use_gpu)}; expected False. Leave it out: explainers here run on the processor."
             )
         check_count(nclusters, "nclusters")
         check_count(random_state, "random_state", least=0)
