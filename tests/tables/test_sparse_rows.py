@@ -107,7 +107,7 @@ def test_damaged_sparse_rows_are_refused_at_every_door(door: str, damage: Callab
 
 
 @pytest.mark.parametrize("form", ["csr", "csc", "coo", "frame", "array"])
-@pytest.mark.parametrize("door", DOORS.keys() - {"feature map", "fold", "values"})
+@pytest.mark.parametrize("door", [door for door in DOORS if door not in ("feature map", "fold", "values")])
 def test_complex_numbers_are_refused_at_every_door(door: str, form: str) -> None:
     """Their imaginary part would be lost without a word."""
     rows: Any = (ROWS + 1j * ROWS).tocsr()
