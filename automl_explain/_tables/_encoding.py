@@ -89,18 +89,8 @@ class EngineeredEncoder:
         """
         rows = as_table(rows, "init_dataset")
         labels = tuple(rows.columns) if is_frame(rows) else tuple(range(rows.shape[1]))
-        chosen = labels if names is None else tuple(n.item() if isinstance(n, np.generic) else n for n in names)
-        if len(chosen) != rows.shape[1]:
-            raise InputError(
-                f"`features` has {len(chosen)} names for {rows.shape[1]} engineered columns. "
-                "Pass `setup.engineered_feature_names` with `setup.X_transform`."
-            )
         framed = is_frame(rows)
-        if framed and chosen != labels and sorted(map(str, chosen)) == sorted(map(str, labels)):
-            raise InputError(
-                f"`features` is {listed(chosen)}, but the columns are {listed(labels)}: the same names in another "
-                "order. Pass them in the order of the columns."
-            )
+        chosen = labels if names is None else _chosen_names(names, labels, framed=framed)
         positions = {_position(c, chosen, labels) for c in categorical or ()}
         categories: dict[int, tuple[Any, ...]] = {}
         if framed:
@@ -292,6 +282,22 @@ class _Lookup:
         if len(kinds) > 1 or not kinds <= _KIND_OF.keys() or len(codes) < len(categories):
             return None
         return cls(kinds.pop(), codes)
+
+
+def _chosen_names(names: Iterable[str | int], labels: tuple[str | int, ...], *, framed: bool) -> tuple[str | int, ...]:
+    """Names given for the columns with these labels, in their order."""
+    chosen = tuple(n.item() if isinstance(n, np.generic) else n for n in names)
+    if len(chosen) != len(labels):
+        raise InputError(
+            f"`features` has {len(chosen)} names for {len(labels)} engineered columns. "
+            "Pass `setup.engineered_feature_names` with `setup.X_transform`."
+        )
+    if framed and chosen != labels and sorted(map(str, chosen)) == sorted(map(str, labels)):
+        raise InputError(
+            f"`features` is {listed(chosen)}, but the columns are {listed(labels)}: the same names in another "
+            "order. Pass them in the order of the columns."
+        )
+    return chosen
 
 
 def _plain_codes(cells: Sequence[Any], lookups: Sequence[_Lookup | None]) -> np.ndarray | None:

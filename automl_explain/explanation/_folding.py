@@ -41,3 +41,8 @@ def warn_unmapped(names: tuple[FeatureName, ...]) -> None:
         f"{shown}. What they contribute is reported as `unmapped_values` and `unmapped_importance`.",
         UnmappedFeaturesWarning,
     )
+
+
+def method_name(method: str, raw_method: str) -> str:
+    """What raw explanations call their method: ``"mimic.lightgbm"``, or ``"mimic.lightgbm.grouped"``."""
+    return f"{method}.grouped" if raw_method == "grouped" else method

@@ -19,6 +19,7 @@ from automl_explain.exceptions import (
     StorageError,
 )
 from automl_explain.explanation import Explanation
+from automl_explain.explanation._folding import method_name
 from automl_explain.explanation._units import output_probabilities
 from automl_explain.explanation._values import dense_if_small, to_lists
 from automl_explain.feature_map import FeatureMap
@@ -26,7 +27,6 @@ from automl_explain.protocols import ScorableSource
 from automl_explain.scoring._kinds import check_kind, class_of, explainer_behind, read, slim, written
 from automl_explain.scoring._parts import ScoringParts
 from automl_explain.scoring._told import Told
-from automl_explain.sources._raw_values import method_name
 
 
 class WrongModelError(InputError):

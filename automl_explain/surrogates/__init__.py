@@ -8,13 +8,13 @@ from automl_explain._lazy import attach
 
 if TYPE_CHECKING:
     from automl_explain.surrogates._additive import AdditiveSurrogate
+    from automl_explain.surrogates._base import least_distance, log_odds, soft_targets
     from automl_explain.surrogates._base import score as target_score
     from automl_explain.surrogates._decision_tree import DecisionTreeExplainableModel
     from automl_explain.surrogates._design import Design
     from automl_explain.surrogates._lightgbm import LGBMExplainableModel
     from automl_explain.surrogates._linear import LinearExplainableModel
     from automl_explain.surrogates._sgd import SGDExplainableModel
-    from automl_explain.surrogates._targets import least_distance, log_odds, soft_targets
 
 __all__ = [
     "AdditiveSurrogate",
@@ -38,9 +38,9 @@ __getattr__, __dir__ = attach(
         "LGBMExplainableModel": "._lightgbm",
         "LinearExplainableModel": "._linear",
         "SGDExplainableModel": "._sgd",
-        "least_distance": "._targets",
-        "log_odds": "._targets",
-        "soft_targets": "._targets",
+        "least_distance": "._base",
+        "log_odds": "._base",
+        "soft_targets": "._base",
         "target_score": "._base:score",
     },
 )

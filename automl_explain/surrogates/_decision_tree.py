@@ -11,8 +11,7 @@ import scipy.sparse as sp
 
 from automl_explain._threads import threads_for
 from automl_explain._validation import check_count
-from automl_explain.surrogates._base import check_training, score
-from automl_explain.surrogates._targets import least_distance, log_odds
+from automl_explain.surrogates._base import check_training, least_distance, log_odds, score
 from automl_explain.surrogates._trees import TreeSurrogate, booster_text
 from automl_explain.treeshap import TreeModel
 

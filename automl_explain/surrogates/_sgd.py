@@ -11,8 +11,7 @@ from sklearn.linear_model import SGDClassifier, SGDRegressor
 from automl_explain._validation import check_count
 from automl_explain.exceptions import InputError
 from automl_explain.surrogates._additive import AdditiveSurrogate
-from automl_explain.surrogates._base import score
-from automl_explain.surrogates._targets import log_odds
+from automl_explain.surrogates._base import log_odds, score
 
 _PATIENCE = 3  # passes without a better score that end the learning
 _CLOSER = 1e-4  # what counts as better

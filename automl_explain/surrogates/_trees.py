@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from automl_explain._validation import check_raw_method
 from automl_explain.feature_map import FeatureMap
 from automl_explain.sources import TreeSource
-from automl_explain.sources._raw_values import RawValues
+from automl_explain.sources._tree import RawValues
 from automl_explain.surrogates._base import Surrogate
 from automl_explain.treeshap import TreeModel
 

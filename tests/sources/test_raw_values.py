@@ -48,7 +48,7 @@ from automl_explain.exceptions import (
     UnmappedFeaturesWarning,
 )
 from automl_explain.explanation._folding import fold
-from automl_explain.sources._raw_values import RawValues
+from automl_explain.sources._tree import RawValues
 from automl_explain.treeshap import TreeModel
 
 # Twenty trees on 400 rows: fidelity has tests of its own.

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from automl_explain.explanation._units import class_probabilities
 from automl_explain.surrogates import log_odds, soft_targets, target_score
-from automl_explain.surrogates._base import Surrogate
-from automl_explain.surrogates._targets import r2
+from automl_explain.surrogates._base import Surrogate, r2
 
 
 def test_a_probability_of_one_moves_to_half_the_smallest_distance_that_the_teacher_shows() -> None:
