@@ -19,7 +19,7 @@ _FEW_ROWS = 16  # such as single ones in production
 def describe(
     teacher: Predictions, rows: Any, output: np.ndarray, margins: np.ndarray, conversion: ToProbability | None
 ) -> dict[str, Any]:
-    """Fields of an explanation by a surrogate: the teacher's predictions, and how well the surrogate meets them.
+    """Fields of an explanation by a surrogate: the teacher's predictions, and how well the surrogate reproduces them.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ class Predictions:
     least : float or None, default None
         How near to 0 and 1 soft targets may come; settled by the training rows.
     own_labels : callable or None, default None
-        Rows -> labels, for a model that predicts another class than the likeliest one.
+        Rows -> labels, for a model that predicts another class than the most probable one.
     """
 
     model_output: ModelOutput
@@ -131,7 +131,7 @@ class Predictions:
         return np.asarray(output.argmax(axis=1))
 
     def settled(self, rows: Any, outputs: np.ndarray) -> Predictions:
-        """The same with a bound for soft targets, and the model's own labels where they are not the likeliest classes.
+        """The same with a bound for soft targets, and the model's own labels where they are not the most probable.
 
         Parameters
         ----------

@@ -30,7 +30,7 @@ class MimicExplainer(RowExplainer):
         Teacher: ``predict_proba`` or ``predict`` on rows like ``initialization_examples``, or a
         function with ``is_function=True``.
     initialization_examples : DataFrame, ndarray or scipy sparse of shape (n_rows, n_features)
-        Init dataset; the surrogate learns from these rows.
+        Training data; the surrogate learns from these rows.
     explainable_model : type
         Surrogate class, such as `LGBMExplainableModel`.
     explainable_model_args : dict, optional
@@ -38,10 +38,10 @@ class MimicExplainer(RowExplainer):
     is_function : bool, default False
         Whether ``model`` is a function from rows to outputs.
     augment_data : bool, default True
-        Whether the teacher may label mixed rows where rows are few or fidelity is short.
+        Whether the teacher may label augmented rows where rows are few or fidelity is short.
     max_num_of_augmentations : int, default 10
-        Mixed rows at most, per init row; eight times as many again for three and more classes that the
-        surrogate follows with less than R2 0.95.
+        Augmented rows at most, per training row; eight times as many again for three and more classes that the
+        surrogate reproduces with less than R2 0.95.
     explain_subset : sequence of int, optional
         Positions of the features to show; the others are summed up as unmapped.
     features : sequence of str, optional
@@ -59,7 +59,7 @@ class MimicExplainer(RowExplainer):
         ``teacher_probability``: the teacher's own; what the surrogate lacks to it is spread over the
         values in proportion to their magnitude, and is unmapped in rows where all are 0.
     categorical_features : sequence of str or int, optional
-        Columns whose cells are categories; pandas ``category`` columns are anyway, and so are columns of text,
+        Columns whose values are categories; pandas ``category`` columns are anyway, and so are columns of text,
         which the model gets as they are. The surrogate reads dates as seconds, the model as they are.
     model_task : {"unknown", "classification", "regression"}, default "unknown"
     reset_index : {"ignore"}, default "ignore"
@@ -69,13 +69,13 @@ class MimicExplainer(RowExplainer):
         mixed. Every feature by itself where left out.
     fidelity_examples : DataFrame, ndarray or scipy sparse of shape (n_fresh, n_features), optional
         Rows to measure the fidelity on, best such that the teacher was not trained on either. Those
-        that are init rows as well do not count; a fifth of the init rows is held out where fewer
+        that are training rows as well do not count; a fifth of the training rows is held out where fewer
         than 100 remain.
     alternative_models : sequence of type, default ()
         Surrogate classes tried where ``explainable_model`` reaches less than R2 0.98 on stopping rows; one
         is taken in its place if it is better by 0.01. In tables of more than 500 columns they come first.
     forecasts : bool, optional
-        Whether the rows to explain come after the init rows, as steps ahead do. Held-out init rows lie in the past
+        Whether the rows to explain come after the training rows, as steps ahead do. Held-out rows lie in the past
         then, which the fidelity on them says, and the one on the rows explained is shown first. Where left out it
         is so for the forecasts of `automl_setup_model_explanations`.
     random_state : int, default 0
@@ -91,9 +91,9 @@ class MimicExplainer(RowExplainer):
     trials : dict of str to float
         Method of every surrogate tried -> its R2 (of probabilities) on the rows that stopped the fit. A
         second surrogate of the same method is listed as ``"mimic.lightgbm #2"``, and so on.
-    teacher_remembers : bool
+    teacher_memorizes : bool
         Whether the model answers its training rows otherwise than rows beside them, as nearest neighbours
-        do; the surrogate has learnt from mixed rows alone then.
+        do; the surrogate has learnt from augmented rows alone then.
     features : list
         Names of the features explained.
     classes : list or None
@@ -102,9 +102,9 @@ class MimicExplainer(RowExplainer):
     Raises
     ------
     InitDatasetMissingError
-        If there are no init rows.
+        If there are no training rows.
     InputError, DataError, UnsupportedModelError
-        If an argument, a cell or the model cannot be used.
+        If an argument, a value or the model cannot be used.
 
     Examples
     --------
@@ -172,9 +172,14 @@ class MimicExplainer(RowExplainer):
             forecasts=bool(getattr(model, "forecasts", False) if forecasts is None else forecasts),
         )
         self.surrogate_model, self.trials = trained.surrogate, dict(trained.trials)
-        self.teacher_remembers, self._far = trained.teacher_remembers, trained.far
+        self.teacher_memorizes, self._far = trained.teacher_memorizes, trained.far
         how: dict[str, Any] = {"random_state": random_state, "show_progress": show_progress}
         self._keep(rows, model, trained.teacher, trained.surrogate, fidelity=trained.fidelity, **how)
+
+    @property
+    def teacher_remembers(self) -> bool:
+        """Older name of `teacher_memorizes`."""
+        return self.teacher_memorizes
 
     def _fresh(self, fidelity_examples: Any) -> Any:
         """Rows to measure the fidelity on, as the teacher reads them."""
@@ -244,7 +249,7 @@ class MimicExplainer(RowExplainer):
         Returns
         -------
         float
-            Classification: share of the rows, from 0 to 1, for which the likeliest class of both is the same.
+            Classification: share of the rows, from 0 to 1, for which the most probable class of both is the same.
             Regression: R2 of the surrogate's outputs to the model's.
 
         Raises

@@ -86,7 +86,7 @@ class SurrogateReport:
         -------
         DataFrame
             The worst row first, under its label. Columns ``(class)`` (of more than two: the one missed most),
-            ``(teacher)``, ``(surrogate)`` and ``(error)`` in `unit`, then the cells of the row.
+            ``(teacher)``, ``(surrogate)`` and ``(error)`` in `unit`, then the values of the row.
         """
         return self._rows.copy()
 

@@ -22,17 +22,17 @@ from automl_explain.surrogates import LGBMExplainableModel, target_score
 
 MIN_ROWS = 10
 _MAX_HELD_OUT = 5000
-_FEWEST_MIXED, _MOST_MIXED = 20_000, 100_000  # rows the teacher labels besides the init rows
-_MORE_MIXED = 8  # times as many again, for several classes that are followed too loosely
-_MAX_CELLS = 10_000_000  # of mixed rows: 80 MB as float64
+_FEWEST_MIXED, _MOST_MIXED = 20_000, 100_000  # rows the teacher labels besides the training rows
+_MORE_MIXED = 8  # times as many again, for several classes that are reproduced too loosely
+_MAX_CELLS = 10_000_000  # of augmented rows: 80 MB as float64
 _FEWEST_FRESH = 100
 _COMPARED_ROWS = 256
 _ENOUGH, _BETTER = 0.98, 0.01  # R2 that calls for no other surrogate, and what another one must add
 _WIDE = 500  # columns from which on the others, which are cheaper there, are tried first
-# A probe tells whether the teacher remembers its training rows.
+# A probe tells whether the teacher memorizes its training rows.
 _PROBE: dict[str, Any] = {"n_estimators": 50, "num_leaves": 31, "learning_rate": 0.2, "n_jobs": 1}
 _PROBE_ROWS, _PROBE_CELLS, _FEWEST_NEAR = 10_000, 2_000_000, 50
-_NEAR = 0.2  # share of the columns that a row near an init row takes from another one, at most
+_NEAR = 0.2  # share of the columns that a row near a training row takes from another one, at most
 _WORSE_AT_HOME = 0.03
 
 
@@ -73,7 +73,7 @@ class Trained:
         On held-out rows; None where there are none.
     trials : dict of str to float
         Method of every surrogate tried -> R2 on the stopping rows; of the same method again with `` #2``.
-    teacher_remembers : bool
+    teacher_memorizes : bool
         Whether the teacher answers its training rows otherwise than rows beside them.
     far : float
         From which difference on a row is far off, see `far_bound`.
@@ -83,7 +83,7 @@ class Trained:
     teacher: Predictions
     fidelity: Fidelity | None
     trials: Mapping[str, float]
-    teacher_remembers: bool
+    teacher_memorizes: bool
     far: float
 
 
@@ -132,18 +132,18 @@ def train(
         Fitted in place.
     teacher : Predictions
     rows : DataFrame, ndarray or csr_matrix of shape (n_rows, n_engineered)
-        Init dataset.
+        Training data.
     encoder : EngineeredEncoder
     groups : ndarray of shape (n_engineered,), int
         Columns that belong together when rows are mixed.
     augment : bool
-        Whether the teacher may label mixed rows.
+        Whether the teacher may label augmented rows.
     max_augmentations : int
-        Mixed rows at most, per init row (counted as 1,000 init rows where there are fewer); several classes that
-        are followed too loosely get more.
+        Augmented rows at most, per training row (counted as 1,000 where there are fewer); several classes that are
+        reproduced too loosely get more.
     random_state : int
     fresh : DataFrame or ndarray of shape (n_fresh, n_engineered), optional
-        Rows to measure the fidelity on instead of held-out init rows; those that are init rows as
+        Rows to measure the fidelity on instead of held-out training rows; those that are training rows as
         well do not count. They change the measure only, never the surrogate.
     alternatives : sequence of SurrogateModel, default ()
         Others, tried where the first one falls short: see `_best`.
@@ -161,10 +161,10 @@ def train(
 
     Notes
     -----
-    A teacher that remembers its training rows (nearest neighbours, deep forests) answers them otherwise
+    A teacher that memorizes its training rows (nearest neighbours, deep forests) answers them otherwise
     than rows beside them, and new rows lie beside them. In tables of at most 500 columns a small probe
-    finds out; the surrogate then learns from mixed rows that are no init rows alone, and rows near init
-    rows stop the fit.
+    finds out; the surrogate then learns from augmented rows that are no training rows alone, and rows near
+    training rows stop the fit.
     """
     n_rows = rows.shape[0]
     if n_rows < 2:
@@ -206,7 +206,7 @@ def train(
         margins = surrogate.predict_output(encoder.encode(held))
         fidelity = compare(teacher, margins, held_output, rows="past" if forecasts and unseen is None else "held-out")
         if fidelity.is_low:
-            _warn_of_low(fidelity, surrogate, augment=augment, remembers=beside is not None and unseen is None)
+            _warn_of_low(fidelity, surrogate, augment=augment, memorizes=beside is not None and unseen is None)
     else:
         held_output, margins = output, surrogate.predict_output(encoder.encode(rows))
         _warn_unmeasured(n_rows)
@@ -252,7 +252,7 @@ def _beside_init_rows(
     groups: np.ndarray,
     random_state: int,
 ) -> _Lesson | None:
-    """A lesson without init rows, where the teacher remembers them; None where it does not."""
+    """A lesson without training rows, where the teacher memorizes them; None where it does not."""
     rng = np.random.default_rng([random_state, 1])
     near = mix(take(rows, split.stopping), groups, min(3 * len(split.stopping), _MAX_HELD_OUT), rng, most=_NEAR)
     known = _row_hashes(encoder.encode(rows))
@@ -264,7 +264,7 @@ def _beside_init_rows(
     learnt = np.flatnonzero(~np.isin(_row_hashes(lesson.X), known))
     if len(learnt) < len(split.train):
         return None
-    # What is learnt beside the init rows holds for them as well, unless the teacher remembers them.
+    # What is learnt beside the training rows holds for them as well, unless the teacher memorizes them.
     probed = rng.permutation(learnt)[: min(_PROBE_ROWS, _PROBE_CELLS // lesson.X.shape[1])]
     widest = int(lesson.targets.var(axis=0).argmax())  # one output is enough to tell
     output = slice(widest, widest + 1)
@@ -280,7 +280,7 @@ def _beside_init_rows(
 
 
 def _unseen(fresh: Any, rows: Any, encoder: EngineeredEncoder, rng: np.random.Generator) -> Any:
-    """At most 5,000 of the fresh rows that are not among the init rows; None where they are too few."""
+    """At most 5,000 of the fresh rows that are not among the training rows; None where they are too few."""
     if fresh is None:
         return None
     seen, candidates = _row_hashes(encoder.encode(rows)), _row_hashes(encoder.encode(fresh, "fidelity_examples"))
@@ -293,7 +293,7 @@ def _unseen(fresh: Any, rows: Any, encoder: EngineeredEncoder, rng: np.random.Ge
 def _row_hashes(encoded: Any) -> np.ndarray:
     if sp.issparse(encoded):
         if not encoded.has_canonical_format:
-            encoded = encoded.copy()  # it may share its cells with the rows of the caller
+            encoded = encoded.copy()  # it may share its values with the rows of the caller
             encoded.sum_duplicates()
         parts = np.split(np.arange(encoded.nnz), encoded.indptr[1:-1])
         return np.array([hash((encoded.indices[p].tobytes(), encoded.data[p].tobytes())) for p in parts])
@@ -319,10 +319,10 @@ def _warn_unmeasured(n_rows: int) -> None:
     )
 
 
-def _warn_of_low(fidelity: Fidelity, surrogate: Any, *, augment: bool, remembers: bool) -> None:
+def _warn_of_low(fidelity: Fidelity, surrogate: Any, *, augment: bool, memorizes: bool) -> None:
     """Say so, and what may help that was not tried."""
     helps = ["more rows to train on"]
-    if remembers:
+    if memorizes:
         helps.insert(
             0,
             "`fidelity_examples` that are new to the model (it memorizes its training rows; these may be among them)",

@@ -170,7 +170,7 @@ def test_training_twice_gives_the_same_bits() -> None:
     assert made[0].fidelity == made[1].fidelity
 
 
-# Teachers that remember
+# Teachers that memorize
 
 
 def noisy(n_rows: int = 700) -> tuple[np.ndarray, np.ndarray]:
@@ -179,20 +179,21 @@ def noisy(n_rows: int = 700) -> tuple[np.ndarray, np.ndarray]:
     return X, X[:, 0] + rng.normal(size=n_rows)
 
 
-def test_a_teacher_that_remembers_its_rows_is_learnt_beside_them() -> None:
+def test_a_teacher_that_memorizes_its_rows_is_learnt_from_augmented_rows() -> None:
     """Nearest neighbours by distance give a training row its own noisy label, any other row a mean."""
     X, y = noisy(900)
     model = KNeighborsRegressor(15, weights="distance").fit(X[:700], y[:700])
     surrogate, explainer = recorded_of(model, X[:700], fidelity_examples=X[700:])
-    assert explainer.teacher_remembers
+    assert explainer.teacher_memorizes
+    assert explainer.teacher_remembers  # the older name
     assert not keys(X[:700]) & (keys(surrogate.trained) | keys(surrogate.sized))
     assert {cell for row in surrogate.sized for cell in row} <= set(X[:700].ravel())
 
 
-def test_a_teacher_that_does_not_remember_is_learnt_on_its_rows_too() -> None:
+def test_a_teacher_that_does_not_memorize_is_learnt_from_its_rows_too() -> None:
     X, _ = noisy()
     surrogate, explainer = recorded_of(Formula(), X[:, :4])
-    assert not explainer.teacher_remembers
+    assert not explainer.teacher_memorizes
     assert keys(surrogate.trained) & keys(X[:, :4])
 
 
@@ -203,7 +204,7 @@ def recorded_of(model: Any, init: np.ndarray, **more: Any) -> tuple[Recorder, Mi
     return explainer.surrogate_model, explainer
 
 
-def test_a_low_fidelity_on_remembered_rows_says_what_measures_better() -> None:
+def test_a_low_fidelity_on_memorized_rows_says_what_measures_better() -> None:
     X, y = noisy()
     model = KNeighborsRegressor(15, weights="distance").fit(X, y)
     with pytest.warns(LowFidelityWarning, match=r"`fidelity_examples` .*memorizes its training rows"):
