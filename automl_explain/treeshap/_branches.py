@@ -1,13 +1,13 @@
-"""The branches of trees that lead to leaves without a table; `_kernels.add_branches` walks them for every row."""
+"""The branches of trees that lead to leaves without a table, which `_branch_kernels.add_branches` walks."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from automl_explain.treeshap._branch_kernels import Branches
 from automl_explain.treeshap._columns import Columns
 from automl_explain.treeshap._ensemble import TreeEnsemble
 from automl_explain.treeshap._jit import compiled
-from automl_explain.treeshap._kernels import Branches
 
 _NO_RANK = np.iinfo(np.uint16).max
 
@@ -90,11 +90,11 @@ def _walk(offsets, left, right, value):
 
 @compiled
 def _find_players(ptr, parent, player, ratio):
-    """Who is asked on every branch.
+    """The player of every branch.
 
     Gives the players of every tree; for each branch the place of its player among them, its depth, the depth of
     the last branch of the same player above, the share of training rows that all branches of the player let through,
-    down to this one and down to the one above; and the most players that are asked on one path.
+    down to this one and down to the one above; and the most players on one path.
     """
     n = parent.shape[0]
     player_ptr, players = [0], [0][:0]

@@ -103,7 +103,7 @@ def category_words(codes: np.ndarray) -> np.ndarray:
 
 
 def float32_cuts(threshold: np.ndarray, *, strict: bool) -> np.ndarray:
-    """Cuts for float64 cells where the library rounds them to float32 first.
+    """Cuts for float64 values where the library rounds them to float32 first.
 
     Parameters
     ----------

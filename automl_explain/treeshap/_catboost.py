@@ -32,7 +32,7 @@ def read_catboost(model: Any) -> TreeEnsemble:
     Returns
     -------
     TreeEnsemble
-        Its prediction is ``RawFormulaVal``. Cells are rounded to float32 as CatBoost does.
+        Its prediction is ``RawFormulaVal``. Values are rounded to float32 as CatBoost does.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def _placed(tree: Tree, splits: list[Any], column: dict[int, int], nan_left: dic
     borders = np.array([0.0 if s is None else s["border"] for s in splits], dtype=np.float32)
     return Tree(
         feature=np.array([-1 if i is None else column[i] for i in index]),
-        threshold=float32_cuts(borders, strict=False),  # right where the cell is above the border
+        threshold=float32_cuts(borders, strict=False),  # right where the value is above the border
         default_left=np.array([i is not None and nan_left[i] for i in index]),
         left=tree.left,
         right=tree.right,

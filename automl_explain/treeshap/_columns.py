@@ -1,4 +1,4 @@
-"""What the trees need to know of a cell: its rank among the cuts of its column.
+"""Rank of a value among the cuts of its column: all that the trees need to know of it.
 
 All splits of an ensemble on one feature that treat missing values alike share a *column*. The rank of a
 number is how many of the column's cuts lie below it, so ``x <= cut[t]`` is ``rank <= t``; a missing value

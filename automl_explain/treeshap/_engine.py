@@ -15,6 +15,7 @@ from automl_explain.treeshap import _kernels
 from automl_explain.treeshap._ensemble import TreeEnsemble, csr_rows, read_only
 from automl_explain.treeshap._players import Players
 from automl_explain.treeshap._prepare import DEFAULT_TABLE_BYTES, Prepared
+from automl_explain.treeshap._validity import MAX_VALUES
 from automl_explain.treeshap._vectors import LANES
 
 _BLOCK = 2048  # rows that share one pass over the tables
@@ -46,6 +47,11 @@ class Engine:
         max_bytes: int = DEFAULT_TABLE_BYTES,
     ) -> None:
         weights = players.with_remainder
+        if trees.n_outputs * weights.shape[0] > MAX_VALUES:
+            raise InputError(
+                f"`players` gives values to {weights.shape[0]:,} targets for each of {trees.n_outputs:,} outputs; at "
+                f"most {MAX_VALUES:,} values are supported, 1 GiB for one row. Group the features."
+            )
         self.prepared = Prepared.of(trees, players.of_feature, weights, max_bytes=max_bytes)
         self.n_features, self.n_outputs = trees.n_features, trees.n_outputs
         self.n_targets, self._width = players.n_targets, int(weights.shape[0])
@@ -65,7 +71,7 @@ class Engine:
         Parameters
         ----------
         X : ndarray or csr_matrix of shape (n_rows, n_features)
-            Sparse rows are never made dense: only their stored cells are looked at.
+            Sparse rows are never made dense: only their stored values are looked at.
         """
         found = self._explain(X)
         if self._width == self.n_targets:
@@ -144,9 +150,6 @@ class Engine:
         if not sp.issparse(X):
             return self._checked(np.asarray(X, dtype=np.float64))
         rows = csr_rows(X)
-        if not rows.has_canonical_format:
-            rows = rows.copy()
-            rows.sum_duplicates()
         return rows if rows.dtype in _FLOATS else rows.astype(np.float64)
 
 

@@ -11,10 +11,11 @@ import numpy as np
 
 from automl_explain._lazy import is_sparse
 from automl_explain._lazy import sparse as sp
+from automl_explain._validation import sound_sparse
 from automl_explain.exceptions import InputError, UnsupportedModelError
 from automl_explain.treeshap._validity import why_no_trees
 
-#: How a split treats missing cells: NaN counts as 0.0; zero and NaN are missing; NaN is missing.
+#: How a split treats missing values: NaN counts as 0.0; zero and NaN are missing; NaN is missing.
 MISSING_NONE, MISSING_ZERO, MISSING_NAN = 0, 1, 2
 
 
@@ -172,20 +173,20 @@ class TreeEnsemble:
             raise InputError(
                 f"`X` has shape {X.shape}; expected (n_rows, {self.n_features}), the columns of the trees."
             )
-        from automl_explain.treeshap import _kernels  # numba is loaded by who walks the trees, not by who reads them
+        from automl_explain.treeshap import _margins  # numba is loaded by who walks the trees, not by who reads them
 
         result = np.empty((X.shape[0], self.n_outputs))
         if is_sparse(X):
             rows = sp.csr_matrix(csr_rows(X), dtype=np.float64)
             stored = map(read_only, (rows.data, rows.indices, rows.indptr))
-            _kernels.predict_csr(*stored, self.n_features, self._walk_arrays, result)
+            _margins.predict_csr(*stored, self.n_features, self._walk_arrays, result)
         else:
-            _kernels.predict(read_only(np.ascontiguousarray(X)), self._walk_arrays, result)
+            _margins.predict(read_only(np.ascontiguousarray(X)), self._walk_arrays, result)
         return result
 
     @functools.cached_property
     def _walk_arrays(self) -> tuple[np.ndarray, ...]:
-        """What `_kernels.predict` needs to walk the trees."""
+        """What `_margins.predict` needs to walk the trees."""
         splits = (self.feature, self.threshold, self.missing, self.default_left, self.left, self.right)
         categories = (self.category, self.category_offsets, self.category_bits)
         return (self.offsets, self.output, *splits, self.value, *categories, self.base)
@@ -258,23 +259,16 @@ def _no_trees(reason: str) -> UnsupportedModelError:
 
 
 def csr_rows(X: Any) -> sp.csr_matrix:
-    """Sparse rows as csr_matrix, with 32-bit indices where they fit: kernels read memory at what they say.
+    """Sparse rows as a sound csr_matrix in order, with 32-bit indices where they fit: kernels go where they point.
 
     Raises
     ------
     InputError
-        If a stored cell lies in no column, or the rows do not follow one another.
+        If a stored value lies in no column, or the rows do not follow one another.
     """
-    rows = sp.csr_matrix(X)
-    starts, indices = rows.indptr, rows.indices
-    inside = not len(indices) or (indices.min() >= 0 and indices.max() < rows.shape[1])
-    if not (inside and starts[0] == 0 and starts[-1] <= len(indices) and bool((starts[1:] >= starts[:-1]).all())):
-        raise InputError(
-            f"`X` is a damaged sparse matrix of shape {rows.shape}: some stored cells lie in no row or column. Make it "
-            "anew; `X.check_format()` says what is wrong."
-        )
-    if indices.dtype != np.int32 and len(indices) <= np.iinfo(np.int32).max:
-        parts = (rows.data, indices.astype(np.int32), starts.astype(np.int32))
+    rows = sound_sparse(X, "X")
+    if rows.indices.dtype != np.int32 and rows.nnz <= np.iinfo(np.int32).max:
+        parts = (rows.data, rows.indices.astype(np.int32), rows.indptr.astype(np.int32))
         rows = sp.csr_matrix(parts, shape=rows.shape)
     return rows
 

@@ -1,6 +1,6 @@
 """Merges leaves into groups that share one table (kernels).
 
-A row asks of a column of a leaf one question, so its answers to all leaves of a group have few
+A leaf sets one condition for each of its columns, so the conditions of a group of leaves that a row satisfies have few
 patterns: ranks of a column that no leaf of the group tells apart share a *digit*. The number made of the
 digits of all columns, the *cell*, decides the values of the whole group: one table row holds them. The idea
 of tables over decision patterns is that of Fast TreeSHAP v2 (Yang 2021, arXiv:2109.09847); merging makes

@@ -1,8 +1,8 @@
-"""Every leaf as what its path asks of each player.
+"""Every leaf as the conditions that its path sets for each player.
 
 A *player* of the game whose Shapley values are wanted is a feature or a group of features. Along the
 path to a leaf, all splits on one column become one condition, and all conditions on the columns of one
-player become one question: does the row satisfy them all?
+player become one: does the row satisfy them all?
 """
 
 from __future__ import annotations
@@ -100,13 +100,8 @@ def _walk(
                 if at == len(column):
                     column.append(c)
                     part.append(1.0)
-                    low.append(0)
-                    high.append(n_ranks[c] - 1 if missing_rank[c] < 0 else n_ranks[c] - 2)
-                    missing.append(missing_rank[c])
-                    ranks.append(-1 if node_ranks_left[above] < 0 else len(satisfied))
-                    if node_ranks_left[above] >= 0:
-                        for _ in range(n_ranks[c]):
-                            satisfied.append(True)
+                    of_categories = node_ranks_left[above] >= 0
+                    _add_condition(n_ranks[c], missing_rank[c], of_categories, low, high, missing, ranks, satisfied)
                 part[at - first] *= ratio
                 if node_ranks_left[above] >= 0:
                     for r in range(n_ranks[c]):
@@ -140,6 +135,18 @@ def _walk(
         np.array(shares), np.array(condition_ptr), np.array(column), np.array(low), np.array(high),
         np.array(missing), np.array(ranks), np.array(satisfied), expected,
     )  # fmt: skip
+
+
+@compiled
+def _add_condition(n_ranks, missing_rank, of_categories, low, high, missing, ranks, satisfied):
+    """Append a condition that every rank of its column satisfies."""
+    low.append(0)
+    high.append(n_ranks - 1 if missing_rank < 0 else n_ranks - 2)
+    missing.append(missing_rank)
+    ranks.append(len(satisfied) if of_categories else -1)
+    if of_categories:
+        for _ in range(n_ranks):
+            satisfied.append(True)
 
 
 @compiled

@@ -9,17 +9,18 @@ import scipy.sparse as sp
 
 from automl_explain.exceptions import UnsupportedModelError
 from automl_explain.treeshap import _grouping, _tables
+from automl_explain.treeshap._branch_kernels import Branches, Places
 from automl_explain.treeshap._branches import find_branches
 from automl_explain.treeshap._columns import CATEGORICAL, Columns
 from automl_explain.treeshap._ensemble import TreeEnsemble
-from automl_explain.treeshap._kernels import Branches, Places, Ranking, Tables
+from automl_explain.treeshap._kernels import Ranking, Tables
 from automl_explain.treeshap._leaves import Leaves, find_leaves
 
 #: Bytes that the tables of one model may take; the way to leaves beyond is walked for every row.
 DEFAULT_TABLE_BYTES = 256 * 2**20
 _MERGED_CELLS = 2**12  # of a table that several leaves share
 _LEAF_CELLS = 2**14  # of a table of one leaf
-_LEAF_PLAYERS = 14  # of a leaf in a table: it may have fewer cells than 2**14 where no row can meet what it asks
+_LEAF_PLAYERS = 14  # of a leaf in a table: it may have fewer cells than 2**14 where its conditions exclude each other
 _BLOCK_RANKS = 2**14  # leaves that are tried with each other, times ranks of the longest column of categories
 _CELL_COST = 3e-4  # nanoseconds a row and slot: what streaming tables through the cache costs
 TABLE_DTYPE = np.float64
@@ -199,7 +200,7 @@ def _laid_out(
     ranks: tuple[np.ndarray, np.ndarray],
     slots: Slots,
 ) -> Tables:
-    """Tables of the groups, in chunks of 8 or 4 slots whose cells lie side by side."""
+    """Tables of the groups, in chunks of 8 or 4 slots whose values lie side by side."""
     cells, axis_ptr, axis_column, digit_ptr, digit_rank, *steps = _grouping.describe(order, leaves, group_ptr, *ranks)
     places = (slots.ptr, slots.slot, slots.n_players)
     starts, group_slot = _tables.group_slots(order, leaves, group_ptr, *places, len(slots.target))

@@ -31,7 +31,7 @@ def read_xgboost(model: Any) -> TreeEnsemble:
     Returns
     -------
     TreeEnsemble
-        Its prediction is the margin. Cells are rounded to float32 as XGBoost does; absent cells of
+        Its prediction is the margin. Values are rounded to float32 as XGBoost does; absent values of
         sparse rows count as 0, where XGBoost takes them for missing.
 
     Raises

@@ -22,11 +22,14 @@ from automl_explain.treeshap import (
     Engine,
     Players,
     TreeEnsemble,
+    _branch_kernels,
     _branches,
     _grouping,
     _kernels,
     _leaves,
+    _margins,
     _tables,
+    _vectors,
     warm_up,
 )
 
@@ -305,7 +308,7 @@ def test_nothing_is_left_to_compile_after_warming_up() -> None:
     warm_up()
     kernels = [
         k
-        for m in (_branches, _grouping, _kernels, _leaves, _tables)
+        for m in (_branch_kernels, _branches, _grouping, _kernels, _leaves, _margins, _tables, _vectors)
         for k in vars(m).values()
         if hasattr(k, "signatures")
     ]

@@ -32,7 +32,7 @@ from tree_checks import (
 )
 
 from automl_explain.exceptions import InputError, UnsupportedModelError
-from automl_explain.treeshap import TreeEnsemble, read_trees
+from automl_explain.treeshap import TreeEnsemble, has_trees, read_trees
 
 TREES = (DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor)
 FORESTS = (RandomForestClassifier, RandomForestRegressor, ExtraTreesClassifier, ExtraTreesRegressor)
@@ -222,3 +222,11 @@ def test_derived_classes_and_ensembles_are_read() -> None:
     X, y = numbers(missing=0)
     trees = read_trees(Mine(max_depth=2).fit(X, y))
     assert read_trees(trees) is trees
+
+
+def test_isolation_forests_are_not_taken_for_forests() -> None:
+    """Their score is 2 to the power of a mean depth: what their trees add up to is not the score."""
+    model = IsolationForest(n_estimators=3, random_state=0).fit(numbers(missing=0)[0])
+    assert not has_trees(model)
+    with pytest.raises(UnsupportedModelError, match="No reader knows the trees of a sklearn.*IsolationForest"):
+        read_trees(model)

@@ -9,9 +9,10 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from made_trees import exact_values, make_rows, make_trees
 
-from automl_explain.exceptions import UnsupportedModelError
+from automl_explain.exceptions import InputError, UnsupportedModelError
 from automl_explain.treeshap import Engine, Players, TreeEnsemble, TreeModel, read_lightgbm
 
 
@@ -169,6 +170,24 @@ def test_the_arrays_of_an_ensemble_are_its_own() -> None:
     assert trees.left[0] == 1
     with pytest.raises(ValueError, match="read-only"):
         trees.left[0] = 0
+
+
+def test_more_targets_than_one_row_has_room_for_are_refused() -> None:
+    trees = TreeEnsemble(**fields())
+    weights = sp.csr_matrix((2**27 + 1, 3))
+    with pytest.raises(InputError, match=r"`players` gives values to 134,217,73\d targets"):
+        Engine(trees, Players.of(weights, 3))
+
+
+@pytest.mark.parametrize("part", ["indices", "indptr", "data"])
+def test_damaged_sparse_rows_are_refused(part: str) -> None:
+    trees = TreeModel.of(TreeEnsemble(**fields()))
+    rows = sp.csr_matrix(np.ones((4, 3)))
+    broken = {"indices": rows.indices + 10**8, "indptr": rows.indptr[::-1].copy(), "data": rows.data[:2]}
+    setattr(rows, part, broken[part])
+    for ask in (trees.predict_output, trees.shapley_values):
+        with pytest.raises(InputError, match="`X` is a damaged sparse matrix"):
+            ask(rows)
 
 
 # LightGBM's text
