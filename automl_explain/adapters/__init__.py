@@ -14,14 +14,11 @@ from automl_explain._lazy import attach
 
 if TYPE_CHECKING:
     from automl_explain.adapters._black_box import BlackBox, BlackBoxAdapter
-    from automl_explain.adapters._boosters import booster_objective
-    from automl_explain.adapters._choice import adapter_for, library_adapter
+    from automl_explain.adapters._choice import adapter_for, library_adapter, refusal
     from automl_explain.adapters._inner import InnerModel, inner_model, is_linear
-    from automl_explain.adapters._kinds import explained_method, told_task
-    from automl_explain.adapters._networks import Reading, is_network
-    from automl_explain.adapters._outputs import as_array, as_numbers
-    from automl_explain.adapters._probabilities import check_probabilities
-    from automl_explain.adapters._refusals import refusal
+    from automl_explain.adapters._kinds import booster_objective, explained_method, is_network, told_task
+    from automl_explain.adapters._networks import Reading
+    from automl_explain.adapters._outputs import as_array, as_numbers, check_probabilities
     from automl_explain.adapters._sklearn import EstimatorAdapter
     from automl_explain.adapters._task import SAMPLE_ROWS, ModelOutput, check_model, output_of, task_of
 
@@ -63,16 +60,16 @@ __getattr__, __dir__ = attach(
         "adapter_for": "._choice",
         "as_array": "._outputs",
         "as_numbers": "._outputs",
-        "booster_objective": "._boosters",
+        "booster_objective": "._kinds",
         "check_model": "._task",
-        "check_probabilities": "._probabilities",
+        "check_probabilities": "._outputs",
         "explained_method": "._kinds",
         "inner_model": "._inner",
         "is_linear": "._inner",
-        "is_network": "._networks",
+        "is_network": "._kinds",
         "library_adapter": "._choice",
         "output_of": "._task",
-        "refusal": "._refusals",
+        "refusal": "._choice",
         "task_of": "._task",
         "told_task": "._kinds",
     },

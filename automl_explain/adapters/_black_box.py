@@ -13,8 +13,15 @@ from typing import Any
 import numpy as np
 
 from automl_explain.adapters._kinds import output_unit_of, soft_output
-from automl_explain.adapters._outputs import as_array, as_numbers, column_names, label_array, plain_labels
-from automl_explain.adapters._probabilities import array_of_answers, refuse_labels
+from automl_explain.adapters._outputs import (
+    array_of_answers,
+    as_array,
+    as_numbers,
+    column_names,
+    label_array,
+    plain_labels,
+    refuse_labels,
+)
 from automl_explain.adapters._raw_features import RawFeatures
 from automl_explain.exceptions import InputError
 from automl_explain.feature_map import FeatureMap

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from automl_explain.adapters._refusals import refusal
+from automl_explain.adapters._choice import refusal
 from automl_explain.adapters._self_check import difference
 from automl_explain.exceptions import DataError, InputError, SelfCheckError, UnsupportedModelError
 from automl_explain.feature_map import FeatureMap

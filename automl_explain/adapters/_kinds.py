@@ -1,19 +1,21 @@
-"""What a fitted model does, by what its class and attributes tell: no row is asked here."""
+"""What a fitted model is and does, by what its class and attributes tell, and which method answers for rows."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier, MultiOutputRegressor, RegressorChain
 from sklearn.pipeline import Pipeline
 
-from automl_explain.adapters._outputs import as_numbers
+from automl_explain.adapters._outputs import as_numbers, several_targets
 from automl_explain.exceptions import UnsupportedModelError
 from automl_explain.explanation._units import SCORES
 
 _ONE_MODEL_PER_TARGET = (MultiOutputClassifier, MultiOutputRegressor, ClassifierChain, RegressorChain)
 _OF_CLASSES = ("predict_proba", "decision_function")
+_NETWORKS = ("torch", "keras", "tf_keras", "tensorflow")
 # What they are instead, and which of their numbers a function may give.
 _NO_TARGET = {
     "clusterer": (
@@ -134,15 +136,6 @@ def refuse_unexplainable(model: Any) -> None:
         raise votes_of_pairs(inner)
 
 
-def several_targets(name: str) -> UnsupportedModelError:
-    """The refusal of models with several targets or labels at once."""
-    return UnsupportedModelError(
-        f"{name} predicts several targets at once; an explanation is of one. Fit one model per target, or explain one "
-        "label at a time through a function of its probability: KernelExplainer(lambda rows: ..., X, "
-        "is_function=True, model_task='classification')."
-    )
-
-
 def votes_of_pairs(model: Any) -> UnsupportedModelError:
     """The refusal of decision values of pairs of classes, which belong to no class."""
     return UnsupportedModelError(
@@ -222,3 +215,32 @@ def _why_no_predictions(model: Any, name: str) -> str:
             "its outputs: KernelExplainer(lambda rows: model.transform(rows)[:, 0], X, is_function=True)."
         )
     return f"{name} has no `predict`. Pass a fitted model, or a function with `is_function=True`."
+
+
+def is_booster(model: Any) -> bool:
+    """Whether the model is a LightGBM or XGBoost booster without an interface of scikit-learn around it."""
+    return type(model).__name__ == "Booster" and hasattr(model, "predict")
+
+
+def ask_booster(booster: Any, rows: Any) -> np.ndarray:
+    """Its predictions for rows."""
+    if hasattr(booster, "inplace_predict"):  # XGBoost's
+        import xgboost as xgb
+
+        rows = xgb.DMatrix(np.asarray(rows) if booster.feature_names is None else rows, enable_categorical=True)
+        return np.asarray(booster.predict(rows, validate_features=False))
+    return np.asarray(booster.predict(rows))
+
+
+def booster_objective(booster: Any) -> str:
+    """Name of the objective it was trained for; empty where it tells none."""
+    if hasattr(booster, "save_config"):
+        found = re.search(r'"objective":\s*\{\s*"name":\s*"([^"]*)"', booster.save_config())
+    else:
+        found = re.search(r"^objective=(\S+)", booster.model_to_string(num_iteration=1), flags=re.MULTILINE)
+    return found.group(1) if found else ""
+
+
+def is_network(model: Any) -> bool:
+    """Whether the model is a PyTorch module or a Keras model."""
+    return any(kind.__module__.partition(".")[0] in _NETWORKS for kind in type(model).__mro__)

@@ -14,12 +14,6 @@ from automl_explain.exceptions import DataError, InputError, UnsupportedModelErr
 from automl_explain.sources._networks import Network
 
 OUTPUTS = ("auto", "logits", "probability")
-_LIBRARIES = ("torch", "keras", "tf_keras", "tensorflow")
-
-
-def is_network(model: Any) -> bool:
-    """Whether the model is a PyTorch module or a Keras model."""
-    return any(kind.__module__.partition(".")[0] in _LIBRARIES for kind in type(model).__mro__)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""What models answer, as plain arrays: libraries give frames, tables of their own, columns and booleans."""
+"""What models answer, as plain arrays, and whether these are probabilities of classes.
+
+Libraries give frames, tables of their own, columns and booleans.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from automl_explain.exceptions import UnsupportedModelError
+
+_MANY_ROWS = 20  # that all have a probability of 0 or 1 are taken for labels
+_ROUNDED, _ROUNDED_EACH = 0.05, 0.006  # what probabilities of a row may lack of 1 where they are rounded
+_LAST_BITS = 1e-6  # beyond 0 and 1, of sums of rounded probabilities
 
 
 def as_array(output: Any) -> np.ndarray:
@@ -104,3 +112,107 @@ def two_columns(call: Callable[[Any], Any], rows: Any) -> np.ndarray:
     """Probabilities of both classes from that of the second."""
     second = one_number(call, rows)
     return np.column_stack([1.0 - second, second])
+
+
+def array_of_answers(output: Any, name: str) -> np.ndarray:
+    """What a model answers as an array of one or two dimensions.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If it is a list of tables, or a table of three dimensions: one answer for each of several labels.
+    """
+    tables = isinstance(output, (list, tuple)) and len(output) > 0 and all(np.ndim(part) == 2 for part in output)
+    shown = None if tables else np.asarray(output)
+    if shown is None or shown.ndim > 2:
+        raise several_targets(name)
+    return shown
+
+
+def are_probabilities(output: np.ndarray) -> bool:
+    """Whether every row holds numbers from 0 to 1 that add up to 1."""
+    return output.dtype.kind in "biuf" and _in_range(output) and not _other_sums(output).any()
+
+
+def check_probabilities(output: np.ndarray, name: str = "The model", *, sums: bool = True) -> None:
+    """Refuse a table of outputs that are no probabilities of classes; gaps are for others to refuse.
+
+    Parameters
+    ----------
+    output : ndarray of shape (n_rows, n_classes)
+    name : str, default "The model"
+        Who gives them.
+    sums : bool, default True
+        Whether those of a row must add up to 1.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If numbers lie outside of 0 to 1, or those of a row do not add up to 1: log-odds of them would be those
+        of other numbers than the model's.
+    """
+    if output.dtype.kind not in "biuf" or not output.size or not np.isfinite(output).all():
+        return
+    if not _in_range(output):
+        raise no_probabilities(output, name)
+    wrong = _other_sums(output)
+    if sums and wrong.any():
+        found = output[wrong].sum(axis=1)
+        raise UnsupportedModelError(
+            f"{name} gives outputs of a row that add up to {found.min():.3g} to {found.max():.3g}; probabilities of "
+            "classes add up to 1, so these are several labels at once, or scores. Explain one label at a time through "
+            "a function of its probability (`is_function=True`, `model_task='classification'`), or divide scores by "
+            "their sum."
+        )
+
+
+def no_probabilities(output: np.ndarray, name: str) -> UnsupportedModelError:
+    """The refusal of numbers outside of 0 to 1, such as margins."""
+    return UnsupportedModelError(
+        f"{name} gives outputs that are not probabilities: they reach from {output.min():.3g} to {output.max():.3g}, "
+        "expected numbers between 0 and 1. Pass `predict_proba`, or `model_task='regression'` for one number."
+    )
+
+
+def are_labels(output: np.ndarray) -> bool:
+    """Whether a single column holds labels; a few rows may have probabilities of exactly 0 and 1."""
+    if output.dtype.kind != "f" or ((output == np.rint(output)).all() and not _in_range(output)):
+        return True
+    return len(output) >= _MANY_ROWS and bool(np.isin(output, (0, 1)).all())
+
+
+def refuse_labels(output: np.ndarray, name: str) -> None:
+    """Refuse a single column that is no probability: labels are no numbers to explain.
+
+    Raises
+    ------
+    UnsupportedModelError
+    """
+    if are_labels(output):
+        shown = ", ".join(map(repr, pd.unique(pd.Series(output))[:3].tolist()))
+        raise UnsupportedModelError(
+            f"{name} answers {shown}, which are labels; probabilities are explained, and labels are never explained as "
+            "numbers. Give it as a function of probabilities: one column for each class, or that of the second class "
+            "(BlackBox(model.predict_proba, task='classification'); an MLflow model logged with "
+            "pyfunc_predict_fn='predict_proba')."
+        )
+    if np.isfinite(output).all() and not _in_range(output):
+        raise no_probabilities(output, name)
+
+
+def _in_range(output: np.ndarray) -> bool:
+    return bool(-_LAST_BITS <= output.min() <= output.max() <= 1 + _LAST_BITS)
+
+
+def _other_sums(output: np.ndarray) -> np.ndarray:
+    allowed = max(_ROUNDED, _ROUNDED_EACH * output.shape[1])
+    return np.asarray(np.abs(output.sum(axis=1) - 1.0) > allowed)
+
+
+def several_targets(name: str) -> UnsupportedModelError:
+    """The refusal of models with several targets or labels at once."""
+    return UnsupportedModelError(
+        f"{name} predicts several targets at once; an explanation is of one. Fit one model per target, or explain one "
+        "label at a time through a function of its probability: KernelExplainer(lambda rows: ..., X, "
+        "is_function=True, model_task='classification')."
+    )

@@ -10,9 +10,7 @@ from scipy.optimize import linear_sum_assignment
 
 from automl_explain._tables._rows import spread, take
 from automl_explain.adapters._black_box import BlackBoxAdapter
-from automl_explain.adapters._kinds import several_targets
-from automl_explain.adapters._outputs import as_array
-from automl_explain.adapters._probabilities import check_probabilities
+from automl_explain.adapters._outputs import as_array, check_probabilities, several_targets
 from automl_explain.exceptions import AutoMLExplainError, DataError
 from automl_explain.explanation._closeness import differing_rows
 from automl_explain.protocols import PipelineAdapter

@@ -14,27 +14,34 @@ from typing import Any, Literal
 import numpy as np
 
 from automl_explain._tables._rows import take
-from automl_explain.adapters._boosters import ask_booster, booster_objective, is_booster
 from automl_explain.adapters._choice import library_adapter
 from automl_explain.adapters._kinds import (
+    ask_booster,
+    booster_objective,
     explained_method,
+    is_booster,
+    is_network,
     kind_of,
     labels_alone,
     outlier_labels,
     output_unit_of,
     own_classes,
     refuse_unexplainable,
-    several_targets,
     votes_of_pairs,
 )
-from automl_explain.adapters._networks import Reading, cells_of, classes_of_regression, is_network, network_output
-from automl_explain.adapters._outputs import columns, floats, one_number, plain_labels, two_columns
-from automl_explain.adapters._probabilities import (
+from automl_explain.adapters._networks import Reading, cells_of, classes_of_regression, network_output
+from automl_explain.adapters._outputs import (
     are_labels,
     are_probabilities,
     array_of_answers,
     check_probabilities,
+    columns,
+    floats,
+    one_number,
+    plain_labels,
     refuse_labels,
+    several_targets,
+    two_columns,
 )
 from automl_explain.adapters._texts import TextModel
 from automl_explain.exceptions import InputError, UnsupportedModelError

@@ -19,9 +19,9 @@ from automl_explain.explainers._residuals import warn_of_far_rows
 from automl_explain.explainers._scoring import Scored
 from automl_explain.explainers._views import View, join_blocks
 from automl_explain.explanation import Explanation, Fidelity, Note
-from automl_explain.explanation._folding import method_name
-from automl_explain.explanation._folding import raw_rows as raw_rows_of
 from automl_explain.explanation._units import ToProbability, check_output_unit
+from automl_explain.explanation._values import method_name
+from automl_explain.explanation._values import raw_rows as raw_rows_of
 from automl_explain.feature_map import FeatureMap
 from automl_explain.protocols import ValueSource
 

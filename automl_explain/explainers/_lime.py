@@ -22,8 +22,8 @@ from automl_explain.explainers._residuals import difference_of_columns
 from automl_explain.explainers._streaming import encoded_pieces
 from automl_explain.explainers._views import View
 from automl_explain.explanation import Explanation
-from automl_explain.explanation._folding import raw_rows as raw_rows_of
 from automl_explain.explanation._values import dense_if_small
+from automl_explain.explanation._values import raw_rows as raw_rows_of
 from automl_explain.feature_map import FeatureMap
 from automl_explain.sources._lime import LimeFits, LimeSource
 

@@ -13,8 +13,8 @@ from automl_explain._tables._rows import chunks
 from automl_explain._validation import check_count, check_raw_method
 from automl_explain.explainers._inputs import Inputs
 from automl_explain.explainers._views import View
-from automl_explain.explanation._folding import warn_unmapped
 from automl_explain.explanation._units import ToProbability, check_output_unit
+from automl_explain.explanation._values import warn_unmapped
 from automl_explain.feature_map import FeatureMap
 from automl_explain.protocols import ValueSource
 

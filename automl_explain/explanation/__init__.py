@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from automl_explain.explanation._display import bar_table
     from automl_explain.explanation._explanation import Explanation, load_explanation, save_explanation
     from automl_explain.explanation._fidelity import Fidelity
-    from automl_explain.explanation._notes import Note
+    from automl_explain.explanation._header import Note
     from automl_explain.explanation._values import MirroredValues
 
 __all__ = [
@@ -33,7 +33,7 @@ __getattr__, __dir__ = attach(
         "Explanation": "._explanation",
         "Fidelity": "._fidelity",
         "MirroredValues": "._values",
-        "Note": "._notes",
+        "Note": "._header",
         "bar_table": "._display",
         "load_explanation": "._explanation",
         "save_explanation": "._explanation",

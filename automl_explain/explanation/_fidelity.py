@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from automl_explain.exceptions import InputError
-from automl_explain.explanation._intervals import (
+from automl_explain.explanation._closeness import (
     CLOSE_PROBABILITY,
     Interval,
     r2_interval,

@@ -13,9 +13,7 @@ from automl_explain._lazy import pandas as pd
 from automl_explain._lazy import sparse as sp
 from automl_explain._validation import refuse_complex, sound_sparse
 from automl_explain.exceptions import InputError, MissingLocalValuesError
-from automl_explain.explanation._classes import plain_label
-from automl_explain.explanation._header import ExplanationHeader, ListField
-from automl_explain.explanation._notes import with_usual_notes
+from automl_explain.explanation._header import ExplanationHeader, ListField, plain_label, with_usual_notes
 from automl_explain.explanation._values import Values, as_values, mean_absolute, read_only, read_only_csr, shape_of
 from automl_explain.feature_map import FeatureName, unique_names
 

@@ -1,4 +1,4 @@
-"""What every explanation has, whatever it explains: rows of a table today, texts and images later."""
+"""What every explanation has, whatever it explains: notes for the reader, classes, and the header that holds them."""
 
 from __future__ import annotations
 
@@ -6,18 +6,135 @@ import dataclasses
 import datetime
 import functools
 import uuid
-from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, Literal, Self, get_args
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar, Literal, NamedTuple, Self, get_args
 
 import numpy as np
 
+from automl_explain._validation import listed
 from automl_explain.exceptions import InputError
-from automl_explain.explanation._classes import class_position, plain_label
-from automl_explain.explanation._fidelity import Fidelity
-from automl_explain.explanation._notes import Note, as_notes
+from automl_explain.explanation._fidelity import LOW_R2, Fidelity
 from automl_explain.explanation._units import first_class
 from automl_explain.explanation._values import read_only
-from automl_explain.feature_map import UniqueNames
+from automl_explain.feature_map import FeatureName, UniqueNames
+
+_NAMED = 5  # features in a note
+
+
+class Note(NamedTuple):
+    """Something the reader of an explanation should know.
+
+    Parameters
+    ----------
+    category : str
+        What it is about, such as ``"fidelity"`` or ``"unattributed"``.
+    message : str
+        One sentence or two.
+    """
+
+    category: str
+    message: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def as_notes(given: Iterable[Any]) -> tuple[Note, ...]:
+    """Checked notes; a plain text is of the category ``"note"``."""
+    if isinstance(given, str):
+        given = [given]
+    return tuple(_note(n) for n in given)
+
+
+def with_usual_notes(
+    notes: tuple[Note, ...], fidelity: Fidelity | None, unmapped: tuple[FeatureName, ...]
+) -> tuple[Note, ...]:
+    """The notes, and those that follow from what an explanation holds, one of each category."""
+    found = list(notes)
+    known = {note.category for note in notes}
+    if "fidelity" not in known and fidelity is not None and fidelity.is_low:
+        found.append(
+            Note(
+                "fidelity",
+                f"The surrogate reproduces the model with R2 {fidelity.score:.3f} on {fidelity.n_rows:,} rows, below "
+                f"{LOW_R2}: read the contributions with care.",
+            )
+        )
+    if "forecast" not in known and fidelity is not None and fidelity.rows == "past":
+        found.append(
+            Note(
+                "forecast",
+                "The held-out rows of the fidelity lie in the past, before the steps explained; at these steps it is "
+                "in `eval_fidelity`.",
+            )
+        )
+    if "unattributed" not in known and unmapped:
+        n = len(unmapped)
+        found.append(
+            Note(
+                "unattributed",
+                f"{n:,} feature{' is' if n == 1 else 's are'} not listed: {listed(unmapped, _NAMED)}. "
+                "The sum of their contributions is the unattributed contribution.",
+            )
+        )
+    return tuple(found)
+
+
+def _note(given: Any) -> Note:
+    if isinstance(given, str):
+        return Note("note", given)
+    if isinstance(given, (tuple, list)) and len(given) == 2 and all(isinstance(part, str) for part in given):
+        return Note(*given)
+    raise InputError(f"`notes` holds {given!r}; expected texts, or pairs of texts (category, message).")
+
+
+def plain_label(value: Any) -> Any:
+    """A label as explanations keep it: Python's own number or text for numpy's."""
+    return value.item() if isinstance(value, np.generic) and value.dtype.kind in "biufUS" else value
+
+
+def class_position(label: Any, classes: Sequence[Any], argument: str = "label") -> int:
+    """Position of the class that a label means.
+
+    Parameters
+    ----------
+    label : object
+        Numpy's numbers and texts count as Python's.
+    classes : sequence
+        Labels in the order of the model's outputs.
+    argument : str, default "label"
+        What the caller calls it.
+
+    Returns
+    -------
+    int
+        Of the class that is equal and of the same type; without one, of the only class that is equal.
+
+    Raises
+    ------
+    InputError
+        If no class is meant, or more than one.
+    """
+    wanted = plain_label(label)
+    equal = [k for k, known in enumerate(classes) if _same(known, wanted)]
+    exact = [k for k in equal if type(plain_label(classes[k])) is type(wanted)]
+    found = exact or equal
+    if len(found) == 1:
+        return found[0]
+    if found:
+        meant = listed([classes[k] for k in found])
+        raise InputError(f"`{argument}` is {label!r}, which may mean {meant}. Pass the label with its own type.")
+    alike = [known for known in classes if str(known) == str(wanted)]
+    hint = f" Did you mean {alike[0]!r}?" if alike else ""
+    raise InputError(f"`{argument}` must be one of the classes {list(classes)!r}; got {label!r}.{hint}")
+
+
+def _same(known: Any, wanted: Any) -> bool:
+    try:
+        return bool(known == wanted) or bool(known != known and wanted != wanted)  # NaN is no other label than NaN
+    except (TypeError, ValueError):  # a missing value of pandas, or an array
+        return known is wanted
+
 
 Task = Literal["classification", "regression"]
 Unit = Literal[

@@ -14,9 +14,8 @@ from automl_explain._tables._rows import take
 from automl_explain._validation import listed
 from automl_explain.exceptions import InputError, MissingLocalValuesError
 from automl_explain.explanation._accessors import ImportanceAccessors
-from automl_explain.explanation._folding import fold, raw_rows, warn_unmapped
-from automl_explain.explanation._notes import Note
-from automl_explain.explanation._values import select_features, take_rows
+from automl_explain.explanation._header import Note
+from automl_explain.explanation._values import fold, raw_rows, select_features, take_rows, warn_unmapped
 from automl_explain.feature_map import FeatureMap, FeatureName
 
 

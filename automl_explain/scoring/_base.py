@@ -19,9 +19,8 @@ from automl_explain.exceptions import (
     StorageError,
 )
 from automl_explain.explanation import Explanation
-from automl_explain.explanation._folding import method_name
 from automl_explain.explanation._units import output_probabilities
-from automl_explain.explanation._values import dense_if_small, to_lists
+from automl_explain.explanation._values import dense_if_small, method_name, to_lists
 from automl_explain.feature_map import FeatureMap
 from automl_explain.protocols import ScorableSource
 from automl_explain.scoring._kinds import check_kind, class_of, explainer_behind, read, slim, written

@@ -9,7 +9,7 @@ import numpy as np
 from automl_explain._tables._rows import dense
 from automl_explain._validation import check_raw_method
 from automl_explain.exceptions import DataError, SelfCheckError
-from automl_explain.explanation._folding import fold
+from automl_explain.explanation._values import fold
 from automl_explain.feature_map import FeatureMap
 from automl_explain.sources._networks import Network
 

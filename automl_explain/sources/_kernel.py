@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from automl_explain._tables._rows import chunks
 from automl_explain._validation import check_raw_method, warn
 from automl_explain.exceptions import ExplanationWarning
-from automl_explain.explanation._folding import fold
+from automl_explain.explanation._values import fold
 from automl_explain.feature_map import FeatureMap
 from automl_explain.sources._coalitions import coalitions
 from automl_explain.treeshap import Players

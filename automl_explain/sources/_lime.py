@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from automl_explain._validation import check_raw_method, listed
 from automl_explain.exceptions import DataError, MissingExtraError
-from automl_explain.explanation._folding import fold
+from automl_explain.explanation._values import fold
 from automl_explain.feature_map import FeatureMap
 
 

@@ -12,7 +12,7 @@ from automl_explain._lazy import is_sparse
 from automl_explain._lazy import sparse as sp
 from automl_explain._validation import check_raw_method
 from automl_explain.exceptions import DataError, InputError
-from automl_explain.explanation._folding import fold
+from automl_explain.explanation._values import fold
 from automl_explain.feature_map import FeatureMap
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from automl_explain.exceptions import InputError, SurrogateNotFittedError
 from automl_explain.explanation import Explanation
-from automl_explain.explanation._intervals import CLOSE_PROBABILITY, r2_of_columns
+from automl_explain.explanation._closeness import CLOSE_PROBABILITY, r2_of_columns
 from automl_explain.explanation._units import class_probabilities
 
 TASKS = ("regression", "classification")

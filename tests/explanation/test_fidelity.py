@@ -11,7 +11,7 @@ from sklearn.metrics import r2_score
 
 from automl_explain.exceptions import InputError
 from automl_explain.explanation import Fidelity
-from automl_explain.explanation._intervals import r2_interval, share_interval
+from automl_explain.explanation._closeness import r2_interval, share_interval
 
 
 def test_regression_numbers_by_hand():

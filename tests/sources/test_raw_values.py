@@ -47,7 +47,7 @@ from automl_explain.exceptions import (
     MissingRawTransformationsError,
     UnmappedFeaturesWarning,
 )
-from automl_explain.explanation._folding import fold
+from automl_explain.explanation._values import fold
 from automl_explain.sources._tree import RawValues
 from automl_explain.treeshap import TreeModel
 

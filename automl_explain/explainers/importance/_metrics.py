@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from automl_explain.exceptions import InputError
-from automl_explain.explanation._classes import class_position
+from automl_explain.explanation._header import class_position
 
 # Name -> (function of sklearn.metrics, what it reads of the model, whether small values are good).
 _KNOWN: dict[str, tuple[str, str, bool]] = {

@@ -17,8 +17,8 @@ from automl_explain.exceptions import InputError
 from automl_explain.explainers._fidelity import measure
 from automl_explain.explainers._predictions import Predictions
 from automl_explain.explanation import Fidelity
-from automl_explain.explanation._classes import class_position
-from automl_explain.explanation._intervals import r2_of_columns
+from automl_explain.explanation._closeness import r2_of_columns
+from automl_explain.explanation._header import class_position
 from automl_explain.explanation._units import class_probabilities
 from automl_explain.feature_map import FeatureName
 
