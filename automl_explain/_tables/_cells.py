@@ -1,4 +1,4 @@
-"""Single cells and labels as JSON, with their types: 1, "1", True and 1.0 stay four things."""
+"""Single values and labels as JSON, with their types: 1, "1", True and 1.0 stay four things."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from automl_explain._lazy import pandas as pd
 
 
 class UnknownCellError(TypeError):
-    """A cell that has no JSON form."""
+    """A value that has no JSON form."""
 
 
 def encode_cell(cell: Any) -> Any:
-    """JSON form of a cell; what JSON has no word for becomes a dict of one tag.
+    """JSON form of a value; what JSON has no word for becomes a dict of one tag.
 
     Raises
     ------
     UnknownCellError
-        If the cell is of another type.
+        If the value is of another type.
     """
     if cell is None or type(cell) in (str, bool, int):
         return cell
@@ -45,14 +45,14 @@ def encode_cell(cell: Any) -> Any:
         return {"datetime": cell.isoformat()}
     if type(cell) is datetime.date:
         return {"date": cell.isoformat()}
-    raise UnknownCellError(f"a cell of type {type(cell).__name__}")
+    raise UnknownCellError(f"a value of type {type(cell).__name__}")
 
 
 def decode_cell(data: Any) -> Any:
     """Read back what `encode_cell` wrote."""
     if not isinstance(data, dict):
         if isinstance(data, list):
-            raise ValueError("a list where a cell was expected")
+            raise ValueError("a list where a value was expected")
         return data
     if "float" in data:
         return float(data["float"])

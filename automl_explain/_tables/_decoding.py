@@ -28,7 +28,7 @@ class RowDecoder:
     categories : dict of int to tuple
         Position of a categorical column -> its categories in the order of their codes.
     verbatim : dict of int to VerbatimColumn
-        Position of a column whose cells come back exactly as they are; those of the encoder.
+        Position of a column whose values come back exactly as they are; those of the encoder.
 
     Examples
     --------
@@ -122,7 +122,7 @@ def _cells(codes: np.ndarray, categories: tuple[Any, ...]) -> np.ndarray:
 
 
 def _as_type(cells: Any, name: str) -> Any:
-    """Cells with missing ones as NA in a pandas type, where that holds them all; else as they come."""
+    """Values with missing ones as NA in a pandas type, where that holds them all; else as they come."""
     try:
         return cells.astype(name)
     except TypeError:  # fractions in a column that had none

@@ -19,7 +19,7 @@ from automl_explain.exceptions import DataError, InputError
 
 _PLAIN_KINDS = {"string", "boolean", "integer", "floating", "mixed-integer", "mixed-integer-float", "empty"}
 _MANY_LEVELS = 100  # more of them may be too many to be categories
-# Types of usual cells, by what they are to Python; datetime64 and timedelta64 are numbers to numpy alone.
+# Types of usual values, by what they are to Python; datetime64 and timedelta64 are numbers to numpy alone.
 _KIND_OF: dict[type, type] = {
     **{kind: kind for kind in (str, bool, int, float)},
     np.bool_: bool,
@@ -43,7 +43,7 @@ class EngineeredEncoder:
     missing_code : float, optional
         Code of a missing or unknown category, for a model that has one of its own; NaN where left out.
     verbatim : dict of int to VerbatimColumn
-        Position of a column whose cells come back exactly as they are -> their numbers.
+        Position of a column whose values come back exactly as they are -> their numbers.
     dates : tuple of int
         Positions of columns of points in time, which are read as seconds.
     """
@@ -72,14 +72,14 @@ class EngineeredEncoder:
         names : iterable of str or int, optional
             Engineered names; the column labels, or 0, 1, ..., if left out.
         categorical : sequence of str or int, optional
-            Names or positions of columns whose cells are categories. Columns of a pandas
-            ``category`` type are categorical by themselves. Of columns named here in which most cells
+            Names or positions of columns whose values are categories. Columns of a pandas
+            ``category`` type are categorical by themselves. Of columns named here in which most values
             are there once, only the repeated ones are categories.
 
         text : {"refused", "categories", "verbatim"}, default "refused"
             How columns of text and of dates are read. ``categories``: text that is no number as categories, dates
-            as seconds. ``verbatim``: these, and all columns whose cells are categories, so that `RowDecoder` gives
-            back every cell as it was, those not seen in training too.
+            as seconds. ``verbatim``: these, and all columns whose values are categories, so that `RowDecoder` gives
+            back every value as it was, those not seen in training too.
 
         Raises
         ------
@@ -131,7 +131,7 @@ class EngineeredEncoder:
         InputError
             If columns are missing or their number differs from the training rows.
         DataError
-            If a cell is not a number and its column is not categorical.
+            If a value is not a number and its column is not categorical.
         """
         if type(rows) is np.ndarray and rows.dtype == np.float64 and rows.ndim == 2 and len(rows):
             self._check_width(rows.shape[1], argument)
@@ -155,9 +155,9 @@ class EngineeredEncoder:
         return self._encode_frame(pd.DataFrame(rows, columns=list(self.labels)))
 
     def _plain_row(self, rows: Any) -> np.ndarray | None:
-        """A single row of cells whose meaning needs no look at their columns, as `encode` gives it; else None.
+        """A single row of values whose meaning needs no look at their columns, as `encode` gives it; else None.
 
-        Column by column a row of 50 takes more than a millisecond, cell by cell a tenth of that.
+        Column by column a row of 50 takes more than a millisecond, value by value a tenth of that.
         """
         cells: list[Any]
         if type(rows) is pd.DataFrame:
@@ -269,7 +269,7 @@ class EngineeredEncoder:
 
 @dataclasses.dataclass(frozen=True)
 class _Lookup:
-    """Category -> code, for cells of exactly the categories' type: 1, 1.0 and True would find each other."""
+    """Category -> code, for values of exactly the categories' type: 1, 1.0 and True would find each other."""
 
     kind: type
     codes: Mapping[Any, int]
@@ -301,7 +301,7 @@ def _chosen_names(names: Iterable[str | int], labels: tuple[str | int, ...], *, 
 
 
 def _plain_codes(cells: Sequence[Any], lookups: Sequence[_Lookup | None]) -> np.ndarray | None:
-    """Cells of one row as numbers and codes, shape (1, n_features); None if a cell is none of the usual ones."""
+    """Values of one row as numbers and codes, shape (1, n_features); None if a value is none of the usual ones."""
     numbers: list[Any] = []
     for cell, lookup in zip(cells, lookups, strict=True):
         kind = _KIND_OF.get(type(cell))
@@ -322,7 +322,7 @@ def _plain_codes(cells: Sequence[Any], lookups: Sequence[_Lookup | None]) -> np.
 
 
 def _codes(column: pd.Series, categories: Sequence[Any]) -> np.ndarray:
-    """Positions of the cells among the categories, -1 where they are not there."""
+    """Positions of the values among the categories, -1 where they are not there."""
     known = pd.Index(list(categories), dtype=object)
     if isinstance(column.dtype, pd.CategoricalDtype):
         theirs = known.get_indexer(column.cat.categories.astype(object))
@@ -354,7 +354,7 @@ def _numbers(column: pd.Series, name: str | int) -> np.ndarray:
 def _levels(column: pd.Series) -> tuple[Any, ...]:
     counts = column.dropna().value_counts(sort=False)
     if len(counts) > _MANY_LEVELS and 2 * len(counts) > counts.sum():
-        # Most cells are there once: names and prose, of which new rows have others.
+        # Most values are there once: names and prose, of which new rows have others.
         counts = counts[counts > 1]
     levels = [_plain(c) for c in counts.index]
     return tuple(sorted(levels, key=lambda c: (type(c).__name__, c)))

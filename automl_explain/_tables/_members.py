@@ -48,7 +48,7 @@ class TableWriter:
         Raises
         ------
         InputError
-            If it holds cells that cannot be written; names the column.
+            If it holds values that cannot be written; names the column.
         """
         if is_frame(table):
             columns = [
@@ -68,7 +68,7 @@ class TableWriter:
         return self.array(what, table)
 
     def array(self, what: str, array: np.ndarray) -> dict[str, Any]:
-        """Describe an ndarray of any type whose cells can be written."""
+        """Describe an ndarray of any type whose values can be written."""
         if array.dtype == object:
             cells = self.cells(f"`{what}`", array.ravel().tolist())
             return {"kind": "object", "cells": cells, "shape": list(array.shape)}
@@ -117,10 +117,10 @@ class TableWriter:
                 "data": self._keep(data),
                 "mask": self._keep(np.asarray(cells.isna(), dtype=bool)),
             }
-        raise _unknown(what, f"cells of type {dtype}")
+        raise _unknown(what, f"values of type {dtype}")
 
     def cells(self, what: str, cells: list[Any]) -> list[Any]:
-        """JSON forms of single cells or labels, with their types."""
+        """JSON forms of single values or labels, with their types."""
         try:
             return [encode_cell(c) for c in cells]
         except UnknownCellError as error:
@@ -153,8 +153,8 @@ def _unknown(what: str, found: str) -> InputError:
 class TableReader:
     """Builds what `TableWriter` described; nothing larger than what its file holds.
 
-    An array stands for one column and is given out once, rows have as many labels as cells, and what has no
-    cells of its own is bounded: a range of categories by `LONGEST_RANGE`, columns of a sparse table by
+    An array stands for one column and is given out once, rows have as many labels as values, and what has no
+    values of its own is bounded: a range of categories by `LONGEST_RANGE`, columns of a sparse table by
     `MOST_COLUMNS`.
 
     Parameters
@@ -235,7 +235,7 @@ class TableReader:
             return pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(categories, data["ordered"]))
         if kind == "string":
             if not all(cell is None or type(cell) is str for cell in data["cells"]):
-                raise ValueError("a column of text with other cells")
+                raise ValueError("a column of text with other values")
             return pd.array(data["cells"], dtype=_string_dtype(data["dtype"], data["storage"]))
         if kind == "zoned":
             instants = pd.DatetimeIndex(self._take(data["data"])).tz_localize("UTC")

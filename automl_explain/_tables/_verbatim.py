@@ -1,4 +1,4 @@
-"""Columns whose cells a model must get back exactly: text, dates and categories, each cell behind a number."""
+"""Columns whose values a model must get back exactly: text, dates and categories, each value behind a number."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from automl_explain._lazy import pandas as pd
 from automl_explain._tables._cells import decode_cell, encode_cell
 from automl_explain.exceptions import DataError
 
-_MOST_UNSEEN = 100_000  # cells that came after training and are kept, for one column
+_MOST_UNSEEN = 100_000  # values that came after training and are kept, for one column
 _DATES = {"datetime", "datetime64", "date"}
 
 
 class VerbatimColumn:
-    """Numbers for the cells of one column, and back.
+    """Numbers for the values of one column, and back.
 
-    Equal cells of one type share a number; 1, 1.0, True and "1" do not, nor do None, NaN and NA. Cells that
+    Equal values of one type share a number; 1, 1.0, True and "1" do not, nor do None, NaN and NA. Values that
     come later get numbers of their own, so that a model gets those back too. Many of them are forgotten again,
     as a service that sees ever new texts would need ever more memory.
 
     Parameters
     ----------
     cells : sequence
-        The cells of training, each once.
+        The values of training, each once.
     dtype : str
         Pandas type of the column; ``"object"`` for arrays.
 
@@ -51,16 +51,16 @@ class VerbatimColumn:
 
     @classmethod
     def of(cls, column: pd.Series) -> VerbatimColumn:
-        """The cells of a column of training."""
+        """The values of a column of training."""
         return cls(tuple(dict(_keyed(column)).values()), column.dtype)
 
     @property
     def levels(self) -> tuple[Any, ...]:
-        """The cells of training that are not missing."""
+        """The values of training that are not missing."""
         return tuple(cell for cell in self.known if not _is_missing(cell))
 
     def numbers(self, column: pd.Series) -> np.ndarray:
-        """Numbers of the cells, float64 of shape (n_rows,)."""
+        """Numbers of the values, float64 of shape (n_rows,)."""
         keys = _keyed(column)
         with self._lock:
             if len(self._unseen) > _MOST_UNSEEN:
@@ -72,7 +72,7 @@ class VerbatimColumn:
             return np.array([self._number_of[key] for key, _ in keys], dtype=np.float64)
 
     def cells(self, numbers: np.ndarray) -> Any:
-        """The cells behind numbers, as an array of the column's type where it can hold them all."""
+        """The values behind numbers, as an array of the column's type where it can hold them all."""
         at, n_known = numbers.astype(np.int64), len(self.known)
         if (at < n_known).all():
             return self._array.take(at)
@@ -103,7 +103,7 @@ class VerbatimColumn:
         try:
             made = pd.Series(objects, dtype=object).astype(dtype).array
             kept = list(made.astype(object))
-        except (TypeError, ValueError, OverflowError):  # a cell of another kind among those that came later
+        except (TypeError, ValueError, OverflowError):  # a value of another kind among those that came later
             return pd.Series(objects, dtype=object).array
         same = all(_is_missing(a) if _is_missing(b) else a == b for a, b in zip(kept, cells, strict=True))
         return made if same else pd.Series(objects, dtype=object).array
@@ -119,7 +119,7 @@ class VerbatimColumn:
         return VerbatimColumn, (self.known, self.dtype)
 
     def to_json(self) -> dict[str, Any]:
-        """JSON-ready form; `from_json` reads it back. Cells that came after training are left out."""
+        """JSON-ready form; `from_json` reads it back. Values that came after training are left out."""
         described: dict[str, Any] = {"cells": [encode_cell(cell) for cell in self.known]}
         if isinstance(self.dtype, pd.CategoricalDtype):
             described["categories"] = [encode_cell(c) for c in self.dtype.categories.astype(object)]
@@ -139,7 +139,7 @@ class VerbatimColumn:
 
 
 def is_verbatim(column: pd.Series) -> bool:
-    """Whether cells of this column are no numbers that a model gets back from a float as they were."""
+    """Whether values of this column are no numbers that a model gets back from a float as they were."""
     dtype = column.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         return all(type(c) in (str, bool, int, float) for c in dtype.categories.astype(object))
@@ -149,7 +149,7 @@ def is_verbatim(column: pd.Series) -> bool:
 
 
 def is_text(column: pd.Series) -> bool:
-    """Whether cells of this column are text that stands for no numbers."""
+    """Whether values of this column are text that stands for no numbers."""
     if not pd.api.types.is_object_dtype(column.dtype) and not isinstance(column.dtype, pd.StringDtype):
         return False
     cells = column.dropna()
@@ -163,7 +163,7 @@ def is_text(column: pd.Series) -> bool:
 
 
 def is_date(column: pd.Series) -> bool:
-    """Whether cells of this column are points in time."""
+    """Whether values of this column are points in time."""
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
         return True
     return pd.api.types.is_object_dtype(column.dtype) and pd.api.types.infer_dtype(column, skipna=True) in _DATES
@@ -175,7 +175,7 @@ def seconds(column: pd.Series, name: str | int) -> np.ndarray:
     Raises
     ------
     DataError
-        If a cell is no point in time.
+        If a value is no point in time.
     """
     try:
         stamps = pd.to_datetime(column, utc=True).dt.tz_localize(None)
@@ -189,14 +189,14 @@ def seconds(column: pd.Series, name: str | int) -> np.ndarray:
 
 
 def _keyed(column: pd.Series) -> list[tuple[Hashable, Any]]:
-    """Every cell behind what tells it from others."""
+    """Every value behind what tells it from others."""
     cells = list(column.astype(object))
     try:
         return [(_key(cell), cell) for cell in cells]
     except TypeError as error:
         raise DataError(
-            f"Column {column.name!r} holds a cell that is neither text, number, date nor missing ({error}). Turn such "
-            "cells into columns of their own first."
+            f"Column {column.name!r} holds a value that is neither text, number, date nor missing ({error}). Turn such "
+            "values into columns of their own first."
         ) from error
 
 

@@ -268,7 +268,7 @@ class RowExplainer(Scored):
         MissingRawTransformationsError
             If ``raw_method="grouped"`` is asked for without a feature map.
         InputError, DataError
-            If an argument or a cell cannot be used.
+            If an argument or a value cannot be used.
         """
         request = self._request(
             include_local=include_local,

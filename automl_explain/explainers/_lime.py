@@ -50,8 +50,8 @@ class LIMEExplainer(RowExplainer):
     verbose : bool, default False
         Whether LIME prints each local model.
     categorical_features : sequence of str or int, default ()
-        Columns whose cells are categories; pandas ``category`` and ``bool`` columns are anyway. The
-        model sees their own cells, LIME whether a neighbour has the same.
+        Columns whose values are categories; pandas ``category`` and ``bool`` columns are anyway. The
+        model sees their own values, LIME whether a neighbour has the same.
     show_progress : bool, optional
         Progress bar over the rows; on a terminal only where left out.
     transformations : ColumnTransformer or list of (columns, transformer), optional
@@ -77,7 +77,7 @@ class LIMEExplainer(RowExplainer):
 
     Notes
     -----
-    The value of a feature is the weight of the local model [1]_ times the cell as LIME scales it (how
+    The value of a feature is the weight of the local model [1]_ times the value as LIME scales it (how
     many standard deviations from the mean; 1 for the category of the row), so that values and intercept
     add up to what the *local model* predicts of the row. That is not the model's own prediction:
     ``explanation.local_fit`` holds the R2 of every local model on its neighbours, weighted by their

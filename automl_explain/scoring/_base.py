@@ -174,7 +174,7 @@ class ScoringExplainer(Told):
         MissingRawTransformationsError
             If raw values are asked for without a feature map.
         InputError, DataError
-            If columns are missing or cells cannot be read.
+            If columns are missing or values cannot be read.
         """
         values, _ = self._values(X, self._is_raw(get_raw), output_unit)
         parts = self._parts

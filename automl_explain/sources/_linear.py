@@ -17,7 +17,7 @@ from automl_explain.feature_map import FeatureMap
 
 
 class LinearSource:
-    """Values ``weight * (cell - background cell)``; a `SavableSource`.
+    """Values ``weight * (value - background value)``; a `SavableSource`.
 
     Where the background is the mean of rows these are the interventional Shapley values with that
     background (Lundberg & Lee 2017, doi:10.48550/arXiv.1705.07874), without any assumption for a linear

@@ -217,5 +217,5 @@ def test_a_model_without_a_pipeline_is_told_what_to_do_about_text() -> None:
 
 
 def test_cells_that_are_lists_are_refused_by_the_name_of_their_column(model: Any) -> None:
-    with pytest.raises(DataError, match="Column 'city' holds a cell that is neither text, number, date nor missing"):
+    with pytest.raises(DataError, match="Column 'city' holds a value that is neither text, number, date nor missing"):
         KernelExplainer(lambda rows: np.zeros(len(rows)), TABLE.assign(city=[["a"]] * N), is_function=True)

@@ -196,8 +196,8 @@ def test_labels_keep_their_type(tmp_path, classes):
 @pytest.mark.parametrize(
     ("cells", "found"),
     [
-        ([object()], "a cell of type object"),
-        ([[1, 2]], "a cell of type list"),
+        ([object()], "a value of type object"),
+        ([[1, 2]], "a value of type list"),
         (pd.period_range("2024-01", periods=1, freq="M"), "period"),
         (pd.arrays.SparseArray([1.0]), "Sparse"),
     ],

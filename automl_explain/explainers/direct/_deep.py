@@ -62,7 +62,7 @@ class DeepExplainer(DirectExplainer):
     show_progress : bool, optional
         Progress bar on long work; on a terminal only where left out.
     categorical_features : sequence of str or int, optional
-        Columns whose cells are categories that the network reads as codes, in sorted order; pandas ``category``
+        Columns whose values are categories that the network reads as codes, in sorted order; pandas ``category``
         columns are anyway.
 
     Raises

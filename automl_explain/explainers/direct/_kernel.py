@@ -63,8 +63,8 @@ class KernelExplainer(DirectExplainer):
         Without rows it explains a seeded sample of 100 init rows.
 
     categorical_features : sequence of str or int, optional
-        Columns whose cells are categories; those of text, of dates and of pandas' ``category`` type are anyway.
-        The model gets their cells exactly as they are in the rows.
+        Columns whose values are categories; those of text, of dates and of pandas' ``category`` type are anyway.
+        The model gets their values exactly as they are in the rows.
 
     Attributes
     ----------

@@ -52,7 +52,7 @@ class LinearExplainer(DirectExplainer):
     random_state : int, default 0
     show_progress : bool, optional
     categorical_features : sequence of str or int, optional
-        Columns whose cells are categories that the model reads as codes, with ``missing_code``; pandas ``category``
+        Columns whose values are categories that the model reads as codes, with ``missing_code``; pandas ``category``
         columns are anyway. A linear model without codes reads numbers alone.
 
     Raises
@@ -62,7 +62,7 @@ class LinearExplainer(DirectExplainer):
     SelfCheckError
         If the sums are not what the model predicts.
     InputError, DataError
-        If an argument or a cell cannot be used.
+        If an argument or a value cannot be used.
 
     Examples
     --------

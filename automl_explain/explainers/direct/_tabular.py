@@ -51,7 +51,7 @@ class TabularExplainer(Scored):
     random_state : int, default 0
     show_progress : bool, optional
     categorical_features : sequence of str or int, optional
-        Columns whose cells are categories. A pipeline gets text, dates and categories exactly as they are in the
+        Columns whose values are categories. A pipeline gets text, dates and categories exactly as they are in the
         rows, named here or not.
 
     Attributes

@@ -26,7 +26,7 @@ from automl_explain.lineage import TransformationsFeaturizer
 from automl_explain.sources import TreeSource
 from automl_explain.treeshap import TreeEnsemble, TreeModel, read_trees
 
-# Their trees split on the codes of pandas categories; those of others on the numbers in the cells.
+# Their trees split on the codes of pandas categories; those of others on the numbers in the values.
 _CODED = ("lightgbm", "xgboost", "catboost")
 
 
@@ -64,7 +64,7 @@ class TreeExplainer(DirectExplainer):
     random_state : int, default 0
     show_progress : bool, optional
     categorical_features : sequence of str or int, optional
-        Columns of the init rows whose cells are categories that the model reads as codes, in sorted order;
+        Columns of the init rows whose values are categories that the model reads as codes, in sorted order;
         pandas ``category`` columns are anyway.
 
     Attributes

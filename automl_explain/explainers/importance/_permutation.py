@@ -24,7 +24,7 @@ from automl_explain.lineage import TransformationsFeaturizer
 
 
 class PFIExplainer(Scored):
-    """Importance of a column as the loss of the model's score when its cells are shuffled.
+    """Importance of a column as the loss of the model's score when its values are shuffled.
 
     The only explainer that looks at the true labels: it says what the model needs to be right, not
     what it uses. It gives global values alone.
