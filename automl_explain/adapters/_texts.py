@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 from automl_explain.adapters._black_box import BlackBox
 from automl_explain.adapters._choice import adapter_for
 from automl_explain.feature_map import FeatureMap
-from automl_explain.lineage._texts import TextColumn, only_column, reads_texts
+from automl_explain.lineage._texts import TextColumn, only_column
 from automl_explain.protocols import PipelineAdapter, is_black_box
 
 
@@ -26,17 +26,6 @@ def text_adapter(model: Any, task: str | None = None) -> PipelineAdapter:
     if is_black_box(inner):
         return adapter_for(BlackBox(TextModel.of(model)), task)
     return TextAdapter(inner, TextModel.of(model))
-
-
-def text_parts(model: Any, transformations: Any) -> tuple[Any, Any]:
-    """A pipeline that reads texts as its last step and the steps before, which are its transformations then.
-
-    A surrogate cannot learn from texts that are all different, but from their tokens. Anything else stays as it is.
-    """
-    inner = getattr(model, "best_estimator_", model)
-    if transformations is not None or not isinstance(inner, Pipeline) or not reads_texts(inner):
-        return model, transformations
-    return inner[-1], inner[:-1]
 
 
 class TextModel:

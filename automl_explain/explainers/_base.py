@@ -12,12 +12,11 @@ from automl_explain._tables._rows import take
 from automl_explain._validation import shown
 from automl_explain.exceptions import InputError, MissingEvalDataError
 from automl_explain.explainers._described import describe
+from automl_explain.explainers._fidelity import warn_of_far_rows
 from automl_explain.explainers._inputs import Inputs, ReadingArguments
 from automl_explain.explainers._predictions import Predictions
-from automl_explain.explainers._request import AskingArguments, Request
-from automl_explain.explainers._residuals import warn_of_far_rows
+from automl_explain.explainers._request import AskingArguments, Request, View, join_blocks
 from automl_explain.explainers._scoring import Scored
-from automl_explain.explainers._views import View, join_blocks
 from automl_explain.explanation import Explanation, Fidelity, Note
 from automl_explain.explanation._units import ToProbability, check_output_unit
 from automl_explain.explanation._values import method_name

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from automl_explain.explainers._fidelity import fidelity
+from automl_explain.explainers._fidelity import fidelity, probability_residuals, surrogate_residuals
 from automl_explain.explainers._predictions import Predictions
-from automl_explain.explainers._residuals import probability_residuals, surrogate_residuals
 from automl_explain.explanation._units import ToProbability
 
 _FEW_ROWS = 16  # such as single ones in production

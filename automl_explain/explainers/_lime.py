@@ -17,10 +17,10 @@ from automl_explain._tables._rows import spread, take
 from automl_explain._validation import check_count, either, seed_of
 from automl_explain.analysis import GlobalAccumulator, GlobalSummary
 from automl_explain.explainers._base import RowExplainer
+from automl_explain.explainers._fidelity import difference_of_columns
 from automl_explain.explainers._predictions import Predictions
-from automl_explain.explainers._residuals import difference_of_columns
+from automl_explain.explainers._request import View
 from automl_explain.explainers._streaming import encoded_pieces
-from automl_explain.explainers._views import View
 from automl_explain.explanation import Explanation
 from automl_explain.explanation._values import dense_if_small
 from automl_explain.explanation._values import raw_rows as raw_rows_of

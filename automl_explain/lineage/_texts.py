@@ -50,3 +50,14 @@ class TextColumn(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
     def transform(self, X: Any) -> Any:
         """The texts, of shape (n_rows,)."""
         return only_column(X)
+
+
+def text_parts(model: Any, transformations: Any) -> tuple[Any, Any]:
+    """A pipeline that reads texts as its last step and the steps before, which are its transformations then.
+
+    A surrogate cannot learn from texts that are all different, but from their tokens. Anything else stays as it is.
+    """
+    inner = getattr(model, "best_estimator_", model)
+    if transformations is not None or not isinstance(inner, Pipeline) or not reads_texts(inner):
+        return model, transformations
+    return inner[-1], inner[:-1]

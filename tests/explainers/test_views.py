@@ -9,7 +9,7 @@ import pytest
 import scipy.sparse as sp
 from models import KINDS, TASKS, dense, rows, shared_wrapper
 
-from automl_explain.explainers._views import join_blocks
+from automl_explain.explainers._request import join_blocks
 
 # Twenty trees on 400 rows: fidelity has tests of its own.
 pytestmark = pytest.mark.filterwarnings("ignore::automl_explain.exceptions.LowFidelityWarning")

@@ -12,8 +12,8 @@ from automl_explain._tables._rows import spread, take
 from automl_explain._validation import check_count
 from automl_explain.exceptions import MissingEvalDataError, SelfCheckError
 from automl_explain.explainers._base import RowExplainer
+from automl_explain.explainers._fidelity import difference_of_columns, probability_residuals
 from automl_explain.explainers._predictions import Predictions
-from automl_explain.explainers._residuals import difference_of_columns, probability_residuals
 from automl_explain.explainers._streaming import pieces
 from automl_explain.explainers.direct._sums import magnitudes, predictions_of, why_outputs_differ
 from automl_explain.explanation import Explanation

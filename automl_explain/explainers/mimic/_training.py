@@ -13,9 +13,8 @@ from automl_explain._tables._encoding import EngineeredEncoder
 from automl_explain._tables._rows import chunks, mix, spread, stack, take
 from automl_explain._validation import warn
 from automl_explain.exceptions import DataError, LowFidelityWarning
-from automl_explain.explainers._fidelity import compare
+from automl_explain.explainers._fidelity import compare, far_bound
 from automl_explain.explainers._predictions import Predictions
-from automl_explain.explainers._residuals import far_bound
 from automl_explain.explanation import Fidelity
 from automl_explain.explanation._fidelity import LOW_R2
 from automl_explain.surrogates import LGBMExplainableModel, target_score
