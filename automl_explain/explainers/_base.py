@@ -11,8 +11,7 @@ from automl_explain._tables._encoding import EngineeredEncoder
 from automl_explain._tables._rows import take
 from automl_explain._validation import shown
 from automl_explain.exceptions import InputError, MissingEvalDataError
-from automl_explain.explainers._described import describe
-from automl_explain.explainers._fidelity import warn_of_far_rows
+from automl_explain.explainers._fidelity import describe, warn_of_far_rows
 from automl_explain.explainers._inputs import Inputs, ReadingArguments
 from automl_explain.explainers._predictions import Predictions
 from automl_explain.explainers._request import AskingArguments, Request, View, join_blocks

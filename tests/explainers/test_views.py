@@ -17,7 +17,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::automl_explain.exceptions.LowFi
 
 @pytest.mark.parametrize("ends", [[5], [2, 5], [1, 2, 3, 4, 5]])
 @pytest.mark.parametrize("sparse", [False, True])
-def test_blocks_become_one_table_in_their_order(ends: list[int], sparse: bool) -> None:
+def test_blocks_become_one_table_in_their_order(ends: list[int], sparse: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("automl_explain.explanation._values.MAX_DENSE_BYTES", 0)  # sparse values stay sparse
     values, unmapped = np.arange(30.0).reshape(2, 5, 3), np.arange(10.0).reshape(2, 5)
 
     def block(start: int, end: int) -> tuple[slice, Any, np.ndarray]:
