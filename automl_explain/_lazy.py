@@ -1,15 +1,22 @@
-"""What is imported when first used: other libraries, and the public names of a package.
+"""What is imported when first used: other libraries, the public names of a package, and parts for a model's type.
 
 ``from automl_explain._lazy import pandas as pd`` reads like the import itself and costs nothing until an attribute is
 used, so that a scorer of plain arrays starts without pandas, SciPy or LightGBM. `is_frame`, `is_series` and
 `is_sparse` do not import a library either: while it has not been imported, no value can be of its types.
+
+A part is named ``"package.module:Name"``, and `find` takes the one for a model's type. Other packages add theirs
+through entry points of the group ``automl_explain.<kind>`` whose name is ``module.prefix:TypeName``. These are read
+once per process, since reading them takes milliseconds: call `refresh` after a package was installed into a running
+process, or in a test that adds entry points.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -79,3 +86,41 @@ def attach(package: str, names: Mapping[str, str]) -> tuple[Callable[[str], Any]
         return sorted({*vars(sys.modules[package]), *names})
 
     return get, listed
+
+
+def find(model: Any, table: Iterable[tuple[str, str, str]], kind: str) -> Any | None:
+    """The part for a model's type, its nearest base class first; None if there is none.
+
+    Parameters
+    ----------
+    model : object
+    table : iterable of (module prefix, type name, "package.module:Name")
+        ``"*"`` as type name stands for every type of the module.
+    kind : str
+        Entry points of the group ``automl_explain.<kind>`` are looked at first.
+    """
+    rows = [*_others(kind), *table]
+    for base in type(model).__mro__:
+        for prefix, name, target in rows:
+            inside = base.__module__ == prefix or base.__module__.startswith(prefix + ".")
+            if inside and name in ("*", base.__name__):
+                return load(target)
+    return None
+
+
+def refresh() -> None:
+    """Read the entry points of other packages anew at the next `find`."""
+    _others.cache_clear()
+
+
+@functools.cache  # threads that ask at the same time read twice and get the same
+def _others(kind: str) -> tuple[tuple[str, str, str], ...]:
+    """Rows of the table that other packages add."""
+    found = entry_points(group=f"automl_explain.{kind}")
+    return tuple((*entry.name.partition(":")[::2], entry.value) for entry in found)
+
+
+def load(target: str) -> Any:
+    """The part named ``"package.module:Name"``, imported now."""
+    module, _, attribute = target.partition(":")
+    return getattr(importlib.import_module(module), attribute)

@@ -19,7 +19,7 @@ MODULES = {
     ".".join(("automl_explain", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"): path
     for path in PACKAGE.rglob("*.py")
 }
-MOST_ROOT_MODULES = 14
+MOST_ROOT_MODULES = 13
 LONGEST_FUNCTION = 60  # lines, without its arguments and docstring: what fits on a screen
 # What one use of the package may pass. Not goals: a change that needs more has to say so here.
 MOST_PASSED = {"api": {"functions": 450, "files": 75}, "explain": {"functions": 560, "files": 92}}

@@ -13,7 +13,8 @@ import numpy as np
 from automl_explain._lazy import is_frame, is_sparse
 from automl_explain._lazy import pandas as pd
 from automl_explain._lazy import sparse as sp
-from automl_explain._tables._verbatim import VerbatimColumn, is_date, is_text, is_verbatim, seconds
+from automl_explain._tables._types import is_date, is_text
+from automl_explain._tables._verbatim import VerbatimColumn, is_verbatim, seconds
 from automl_explain._validation import as_table, listed
 from automl_explain.exceptions import DataError, InputError
 

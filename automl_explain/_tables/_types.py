@@ -39,6 +39,7 @@ class KnownColumn(Protocol):
     def empty(self) -> bool: ...
 
 
+_DATES = {"datetime", "datetime64", "date"}
 _WORDS = {"True": True, "False": False, "true": True, "false": False}
 _EXPECTED = {
     "number": "numbers",
@@ -301,3 +302,24 @@ def _first_refused(column: pd.Series, known: KnownColumn) -> int:
         readable = _read(column.iloc[present[:middle]], known) is not None
         low, high = (middle, high) if readable else (low, middle)
     return int(present[low])
+
+
+def is_text(column: pd.Series) -> bool:
+    """Whether values of this column are text that stands for no numbers."""
+    if not pd.api.types.is_object_dtype(column.dtype) and not isinstance(column.dtype, pd.StringDtype):
+        return False
+    cells = column.dropna()
+    if not any(isinstance(cell, str) for cell in cells):
+        return False
+    try:
+        cells.astype(object).astype(np.float64)
+    except (TypeError, ValueError, OverflowError):
+        return True
+    return False
+
+
+def is_date(column: pd.Series) -> bool:
+    """Whether values of this column are points in time."""
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):
+        return True
+    return pd.api.types.is_object_dtype(column.dtype) and pd.api.types.infer_dtype(column, skipna=True) in _DATES

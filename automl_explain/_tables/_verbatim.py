@@ -13,7 +13,6 @@ from automl_explain._tables._cells import decode_cell, encode_cell
 from automl_explain.exceptions import DataError
 
 _MOST_UNSEEN = 100_000  # values that came after training and are kept, for one column
-_DATES = {"datetime", "datetime64", "date"}
 
 
 class VerbatimColumn:
@@ -146,27 +145,6 @@ def is_verbatim(column: pd.Series) -> bool:
     if pd.api.types.is_object_dtype(dtype):
         return not all(_is_number(cell) or cell is None or _is_nan(cell) for cell in column)
     return not pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype)
-
-
-def is_text(column: pd.Series) -> bool:
-    """Whether values of this column are text that stands for no numbers."""
-    if not pd.api.types.is_object_dtype(column.dtype) and not isinstance(column.dtype, pd.StringDtype):
-        return False
-    cells = column.dropna()
-    if not any(isinstance(cell, str) for cell in cells):
-        return False
-    try:
-        cells.astype(object).astype(np.float64)
-    except (TypeError, ValueError, OverflowError):
-        return True
-    return False
-
-
-def is_date(column: pd.Series) -> bool:
-    """Whether values of this column are points in time."""
-    if pd.api.types.is_datetime64_any_dtype(column.dtype):
-        return True
-    return pd.api.types.is_object_dtype(column.dtype) and pd.api.types.infer_dtype(column, skipna=True) in _DATES
 
 
 def seconds(column: pd.Series, name: str | int) -> np.ndarray:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from automl_explain._registry import find
+from automl_explain._lazy import find
 from automl_explain._tables._rows import take
 from automl_explain._validation import labels, present_targets, raw_table
 from automl_explain.exceptions import InputError, UnsupportedModelError

@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Iterator
 from typing import Any
 
-from automl_explain._registry import find, load
+from automl_explain._lazy import find, load
 from automl_explain.adapters._black_box import BlackBox
 from automl_explain.adapters._kinds import kind_of
 from automl_explain.adapters._self_check import WholeModel

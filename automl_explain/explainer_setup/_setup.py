@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from automl_explain._registry import load
+from automl_explain._lazy import load
 from automl_explain._tables._schema import TableSchema
 from automl_explain._validation import check_count, check_labels, check_task, check_weights, listed, raw_names, warn
 from automl_explain.adapters import adapter_for, refusal

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from automl_explain._files._archive import Format, read_file, write_file
 from automl_explain._files._writing import as_ours, place
 from automl_explain._lazy import attach
-from automl_explain._registry import load as load_part
+from automl_explain._lazy import load as load_part
 from automl_explain.exceptions import AlreadyExistsError, CorruptFileError, InputError
 from automl_explain.scoring._kinds import KINDS, name_of
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from automl_explain._registry import load
+from automl_explain._lazy import load
 from automl_explain._validation import shown
 from automl_explain.exceptions import StorageError, UnsupportedModelError
 

@@ -21,7 +21,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from automl_explain import (
     BlackBox,
     MimicWrapper,
-    _registry,
+    _lazy,
     automl_setup_model_explanations,
     explain_automl,
     load,
@@ -223,10 +223,10 @@ class TheirAdapter(BlackBoxAdapter):
 def announced(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     entry = EntryPoint(f"{__name__}:TheirModel", f"{__name__}:TheirAdapter", "automl_explain.adapters")
     found: Callable[..., list[EntryPoint]] = lambda *, group: [entry] if group == entry.group else []  # noqa: E731
-    monkeypatch.setattr(_registry, "entry_points", found)
-    _registry.refresh()
+    monkeypatch.setattr(_lazy, "entry_points", found)
+    _lazy.refresh()
     yield
-    _registry.refresh()
+    _lazy.refresh()
 
 
 @pytest.mark.usefixtures("announced")
