@@ -2,8 +2,8 @@
 
 ``python benchmarks/house.py`` explains a small FLAML model through the API and through the command line, each in a
 fresh process, and prints one JSON object. Importing a module counts for nothing, and neither do lambdas and
-generator expressions; every named function and method of the package that is called counts once. The preparation of the tree
-engine's tables does not count: it runs when the first rows are explained, and is the same for every way there.
+generator expressions; every named function and method of the package that is called counts once. The preparation of the
+tree engine's tables does not count: it runs when the first rows are explained, and is the same for every way there.
 """
 
 from __future__ import annotations
