@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from automl_explain._lazy import pandas as pd
-from automl_explain._tables._cells import decode_cell, encode_cell
+from automl_explain._tables._members import decode_cell, encode_cell
 from automl_explain.exceptions import DataError
 
 _MOST_UNSEEN = 100_000  # values that came after training and are kept, for one column

@@ -11,11 +11,8 @@ import sys
 from collections.abc import Sequence
 
 from automl_explain import __version__
-from automl_explain.cli import _demo, _explain
+from automl_explain.cli._commands import add_demo, add_explain
 from automl_explain.exceptions import AutoMLExplainError
-
-# Each adds its parser, whose `command` is what is run.
-_COMMANDS = (_demo, _explain)
 
 _EPILOG = """\
 examples:
@@ -76,8 +73,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"automl-explain {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in _COMMANDS:
-        command.add_parser(commands)
+    add_demo(commands)
+    add_explain(commands)
     return parser
 
 

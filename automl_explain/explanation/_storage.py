@@ -16,12 +16,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from automl_explain._files._archive import MANIFEST, Format, read_directory, unpacked, write_directory
-from automl_explain._files._members import from_json, from_npy, to_json, to_npy
+from automl_explain._files._archive import (
+    MANIFEST,
+    Format,
+    from_json,
+    from_npy,
+    read_directory,
+    to_json,
+    to_npy,
+    unpacked,
+    write_directory,
+)
 from automl_explain._files._writing import as_ours, place
 from automl_explain._lazy import is_sparse
-from automl_explain._tables._cells import decode_cell
-from automl_explain._tables._members import TableReader, TableWriter
+from automl_explain._tables._members import TableReader, TableWriter, decode_cell
 from automl_explain._validation import shown
 from automl_explain.exceptions import AlreadyExistsError, CorruptFileError, NotFoundError, StorageError
 from automl_explain.explanation._fidelity import Fidelity

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from automl_explain._files._members import flat, from_npy
+from automl_explain._files._archive import flat, from_npy
 from automl_explain.exceptions import MissingExtraError, UnsupportedModelError
 from automl_explain.explanation._closeness import differing_rows
 from automl_explain.scoring._base import ScoringExplainer, WrongModelError

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from automl_explain._files._members import from_json, from_npy, to_json, to_npy
+from automl_explain._files._archive import from_json, from_npy, to_json, to_npy
 from automl_explain._tables._encoding import EngineeredEncoder
 from automl_explain._validation import check_raw_method, listed, shown, warn
 from automl_explain.exceptions import (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from automl_explain._files._members import from_npy, to_npy
+from automl_explain._files._archive import from_npy, to_npy
 from automl_explain._lazy import is_sparse
 from automl_explain._lazy import sparse as sp
 from automl_explain._validation import check_raw_method

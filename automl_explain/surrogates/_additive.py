@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 import scipy.sparse as sp
 
-from automl_explain._files._members import finite, flat, from_npy
+from automl_explain._files._archive import finite, flat, from_npy
 from automl_explain._validation import check_raw_method
 from automl_explain.exceptions import DataError, InputError
 from automl_explain.feature_map import MAX_DENSE_RAW_COLUMNS, FeatureMap

@@ -18,7 +18,7 @@ import pytest
 from models import make_wrapper, rows, shared_wrapper
 
 from automl_explain import TreeScoringExplainer, load, save
-from automl_explain._files._members import from_npy, to_npy
+from automl_explain._files._archive import from_npy, to_npy
 from automl_explain.exceptions import AlreadyExistsError, CorruptFileError, InputError, NotFoundError
 
 # Twenty trees on 400 rows: fidelity has tests of its own.

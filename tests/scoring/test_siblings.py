@@ -180,7 +180,7 @@ def test_explainers_of_another_kind_are_refused(kind: str) -> None:
 def test_damaged_weights_are_refused(member: str, tmp_path: Path) -> None:
     from test_archive import members_of, rewrite
 
-    from automl_explain._files._members import from_npy, to_npy
+    from automl_explain._files._archive import from_npy, to_npy
 
     path = Path(save(LinearScoringExplainer(LinearExplainer(model_of("linear", "three"), PLAIN)), tmp_path / "model"))
     members = members_of(path)
@@ -195,7 +195,7 @@ def rewritten(path: Path, changes: dict[str, Any]) -> None:
     """The file with arrays or fields of its description changed, and sums that say it is whole."""
     from test_archive import members_of, rewrite
 
-    from automl_explain._files._members import from_npy, to_npy
+    from automl_explain._files._archive import from_npy, to_npy
 
     members = members_of(path)
     described = json.loads(members["explainer.json"])

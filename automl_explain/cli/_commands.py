@@ -1,0 +1,224 @@
+"""The commands ``explain`` and ``demo``: their options, and how each is run."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from automl_explain.cli._run import RunOptions
+
+_EXPLAIN = """\
+Read a CSV file (first line: column names; UTF-8), fit an AutoML model (FLAML) that predicts one
+column from the others, explain the model on rows it has not seen, and print the columns that drive
+it, most important first.
+
+Columns may hold numbers, text, true/false, dates and missing values. Dates written 2024-01-31 (with
+or without a time) are recognized; name the columns of other dates with --date-column.
+"""
+_DEMO = """\
+Generate a table of 5,000 customers of a phone company, fit an AutoML model (FLAML) on it, explain the
+model, and print the columns that drive it. The true effect of every column is known by construction
+and is printed beside the effect found.
+"""
+_OUTPUT = """\
+files written to the output folder:
+  raw/         explanation in your columns; automl_explain.Explanation.load("OUT/raw")
+  engineered/  explanation in the columns that the model sees after featurization
+  scoring/     explains new rows, beside a deployed model; automl_explain.load("OUT/scoring")
+The report goes to standard output, everything else to standard error.
+"""
+
+
+def add_explain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``automl-explain explain``: fit and explain a model of the user's own table."""
+    explain = commands.add_parser(
+        "explain",
+        help="explain what drives one column of your own CSV file",
+        description=_EXPLAIN,
+        epilog=_OUTPUT + "\nexample:\n  automl-explain explain customers.csv --target churned --ignore customer_id\n",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    explain.add_argument(
+        "data", type=Path, metavar="DATA.csv", help="the table: column names in the first line, one row per line"
+    )
+    explain.add_argument("--target", required=True, metavar="COLUMN", help="the column to predict and to explain")
+    explain.add_argument(
+        "--task",
+        choices=("auto", "classification", "regression"),
+        default="auto",
+        help="classification or regression; auto decides by the values of the target and says why (default: auto)",
+    )
+    explain.add_argument(
+        "--date-column",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME",
+        help="columns to read as dates, if not written 2024-01-31",
+    )
+    explain.add_argument(
+        "--ignore",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME",
+        help="columns to leave out, such as identifiers",
+    )
+    explain.add_argument("--max-rows", type=_rows, metavar="N", help="use N rows, drawn at random (default: all)")
+    explain.add_argument(
+        "--test-size",
+        type=_share,
+        default=0.25,
+        metavar="SHARE",
+        help="share of the rows that the model is tested and explained on; up to 5,000 are explained (default: 0.25)",
+    )
+    explain.add_argument(
+        "--output-unit",
+        choices=("log-odds", "probability"),
+        help="unit of the contributions to a class: log-odds, or probability, in which every row adds up to the "
+        "probability itself (default: log-odds; a regression is always in the unit of the target)",
+    )
+    _add_common(explain, budget=60, out="automl-explain-out")
+    explain.set_defaults(command=_explain)
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    from automl_explain.cli._data import ReadOptions, read_table
+    from automl_explain.cli._run import Phases, run
+
+    reading = ReadOptions(
+        target=arguments.target,
+        task=arguments.task,
+        date_columns=tuple(arguments.date_column),
+        ignore=tuple(arguments.ignore),
+        max_rows=arguments.max_rows,
+        seed=arguments.seed,
+    )
+    phases = Phases()
+    with phases("reading", f"Reading {arguments.data}"):
+        table = read_table(arguments.data, reading)
+    outcome = run(table, _run_options(arguments), phases)
+    from automl_explain.cli._report import report
+
+    report(outcome)
+    return 0
+
+
+def add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``automl-explain demo``: fit and explain a model of a table whose true effects are known."""
+    demo = commands.add_parser(
+        "demo",
+        help="try it on a table whose true effects are known",
+        description=_DEMO,
+        epilog=_OUTPUT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    demo.add_argument(
+        "--task",
+        choices=("binary", "multiclass", "regression"),
+        default="binary",
+        help="binary or multiclass classification, or regression (default: binary)",
+    )
+    demo.add_argument("--rows", type=_rows, default=5000, metavar="N", help="rows of the table (default: 5000)")
+    _add_common(demo, budget=20, out="automl-explain-demo")
+    demo.set_defaults(command=_demo)
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from automl_explain.cli._data import Table, Task
+    from automl_explain.cli._run import Phases, run
+    from automl_explain.datasets import make_mixed_table
+
+    made = make_mixed_table(arguments.rows, arguments.task, arguments.seed)
+    task: Task = "regression" if arguments.task == "regression" else "classification"
+    outcome = run(Table(made.X, made.y, task, (made.description,)), _run_options(arguments), Phases())
+    from automl_explain.cli._report import report_demo
+
+    report_demo(outcome, made)
+    return 0
+
+
+def _add_common(parser: argparse.ArgumentParser, *, budget: float, out: str) -> None:
+    """Add the options of every command that fits a model and explains it."""
+    parser.add_argument(
+        "--time-budget",
+        type=_seconds,
+        default=budget,
+        metavar="SECONDS",
+        help=f"how long FLAML may search for a model (default: {budget:g})",
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path(out), metavar="DIR", help=f"folder for the files (default: {out})"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace the files of an earlier run in that folder")
+    parser.add_argument(
+        "--save-model", action="store_true", help="also write model.joblib; it is a pickle, so load only your own"
+    )
+    parser.add_argument(
+        "--raw-method",
+        choices=("folded", "grouped"),
+        default="folded",
+        help="contributions of your columns: the sum of those of their engineered columns (folded), or Shapley values "
+        "with your columns as the players (grouped) (default: folded)",
+    )
+    parser.add_argument(
+        "--candidate",
+        metavar="NAME",
+        help="explain this kind of learner (lgbm, rf, xgboost, ...) instead of the best one; it is refitted with "
+        "the best configuration found for it, after a search of its own if FLAML never tried it; an unknown name is "
+        "refused before the search, with the names that FLAML knows",
+    )
+    parser.add_argument(
+        "--list-candidates", action="store_true", help="also print every kind of learner that FLAML tried, and its loss"
+    )
+    parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="random seed (default: 0)")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+
+
+def _run_options(arguments: argparse.Namespace) -> RunOptions:
+    """How to run, as the user said."""
+    from automl_explain.cli._run import RunOptions
+
+    return RunOptions(
+        out=arguments.out,
+        time_budget=arguments.time_budget,
+        test_size=getattr(arguments, "test_size", 0.25),
+        seed=arguments.seed,
+        overwrite=arguments.overwrite,
+        save_model=arguments.save_model,
+        raw_method=arguments.raw_method,
+        output_unit=getattr(arguments, "output_unit", None),
+        candidate=arguments.candidate,
+        list_candidates=arguments.list_candidates,
+    )
+
+
+def _seconds(text: str) -> float:
+    return _number(text, float, lambda v: 0 < v < float("inf"), "a number of seconds above 0")
+
+
+def _share(text: str) -> float:
+    """A share between 0 and 1, from the text of an option."""
+    return _number(text, float, lambda v: 0 < v < 1, "a share between 0 and 1, such as 0.25")
+
+
+def _rows(text: str) -> int:
+    """A number of rows, from the text of an option."""
+    return int(_number(text, int, lambda v: v >= 50, "a whole number of rows, 50 or more"))
+
+
+def _seed(text: str) -> int:
+    return int(_number(text, int, lambda v: 0 <= v < 2**32, "a whole number from 0 to 4294967295"))
+
+
+def _number(text: str, kind: type, fits: Callable[[float], bool], expected: str) -> float:
+    try:
+        value: float = kind(text)
+    except ValueError:
+        value = float("nan")
+    if not fits(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not {expected}")
+    return value
