@@ -160,7 +160,9 @@ class FeatureMap:
         InputError
             If the list is empty or the widths of two neighbours differ.
         """
-        items = list(maps) if isinstance(maps, (list, tuple)) and _is_list_of_maps(maps) else [maps]
+        several = isinstance(maps, (list, tuple))  # and not one map written as a list of rows of numbers
+        several = several and all(isinstance(m, FeatureMap) or is_sparse(m) or np.ndim(m) == 2 for m in maps)
+        items = list(maps) if several else [maps]
         if not items:
             raise InputError("`feature_maps` is an empty list; pass a list with at least one map, or None.")
         if all(isinstance(item, FeatureMap) for item in items):
@@ -432,11 +434,6 @@ def _multiply(first: sp.csr_matrix, later: sp.csr_matrix) -> sp.csr_matrix:
             f"{first.shape[1]}. Pass the maps raw first, each with the width of its neighbour."
         )
     return sp.csr_matrix(first @ later)
-
-
-def _is_list_of_maps(maps: Sequence[Any]) -> bool:
-    """A list of maps, as opposed to one map written as a list of rows of numbers."""
-    return all(isinstance(m, FeatureMap) or is_sparse(m) or np.ndim(m) == 2 for m in maps)
 
 
 def _names(names: Iterable[FeatureName] | None, n: int, argument: str, axis: str) -> tuple[FeatureName, ...]:

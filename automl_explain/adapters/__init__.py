@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from automl_explain.adapters._inner import InnerModel, inner_model, is_linear
     from automl_explain.adapters._kinds import booster_objective, explained_method, is_network, told_task
     from automl_explain.adapters._networks import Reading
-    from automl_explain.adapters._outputs import as_array, as_numbers, check_probabilities
+    from automl_explain.adapters._outputs import as_array, as_numbers, check_probabilities, label_array
     from automl_explain.adapters._sklearn import EstimatorAdapter
     from automl_explain.adapters._task import SAMPLE_ROWS, ModelOutput, check_model, output_of, task_of
 
@@ -40,6 +40,7 @@ __all__ = [
     "inner_model",
     "is_linear",
     "is_network",
+    "label_array",
     "library_adapter",
     "output_of",
     "refusal",
@@ -67,6 +68,7 @@ __getattr__, __dir__ = attach(
         "inner_model": "._inner",
         "is_linear": "._inner",
         "is_network": "._kinds",
+        "label_array": "._outputs",
         "library_adapter": "._choice",
         "output_of": "._task",
         "refusal": "._choice",

@@ -200,11 +200,8 @@ class FlamlAdapter:
         if not isinstance(X, pd.DataFrame):
             raise InputError("FLAML was fitted on a DataFrame; pass a DataFrame with the same columns.")
         needed = [*self.featurizer._cat_columns, *self.featurizer._datetime_columns]
-        needed += [
-            c
-            for c in self.featurizer._num_columns
-            if c in X.columns or not _is_date_part(c, self.featurizer._datetime_columns)
-        ]
+        date_parts = {f"{part}_{date}" for date in self.featurizer._datetime_columns for part in _DATE_PARTS}
+        needed += [c for c in self.featurizer._num_columns if c in X.columns or c not in date_parts]
         missing = [c for c in dict.fromkeys(needed) if c not in X.columns]
         if missing:
             raise InputError(f"The rows lack columns that FLAML was fitted on: {', '.join(map(repr, missing))}.")
@@ -227,10 +224,6 @@ def _category_schema(name: Any, categories: Sequence[Any]) -> ColumnSchema:
     """What a column of categories held in training, missing values as None or NaN alike."""
     kinds = sorted({family(type(c)) for c in categories if not (isinstance(c, str) and c == "__NAN__")})
     return ColumnSchema(name, "text", "object", none=True, holds=(*kinds, "NA", "NaN", "NaT", "None"))
-
-
-def _is_date_part(column: Any, dates: Sequence[Any]) -> bool:
-    return any(column == f"{part}_{date}" for date in dates for part in _DATE_PARTS)
 
 
 def _first_nested(column: pd.Series) -> Any | None:

@@ -76,7 +76,8 @@ def why_parts_differ(adapter: PipelineAdapter, X: Any, Z: Any) -> str | None:
     """
     at = checked_rows(X)
     raw, engineered = take(X, at), take(Z, at)
-    own, ours = _both(lambda: adapter.predict_raw(raw), lambda: adapter.predict_engineered(engineered))
+    own = _numbers(lambda: adapter.predict_raw(raw))
+    ours = _numbers(lambda: adapter.predict_engineered(engineered))
     apart = difference(own, ours)
     if apart is None:
         _refuse_several_targets(adapter, own, take(engineered, np.array([0])))
@@ -100,7 +101,8 @@ def why_rows_depend(adapter: Any, X: Any, Z: Any) -> str | None:
     """
     at = checked_rows(X)
     fewer, engineered = at[::-2], take(Z, at)
-    whole, again = _both(lambda: adapter.predict_raw(take(X, at)), lambda: adapter.predict_engineered(engineered))
+    whole = _numbers(lambda: adapter.predict_raw(take(X, at)))
+    again = _numbers(lambda: adapter.predict_engineered(engineered))
     part = _numbers(lambda: adapter.predict_raw(take(X, fewer)))
     if len(whole) != len(at):
         return f"The model gives {len(whole)} predictions for {len(at)} rows"
@@ -147,10 +149,6 @@ def why_order_is_wrong(adapter: Any, X: Any, y: np.ndarray, classes: Sequence[An
         f"The model does not tell its classes, and in the order {list(classes)!r} its most probable class fits the "
         f"label in {ours:.0%} of {len(at)} rows; in the order {better!r} it would in {best:.0%}"
     )
-
-
-def _both(one: Callable[[], Any], other: Callable[[], Any]) -> tuple[np.ndarray, np.ndarray]:
-    return _numbers(one), _numbers(other)
 
 
 def _numbers(ask: Callable[[], Any]) -> np.ndarray:

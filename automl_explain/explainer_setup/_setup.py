@@ -166,7 +166,8 @@ def _adapter(model: Any, task: str, rows: Rows) -> PipelineAdapter:
         adapter = text_adapter(model, task)
     else:
         adapter = adapter_for(model, task)
-    _check_model_task(adapter, task)
+    if adapter.task != ("regression" if task == "forecasting" else task):
+        raise InputError(f"`task` is {task!r}, but the model does {adapter.task}. Pass task={adapter.task!r}.")
     return adapter
 
 
@@ -224,12 +225,6 @@ def _assembled(model: Any, parts: _Parts, rows: Rows, automl_run: Any) -> AutoML
         _classes=_classes(adapter, rows.y) if rows.X is not None or rows.y is not None else None,
         _estimator_name=estimator_name(adapter),
     )
-
-
-def _check_model_task(adapter: PipelineAdapter, task: str) -> None:
-    wanted = "regression" if task == "forecasting" else task
-    if adapter.task != wanted:
-        raise InputError(f"`task` is {task!r}, but the model does {adapter.task}. Pass task={adapter.task!r}.")
 
 
 def _warn_missing_class(classes: Sequence[Any] | None) -> None:

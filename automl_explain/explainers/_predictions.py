@@ -11,7 +11,7 @@ import pandas as pd
 
 from automl_explain._tables._rows import spread, take
 from automl_explain._validation import listed
-from automl_explain.adapters import SAMPLE_ROWS, ModelOutput, check_probabilities, output_of
+from automl_explain.adapters import SAMPLE_ROWS, ModelOutput, check_probabilities, label_array, output_of
 from automl_explain.exceptions import DataError, InputError, UnsupportedModelError
 from automl_explain.surrogates import least_distance, log_odds, soft_targets
 
@@ -156,7 +156,7 @@ class Predictions:
             return output.copy()
         if self.own_labels is not None:
             return np.asarray(self.own_labels(rows)).reshape(-1)
-        return _array_of([self.classes[k] for k in self.chosen(output)], self.classes)
+        return np.asarray(label_array(self.classes)[self.chosen(output)])
 
     # Beside true labels
 
@@ -234,17 +234,7 @@ class Predictions:
 
     def named(self, codes: np.ndarray) -> np.ndarray:
         """Labels at these positions, as the model predicts them."""
-        labels = self.model_output.own or self.classes or []
-        return _array_of([labels[k] for k in codes], labels)
-
-
-def _array_of(chosen: list[Any], labels: Sequence[Any]) -> np.ndarray:
-    """Labels as an array that keeps their types."""
-    if len({type(c) for c in labels}) == 1:
-        return np.asarray(chosen)
-    made = np.empty(len(chosen), dtype=object)
-    made[:] = chosen
-    return made
+        return np.asarray(label_array(self.model_output.own or self.classes or [])[np.asarray(codes, dtype=int)])
 
 
 def _plain(labels: Any) -> list[Any]:

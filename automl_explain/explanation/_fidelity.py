@@ -164,7 +164,7 @@ class Fidelity:
             "max_absolute_error": _to_json(self.max_absolute_error),
             "n_rows": self.n_rows,
             "rows": self.rows,
-            **{name: _pair_to_json(getattr(self, name)) for name in _INTERVALS},
+            **{name: (ends := getattr(self, name)) and [_to_json(end) for end in ends] for name in _INTERVALS},
         }
 
     @classmethod
@@ -245,10 +245,6 @@ def _from_json(number: Any) -> float | None:
 def _shown(r2: float) -> str:
     """An end of an interval; of a handful of rows it may be any number below 0."""
     return f"{r2:.3f}" if r2 > _LEAST_SHOWN else f"below {_LEAST_SHOWN}"
-
-
-def _pair_to_json(pair: Interval | None) -> list[float | str | None] | None:
-    return None if pair is None else [_to_json(end) for end in pair]
 
 
 def _pair_from_json(pair: Any) -> Interval | None:

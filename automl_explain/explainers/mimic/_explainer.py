@@ -143,7 +143,8 @@ class MimicExplainer(RowExplainer):
         random_state: int = 0,
         show_progress: bool | None = None,
     ) -> None:
-        check_only("reset_index", reset_index, "ignore")
+        if reset_index != "ignore":
+            raise InputError(f"`reset_index` must be 'ignore'; got {reset_index!r}. Other values are not supported.")
         check_count(max_num_of_augmentations, "max_num_of_augmentations", least=0)
         model, transformations = text_parts(model, transformations)
         rows = self._read_rows(
@@ -156,6 +157,9 @@ class MimicExplainer(RowExplainer):
         )
         teacher = Predictions.of(model, rows, task=model_task, classes=classes, is_function=is_function)
         self._answer_in(shap_values_output, teacher.unit)
+        fresh = fidelity_examples
+        if fresh is not None:
+            fresh = self.inputs.engineered(fresh, "fidelity_examples")[1]
         groups = feature_groups if self.feature_map is None else self.feature_map.groups()
         trained = train(
             make_surrogate(explainable_model, explainable_model_args),
@@ -166,7 +170,7 @@ class MimicExplainer(RowExplainer):
             augment=augment_data,
             max_augmentations=max_num_of_augmentations,
             random_state=random_state,
-            fresh=self._fresh(fidelity_examples),
+            fresh=fresh,
             alternatives=[make_surrogate(each, None) for each in alternative_models],
             forecasts=bool(getattr(model, "forecasts", False) if forecasts is None else forecasts),
         )
@@ -179,10 +183,6 @@ class MimicExplainer(RowExplainer):
     def teacher_remembers(self) -> bool:
         """Older name of `teacher_memorizes`."""
         return self.teacher_memorizes
-
-    def _fresh(self, fidelity_examples: Any) -> Any:
-        """Rows to measure the fidelity on, as the teacher reads them."""
-        return None if fidelity_examples is None else self.inputs.engineered(fidelity_examples, "fidelity_examples")[1]
 
     def surrogate_report(
         self,
@@ -283,12 +283,6 @@ def make_surrogate(explainable_model: Any, arguments: Mapping[str, Any] | None) 
     given = dict(arguments or {})
     check_arguments(explainable_model, "explainable_model_args", **given)
     return explainable_model(**given)
-
-
-def check_only(argument: str, value: str, legal: str) -> None:
-    """Refuse every value but one."""
-    if value != legal:
-        raise InputError(f"`{argument}` must be {legal!r}; got {value!r}. Other values are not supported.")
 
 
 def check_groups(groups: Any, n_features: int) -> np.ndarray:
