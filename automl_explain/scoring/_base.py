@@ -24,8 +24,7 @@ from automl_explain.explanation._values import dense_if_small, method_name, to_l
 from automl_explain.feature_map import FeatureMap
 from automl_explain.protocols import ScorableSource
 from automl_explain.scoring._kinds import check_kind, class_of, explainer_behind, read, slim, written
-from automl_explain.scoring._parts import ScoringParts
-from automl_explain.scoring._told import Told
+from automl_explain.scoring._parts import ScoringParts, Told
 
 
 class WrongModelError(InputError):

@@ -107,16 +107,12 @@ class TreeModel:
 
     def _set(self, texts: tuple[str, ...], ensemble: TreeEnsemble, n_jobs: int | None) -> None:
         self.texts, self.ensemble, self.n_jobs = texts, ensemble, n_jobs
-        self.n_features: int = self.ensemble.n_features
+        self.n_features: int = ensemble.n_features
+        self.n_outputs: int = ensemble.n_outputs
         self._prepared: dict[Any, Engine] = {}
         self._own: Engine | None = None
         self._lock = threading.Lock()
         _LIVING.add(self)
-
-    @property
-    def n_outputs(self) -> int:
-        """Number of outputs."""
-        return self.ensemble.n_outputs
 
     @functools.cached_property
     def boosters(self) -> tuple[Any, ...]:
