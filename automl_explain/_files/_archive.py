@@ -8,7 +8,8 @@ the tests.
 
 What a file may take in memory is bounded by what it holds, before anything is allocated:
 
-- JSON is at most `JSON_RATIO` times its packed size (`JSON_FLOOR` bytes are always allowed); no key twice.
+- JSON is at most `JSON_RATIO` times its packed size (`JSON_FLOOR` bytes are always allowed); no key twice. A manifest
+  beside its archive is at most `FLOOR` bytes.
 - Other members together are at most `RATIO` times the size of the file (`FLOOR` bytes are always allowed).
 - The shape of an array is that of the bytes which follow its header; no objects, no records.
 - What tables may claim is said in `automl_explain._tables._members`.
@@ -32,7 +33,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from automl_explain._files._writing import as_ours, new_file, sweep, sync_directory, to_disk, write_whole
+from automl_explain._files._writing import as_ours, new_file, open_regular, sweep, sync_directory, to_disk, write_whole
 from automl_explain._validation import shown
 from automl_explain.exceptions import CorruptFileError, NotFoundError
 
@@ -44,7 +45,6 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same content gives the same bytes
 JSON_RATIO = RATIO = 100
 JSON_FLOOR = 2**20
 FLOOR = 64 * 2**20
-MOST_MEMBERS = 10_000
 _KINDS = "biufcUSmM"
 _LARGEST_CODE_POINT = 0x10FFFF
 _TRIES = 5  # a reader may meet a writer
@@ -102,7 +102,7 @@ def read_file(path: Path, form: Format, argument: str) -> tuple[dict[str, Any], 
     with as_ours(f"read the {form.what} at", path, argument):
         if not path.is_file():
             raise NotFoundError(f"There is no {form.what} at {path}; {form.how}.")
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             members = unpacked(path, file, form, needed=MANIFEST)
     manifest = read_manifest(path, members.pop(MANIFEST), form)
     _check_sums(path, manifest["sha256"], members)
@@ -135,12 +135,12 @@ def read_directory(directory: Path, form: Format, argument: str) -> tuple[dict[s
     path = directory / MANIFEST
     with as_ours(f"read the {form.what} at", directory, argument):
         for _ in range(_TRIES):
-            manifest = read_manifest(path, path.read_bytes(), form)
+            manifest = read_manifest(path, _manifest_bytes(path), form)
             name = manifest.get("members")
             if not isinstance(name, str) or not _MEMBERS.fullmatch(name):
                 raise CorruptFileError(f"{path} names a file of members {shown(name)} that is not ours.")
             try:
-                file = (directory / name).open("rb")
+                file = open_regular(directory / name)
             except FileNotFoundError:
                 continue  # written anew in between, or lost
             with file:
@@ -148,6 +148,14 @@ def read_directory(directory: Path, form: Format, argument: str) -> tuple[dict[s
             _check_sums(directory / name, manifest["sha256"], members)
             return manifest, members
     raise CorruptFileError(f"{directory / str(name)} is missing. Save the {form.what} again, or restore a copy.")
+
+
+def _manifest_bytes(path: Path) -> bytes:
+    with open_regular(path) as file:
+        data = file.read(FLOOR + 1)
+    if len(data) > FLOOR:
+        raise CorruptFileError(f"{path} is larger than {FLOOR / 2**20:.0f} MiB; more is refused.")
+    return data
 
 
 def read_manifest(path: Path, data: bytes, form: Format) -> dict[str, Any]:
@@ -238,8 +246,8 @@ def _bytes_of(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> 
 
 def _check_members(path: Path, members: list[zipfile.ZipInfo], size: int) -> None:
     names = [m.filename for m in members]
-    if len(names) > MOST_MEMBERS or len(set(names)) < len(names):
-        raise CorruptFileError(f"{path} has {len(names)} members or members of one name; refused.")
+    if len(set(names)) < len(names):
+        raise CorruptFileError(f"{path} has several members of one name; refused.")
     for member in members:
         name = member.filename
         if "/" in name or "\\" in name or name.startswith(".") or ":" in name:
@@ -247,7 +255,7 @@ def _check_members(path: Path, members: list[zipfile.ZipInfo], size: int) -> Non
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise CorruptFileError(f"{path}: member {name!r} is packed in a way that ours never is; refused.")
         if name.endswith(".json"):
-            _check_size(path, name, member.file_size, max(JSON_FLOOR, JSON_RATIO * member.compress_size))
+            _check_size(path, name, member.file_size, max(JSON_FLOOR, JSON_RATIO * min(member.compress_size, size)))
     _check_size(path, "all members", sum(m.file_size for m in members), max(FLOOR, RATIO * size))
 
 

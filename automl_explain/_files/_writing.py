@@ -7,13 +7,14 @@ import errno
 import os
 import re
 import secrets
+import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from automl_explain._validation import shown
-from automl_explain.exceptions import AutoMLExplainError, InputError, StorageError
+from automl_explain.exceptions import AutoMLExplainError, CorruptFileError, InputError, StorageError
 
 fcntl: Any
 try:
@@ -64,6 +65,10 @@ def as_ours(action: str, path: Path, argument: str) -> Iterator[None]:
         yield
     except AutoMLExplainError:  # some of ours are OSErrors too
         raise
+    except MemoryError as error:
+        raise StorageError(
+            f"Cannot {action} {shown(str(path))}: it takes more memory than there is. Check that it is the right file."
+        ) from error
     except OSError as error:
         if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
             raise InputError(
@@ -71,6 +76,22 @@ def as_ours(action: str, path: Path, argument: str) -> Iterator[None]:
             ) from error
         advice = _ADVICE.get(error.errno or 0, "Check the path, its rights and the free space.")
         raise StorageError(f"Cannot {action} {shown(str(path))}: {error.strerror or error}. {advice}") from error
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """A file opened for reading: neither a pipe, which would wait for a writer, nor a device, which may have no end.
+
+    Raises
+    ------
+    CorruptFileError
+        If something else stands there.
+    """
+    file = os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)), "rb")
+    kind = os.fstat(file.fileno()).st_mode
+    if not stat.S_ISREG(kind):
+        file.close()
+        raise CorruptFileError(f"{path} is a pipe or a device where a file belongs; move it away, and save again.")
+    return file
 
 
 def write_whole(path: Path, fill: Callable[[BinaryIO], None]) -> None:

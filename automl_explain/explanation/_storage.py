@@ -27,7 +27,7 @@ from automl_explain._files._archive import (
     unpacked,
     write_directory,
 )
-from automl_explain._files._writing import as_ours, place
+from automl_explain._files._writing import as_ours, open_regular, place
 from automl_explain._lazy import is_sparse
 from automl_explain._tables._members import TableReader, TableWriter, decode_cell
 from automl_explain._validation import shown
@@ -246,7 +246,8 @@ def _former_members(source: Path) -> dict[str, bytes]:
 def _remove_former(target: Path) -> None:
     """Remove what version 1 left, now that a newer one stands beside it."""
     try:
-        name = from_json((target / _DOCUMENT).read_bytes())["arrays"]["file"]
+        with open_regular(target / _DOCUMENT) as file:
+            name = from_json(file.read())["arrays"]["file"]
         if isinstance(name, str) and _FORMER_ARRAYS.fullmatch(name):
             (target / _DOCUMENT).unlink()
             (target / name).unlink(missing_ok=True)

@@ -24,7 +24,7 @@ from automl_explain.explanation._values import dense_if_small, method_name, to_l
 from automl_explain.feature_map import FeatureMap
 from automl_explain.protocols import ScorableSource
 from automl_explain.scoring._kinds import check_kind, class_of, explainer_behind, read, slim, written
-from automl_explain.scoring._parts import ScoringParts, Told
+from automl_explain.scoring._parts import ScoringParts, Told, refuse_overflow
 
 
 class WrongModelError(InputError):
@@ -343,7 +343,9 @@ class ScoringExplainer(Told):
             names: Sequence[Any] = self.raw_features or () if raw else self._parts.encoder.names
             n_outputs = self._parts.source.n_outputs
             return np.zeros((n_outputs, 0, len(names))), np.zeros((n_outputs, 0)) if raw else None
-        values, unmapped = self._raw_values(rows) if raw else (self._parts.source.shapley_values(rows), None)
+        with np.errstate(over="ignore", invalid="ignore"):  # refused below
+            values, unmapped = self._raw_values(rows) if raw else (self._parts.source.shapley_values(rows), None)
+        refuse_overflow(values)
         if conversion is not None:
             values, unmapped = conversion(values, unmapped)
         return dense_if_small(values), unmapped

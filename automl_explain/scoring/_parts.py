@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 
 from automl_explain._files._archive import from_json, from_npy, to_json, to_npy
+from automl_explain._lazy import is_sparse
 from automl_explain._tables._encoding import EngineeredEncoder
 from automl_explain._tables._schema import TableSchema
 from automl_explain._validation import check_raw_method, listed, shown, warn
 from automl_explain.exceptions import (
+    DataError,
     InputError,
     MissingRawTransformationsError,
     StorageError,
@@ -222,6 +224,16 @@ class ScoringParts:
         if self.feature_map is not None:
             _check_shares(self.feature_map)
         return self
+
+
+def refuse_overflow(values: Any) -> None:
+    """Refuse contributions that overflowed: weights and rows are finite, their products may not be."""
+    for each in values if isinstance(values, tuple) else (values,):
+        if not np.isfinite(each.data if is_sparse(each) else each).all():
+            raise DataError(
+                "`X` has rows whose contributions are too large for float64. Check the unit and scale of its columns, "
+                "or make the scoring explainer anew if its file was changed."
+            )
 
 
 def _check_labels(encoder: EngineeredEncoder, classes: tuple[Any, ...]) -> None:

@@ -444,3 +444,11 @@ def test_what_is_damaged_in_version_1_is_refused(tmp_path, damage, message):
     damage(tmp_path / "x")
     with pytest.raises(CorruptFileError, match=message):
         Explanation.load(tmp_path / "x")
+
+
+def test_rows_of_very_many_columns_come_back(tmp_path: Path) -> None:
+    """Each column is a member of the archive; 10,000 members are no bound."""
+    rows = pd.DataFrame(np.arange(20_200.0).reshape(2, 10_100))
+    made = Explanation(values=np.ones((1, 2, 1)), base=[0.0], task="regression", eval_data=rows)
+    made.save(tmp_path / "wide")
+    pd.testing.assert_frame_equal(Explanation.load(tmp_path / "wide").eval_data, rows)

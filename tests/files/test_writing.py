@@ -69,8 +69,7 @@ def test_a_file_that_may_not_be_read_is_a_storage_error(
     def refuse(*_: Any, **__: Any) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    for call in ("open", "read_bytes"):
-        monkeypatch.setattr(Path, call, refuse)
+    monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(StorageError, match="Cannot read the .*Permission denied. Pass a place"):
         read(tmp_path / NOWHERE)
 
@@ -200,3 +199,36 @@ def test_files_of_others_and_of_living_writers_stay(what: str, tmp_path: Path) -
         assert second.exists()
     assert (target / "notes.tmp").exists()
     read(target)
+
+
+@pytest.mark.parametrize("what", ["a pipe", "a device without end"])
+@pytest.mark.parametrize("place", ["manifest", "members", "former"])
+def test_nothing_waits_for_a_pipe_or_reads_a_device(what: str, place: str, tmp_path: Path) -> None:
+    path = tmp_path / NOWHERE
+    EXPLANATION.save(path)
+    if place == "former":
+        for each in path.iterdir():
+            each.unlink()
+    target = {
+        "manifest": path / "manifest.json",
+        "members": next(iter(path.glob("members-*.zip")), path),
+        "former": path / "explanation.json",
+    }[place]
+    target.unlink(missing_ok=True)
+    if what == "a pipe":
+        os.mkfifo(target)
+    else:
+        target.symlink_to("/dev/zero")
+    with pytest.raises(StorageError, match="is a pipe or a device where a file belongs|has neither"):
+        Explanation.load(path)
+    EXPLANATION.save(path, exist_ok=True)
+    assert Explanation.load(path).values.tolist() == [[[1.0, -2.0]]]
+
+
+def test_a_manifest_is_read_no_further_than_ours_are_long(tmp_path: Path) -> None:
+    path = tmp_path / NOWHERE
+    EXPLANATION.save(path)
+    with (path / "manifest.json").open("r+b") as file:
+        file.truncate(2**33)  # a file of holes, which takes no space on the disk
+    with pytest.raises(StorageError, match="is larger than 64 MiB"):
+        Explanation.load(path)

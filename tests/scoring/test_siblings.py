@@ -29,7 +29,7 @@ from automl_explain import (
     load,
     save,
 )
-from automl_explain.exceptions import CorruptFileError, InputError, UnsupportedModelError
+from automl_explain.exceptions import CorruptFileError, DataError, InputError, UnsupportedModelError
 from automl_explain.surrogates import LinearExplainableModel
 
 pytestmark = pytest.mark.filterwarnings("ignore::automl_explain.exceptions.LowFidelityWarning")
@@ -285,3 +285,16 @@ def test_changed_parts_of_any_scoring_explainer_are_refused(changes: dict[str, A
     rewritten(path, changes)
     with pytest.raises(CorruptFileError, match="does not hold what it should"):
         load(path)
+
+
+@pytest.mark.parametrize("surrogate", [None, LinearExplainableModel])
+def test_contributions_that_overflow_are_refused(surrogate: Any) -> None:
+    """10 times 1e308 is infinite, and infinite values add up to no output."""
+    model = Ridge(alpha=1e-9).fit(PLAIN, 10 * PLAIN["a"])
+    explainer = LinearExplainer(model, PLAIN) if surrogate is None else MimicExplainer(model, PLAIN, surrogate)
+    scoring = explainer.create_scoring_explainer(feature_maps=[[[1, 1, 0], [0, 0, 1]]])
+    rows = PLAIN[:2].assign(a=[1.0, 1e308])
+    for get_raw in (False, True):
+        with pytest.raises(DataError, match="contributions are too large for float64. Check the unit"):
+            scoring.explain(rows, get_raw=get_raw)
+    assert np.isfinite(scoring.explain(rows[:1])).all()
