@@ -392,8 +392,8 @@ def test_transformations_and_maps_together_are_refused(transformed: MimicExplain
         ([[40.0, 0.0, "A"]], "`X` must be a pandas DataFrame.*got list"),
         (None, "`X` must be a pandas DataFrame.*got NoneType"),
         (raw_rows(3).iloc[:0, :2], "`X` has no rows, and other columns than the raw ones"),
-        (raw_rows(3).drop(columns="pay"), "pay.*Pass rows"),
-        (raw_rows(3).assign(age="old"), "cannot transform the rows: .*old"),
+        (raw_rows(3).drop(columns="pay"), "missing: .pay.*Pass the same raw columns"),
+        (raw_rows(3).assign(age="old"), "Column .age. of `X`, row 0: .old. .* numbers there"),
     ],
     ids=["list", "None", "empty", "missing column", "text in a number"],
 )
