@@ -22,7 +22,7 @@ MODULES = {
 MOST_ROOT_MODULES = 13
 LONGEST_FUNCTION = 60  # lines, without its arguments and docstring: what fits on a screen
 # What one use of the package may pass. Not goals: a change that needs more has to say so here.
-MOST_PASSED = {"api": {"functions": 407, "files": 56}, "explain": {"functions": 513, "files": 69}}
+MOST_PASSED = {"api": {"functions": 412, "files": 56}, "explain": {"functions": 525, "files": 70}}
 
 
 def imported(module: str) -> Iterator[str]:
