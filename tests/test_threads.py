@@ -162,8 +162,8 @@ def test_a_search_uses_them_unless_told_otherwise(
     own: dict[str, int], given: dict[str, int], wanted: int, machine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Search(AutoML):  # type: ignore[misc]
-        def fit(self, X_train: Any, y_train: Any, task: str | None = None, **settings: Any) -> None:
-            raise LookupError({**self._settings, **settings}["n_jobs"])
+        def fit(self, X_train: Any, y_train: Any, task: str | None = None, n_jobs: int | None = None) -> None:
+            raise LookupError(n_jobs or self._settings["n_jobs"])
 
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
     with pytest.raises(LookupError, match=f"^{wanted}$"):
