@@ -277,8 +277,8 @@ def refuse_complex(rows: Any, argument: str) -> None:
     InputError
         If there are some.
     """
-    dtypes = rows.dtypes if is_frame(rows) else (rows.dtype,)
-    if any(getattr(dtype, "kind", "") == "c" for dtype in dtypes):
+    kinds = {getattr(dtype, "kind", "") for dtype in rows.dtypes} if is_frame(rows) else {rows.dtype.kind}
+    if "c" in kinds:
         raise InputError(
             f"`{argument}` holds complex numbers; expected real ones. Pass the real part, the size or the angle of "
             "each, as columns of their own."

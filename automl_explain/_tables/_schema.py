@@ -14,7 +14,7 @@ from automl_explain._lazy import is_frame, is_sparse
 from automl_explain._lazy import pandas as pd
 from automl_explain._lazy import sparse as sp
 from automl_explain._tables._records import frame_of
-from automl_explain._tables._types import conform, families, family, missing_values
+from automl_explain._tables._types import conform, families, family, has_type, missing_values
 from automl_explain._validation import in_order
 from automl_explain.exceptions import DataError, InputError
 
@@ -344,14 +344,19 @@ class TableSchema:
 
     @staticmethod
     def _conform_columns(rows: pd.DataFrame, known: Sequence[ColumnSchema], argument: str) -> pd.DataFrame:
-        columns = [rows.iloc[:, j] for j in range(rows.shape[1])]
-        made = [conform(column, schema, argument) for column, schema in zip(columns, known, strict=True)]
-        changed = [j for j, (before, after) in enumerate(zip(columns, made, strict=True)) if before is not after]
+        changed = {}
+        for j, (dtype, schema) in enumerate(zip(rows.dtypes, known, strict=True)):
+            if has_type(dtype, schema):  # known without the column, which costs more to take than to look at
+                continue
+            column = rows.iloc[:, j]
+            made = conform(column, schema, argument)
+            if made is not column:
+                changed[j] = made
         if not changed:
             return rows
         rows = rows.copy(deep=False)
-        for j in changed:
-            rows.isetitem(j, made[j])
+        for j, made in changed.items():
+            rows.isetitem(j, made)
         return rows
 
     def _conform_array(self, rows: Any, argument: str) -> Any:

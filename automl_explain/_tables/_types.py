@@ -115,16 +115,31 @@ def conform(column: pd.Series, known: KnownColumn, argument: str) -> pd.Series:
     DataError
         If its values are of another kind; names the column, the row and the value.
     """
-    same = str(column.dtype) == known.dtype
-    if known.empty or (same and known.dtype not in ("object", "category")):
+    if has_type(column.dtype, known):
         return column
-    gaps = column.isna()
-    if not same and gaps.all():
+    if str(column.dtype) != known.dtype and column.isna().all():
         return _all_missing(column, known)
     made = _read(column, known)
     if made is None:
         raise DataError(_message(column, known, argument))
     return made
+
+
+def has_type(dtype: Any, known: KnownColumn) -> bool:
+    """Whether a column of this type is as it was in training, whatever its values are."""
+    if known.empty:
+        return True
+    if not isinstance(dtype, pd.CategoricalDtype):
+        return known.dtype != "object" and str(dtype) == known.dtype
+    if (
+        known.kind != "category"
+        or bool(dtype.ordered) != known.ordered
+        or len(dtype.categories) != len(known.categories)
+    ):
+        return False
+    # True is no 1, though they are equal.
+    pairs = zip(dtype.categories, known.categories, strict=True)
+    return all(a == b and family(type(a)) == family(type(b)) for a, b in pairs)
 
 
 def _read(column: pd.Series, known: KnownColumn) -> pd.Series | None:

@@ -16,6 +16,7 @@ from automl_explain.exceptions import UnsupportedModelError
 _MANY_ROWS = 20  # that all have a probability of 0 or 1 are taken for labels
 _ROUNDED, _ROUNDED_EACH = 0.05, 0.006  # what probabilities of a row may lack of 1 where they are rounded
 _LAST_BITS = 1e-6  # beyond 0 and 1, of sums of rounded probabilities
+_FEW_NUMBERS = 64  # that Python looks at in less time than numpy
 
 
 def as_array(output: Any) -> np.ndarray:
@@ -151,6 +152,8 @@ def check_probabilities(output: np.ndarray, name: str = "The model", *, sums: bo
         If numbers lie outside of 0 to 1, or those of a row do not add up to 1: log-odds of them would be those
         of other numbers than the model's.
     """
+    if sums and output.size <= _FEW_NUMBERS and _few_add_up(output):
+        return
     if output.dtype.kind not in "biuf" or not output.size or not np.isfinite(output).all():
         return
     if not _in_range(output):
@@ -205,8 +208,23 @@ def _in_range(output: np.ndarray) -> bool:
 
 
 def _other_sums(output: np.ndarray) -> np.ndarray:
-    allowed = max(_ROUNDED, _ROUNDED_EACH * output.shape[1])
-    return np.asarray(np.abs(output.sum(axis=1) - 1.0) > allowed)
+    return np.asarray(np.abs(output.sum(axis=1) - 1.0) > _allowed(output.shape[1]))
+
+
+def _allowed(n_classes: int) -> float:
+    """What the probabilities of a row may lack of 1."""
+    return max(_ROUNDED, _ROUNDED_EACH * n_classes)
+
+
+def _few_add_up(output: np.ndarray) -> bool:
+    """Whether all numbers, a few, are probabilities that add up to 1 in their row; of NaN no sum does."""
+    if output.dtype.kind != "f" or output.ndim != 2 or not output.size:
+        return False
+    allowed = _allowed(output.shape[1])
+    return all(
+        min(row) >= -_LAST_BITS and max(row) <= 1 + _LAST_BITS and abs(sum(row) - 1.0) <= allowed
+        for row in output.tolist()
+    )
 
 
 def several_targets(name: str) -> UnsupportedModelError:

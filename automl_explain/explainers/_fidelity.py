@@ -80,8 +80,8 @@ def surrogate_residuals(teacher: Predictions, wanted: np.ndarray, margins: np.nd
     apart = (wanted - margins).T
     if teacher.unit == "log-odds":
         low, high = _bounds(teacher.least)
-        at_bound = (wanted >= high) & (margins > high) | (wanted <= low) & (margins < low)
-        if at_bound.any():
+        if np.count_nonzero((wanted >= high) | (wanted <= low)):
+            at_bound = (wanted >= high) & (margins > high) | (wanted <= low) & (margins < low)
             apart[at_bound.T] = 0.0
     return np.ascontiguousarray(apart)
 
@@ -150,7 +150,7 @@ def far_bound(teacher: Predictions, output: np.ndarray, margins: np.ndarray) -> 
 def warn_of_far_rows(teacher: Predictions, output: np.ndarray, margins: np.ndarray, bound: float) -> None:
     """Warn once of all rows in which surrogate and model differ by more than the bound."""
     off = misses(teacher, output, margins)
-    n_far = int((off > bound).sum())
+    n_far = np.count_nonzero(off > bound)
     if not n_far:
         return
     worst, n_rows = int(off.argmax()), len(off)

@@ -177,8 +177,9 @@ def _now() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC)
 
 
-def _new_id() -> str:
-    return str(uuid.uuid4())
+def _new_id(header: ExplanationHeader) -> str:
+    # Threads that read it at the same time get the same one.
+    return str(header.__dict__.setdefault("id", str(uuid.uuid4())))
 
 
 def _measured(header: ExplanationHeader) -> Fidelity | None:
@@ -208,7 +209,7 @@ class ExplanationHeader:
     model_id: str | None = None
     notes: tuple[Note, ...] = ()
     created: datetime.datetime | None = dataclasses.field(default_factory=_now)
-    id: Any = dataclasses.field(default_factory=_new_id)
+    id: Any = functools.cached_property(_new_id)
 
     def __post_init__(self) -> None:
         for name, legal in _WORDS.items():
@@ -223,8 +224,7 @@ class ExplanationHeader:
         self._late("eval_fidelity")
         self._set("notes", as_notes(self.notes))
         self._set("created", _utc(self.created))
-        if self.id is None:
-            self._set("id", _new_id())
+        self._late("id")
 
     def _check_word(self, name: str, legal: tuple[str, ...]) -> None:
         if getattr(self, name) not in legal:
@@ -324,7 +324,7 @@ class ExplanationHeader:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Made anew rather than restored: unpickled arrays would be writeable.
-        return _remake, (type(self), {**self._held(), "eval_fidelity": self.eval_fidelity})
+        return _remake, (type(self), {**self._held(), "eval_fidelity": self.eval_fidelity, "id": self.id})
 
 
 def _remake(cls: type[ExplanationHeader], fields: dict[str, Any]) -> ExplanationHeader:
@@ -332,8 +332,8 @@ def _remake(cls: type[ExplanationHeader], fields: dict[str, Any]) -> Explanation
 
 
 def _utc(created: Any) -> datetime.datetime | None:
-    if created is None:
-        return None
+    if created is None or (type(created) is datetime.datetime and created.tzinfo is datetime.UTC):
+        return created
     if not isinstance(created, datetime.datetime) or created.tzinfo is None:
         raise InputError(
             f"`created` is {created!r}; expected a datetime with a time zone, such as datetime.now(datetime.UTC)."

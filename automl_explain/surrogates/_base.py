@@ -141,7 +141,7 @@ def soft_targets(proba: np.ndarray, least: float | None = None) -> np.ndarray:
     """
     least = least_distance(proba) if least is None else least
     columns = proba[:, 1:] if proba.shape[1] == 2 else proba
-    return np.asarray(np.clip(columns, least, 1 - least))
+    return np.asarray(np.minimum(np.maximum(columns, least), 1 - least))  # `np.clip` takes twice as long for one row
 
 
 def log_odds(targets: np.ndarray) -> np.ndarray:

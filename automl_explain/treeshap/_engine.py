@@ -63,7 +63,8 @@ class Engine:
 
     def values(self, X: Any) -> np.ndarray:
         """Values of shape (n_outputs, n_rows, n_targets), without the remainder."""
-        return self.values_and_remainder(X)[0]
+        found = self._explain(X)
+        return found if self._width == self.n_targets else found[:, :, : self.n_targets]
 
     def values_and_remainder(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
         """Values (n_outputs, n_rows, n_targets), and what goes to no target (n_outputs, n_rows).

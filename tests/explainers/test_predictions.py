@@ -207,3 +207,27 @@ def test_outputs_that_are_no_probabilities_are_refused() -> None:
     """Margins taken for probabilities would be clipped into nonsense."""
     with pytest.raises(UnsupportedModelError, match="not probabilities.*from -2 to 2.*between 0 and 1"):
         teacher(lambda Z: np.column_stack([-Z[:, 0], Z[:, 0]]), is_function=True)
+
+
+@pytest.mark.parametrize("n_rows", [1, 100])
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ([0.5, 0.6], "add up to 1.1 to 1.1"),
+        ([0.4, 0.5], "add up to 0.9 to 0.9"),
+        ([-0.1, 1.1], "reach from -0.1 to 1.1"),
+        ([np.nan, 1.0], "NaN or infinite"),
+        ([1.0, np.nan], "NaN or infinite"),
+        ([np.inf, 0.0], "NaN or infinite"),
+    ],
+)
+def test_no_probabilities_are_refused_in_one_row_as_in_many(row, message, n_rows):
+    answers = {"now": [0.5, 0.5]}
+    found = Predictions.of(
+        lambda rows: np.tile(answers["now"], (len(rows), 1)), np.zeros((30, 2)), task="classification", classes=None,
+        is_function=True,
+    )  # fmt: skip
+    assert found.soft_output(np.zeros((n_rows, 2))).tolist() == [[0.5, 0.5]] * n_rows
+    answers["now"] = row
+    with pytest.raises(UnsupportedModelError, match=message):
+        found.soft_output(np.zeros((n_rows, 2)))

@@ -5,6 +5,7 @@ import dataclasses
 import datetime
 import json
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar
 
 import numpy as np
@@ -24,6 +25,16 @@ def test_an_explanation_says_its_kind_and_when_it_was_made():
     # A slice is an explanation of its own.
     assert explanation[0].created >= explanation.created
     assert explanation[0].id != explanation.id
+
+
+def test_the_id_that_nobody_has_read_yet_is_one_for_all_threads_and_copies():
+    explanation = make()
+    assert "id" not in vars(explanation)
+    assert pickle.loads(pickle.dumps(explanation)).id == explanation.id == copy.copy(explanation).id
+    explanation = make()
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(lambda _: explanation.id, range(64)))) == 1
+    assert make(id="own").id == "own"
 
 
 def test_the_time_is_kept_in_utc_and_needs_a_time_zone(tmp_path):

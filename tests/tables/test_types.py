@@ -130,6 +130,7 @@ def test_an_empty_column_holds_none_or_nan_as_training_did() -> None:
         ([True, False], ["True", "yes"], "row 1: 'yes'"),
         (CATEGORIES, [0, 1], r"row 0: 0 .* the same values as in training: 'b', 'a'"),
         (pd.Categorical([1, 2]), [True], "row 0: True"),
+        (pd.Categorical([1, 0]), pd.Categorical([True, False]), "row 0: True"),
         (pd.Categorical([1, 2]), ["1"], "row 0: '1'"),
         (ZONED, pd.to_datetime(["2024-01-01"]), "they had the time zone Europe/Oslo"),
         (pd.to_datetime(["2024-01-01"]), ZONED, "they had no time zone"),
