@@ -164,9 +164,12 @@ def _all_missing(column: pd.Series, known: KnownColumn) -> pd.Series:
         dtype = pd.CategoricalDtype(list(known.categories), ordered=known.ordered)
         return pd.Series(pd.Categorical([None] * len(column), dtype=dtype), column.index)
     try:
-        return pd.Series([None] * len(column), column.index, dtype=known.dtype)
-    except (TypeError, ValueError):  # whole numbers and booleans have no missing value
-        return pd.Series(np.full(len(column), np.nan), column.index)
+        made = pd.Series([None] * len(column), column.index, dtype=known.dtype)
+        if made.isna().all():  # of None, booleans become False
+            return made
+    except (TypeError, ValueError):  # whole numbers have no missing value
+        pass
+    return pd.Series(np.full(len(column), np.nan), column.index)
 
 
 def _number(column: pd.Series, known: KnownColumn, found: set[str]) -> pd.Series | None:

@@ -130,7 +130,7 @@ def refuse_unexplainable(model: Any) -> None:
     if not hasattr(model, "predict"):
         raise UnsupportedModelError(_why_no_predictions(model, name))
     if has_several_targets(model):
-        raise several_targets(name)
+        raise several_targets(name, numbers=told == "regressor")
     inner = model[-1] if isinstance(model, Pipeline) else model
     if getattr(inner, "decision_function_shape", "ovr") == "ovo" and len(getattr(inner, "classes_", ())) > 2:
         raise votes_of_pairs(inner)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from automl_explain.exceptions import UnsupportedModelError
+from automl_explain.exceptions import InputError, UnsupportedModelError
 
 _MANY_ROWS = 20  # that all have a probability of 0 or 1 are taken for labels
 _ROUNDED, _ROUNDED_EACH = 0.05, 0.006  # what probabilities of a row may lack of 1 where they are rounded
@@ -68,6 +68,22 @@ def plain_labels(classes: Any) -> list[Any]:
     return [c.item() if isinstance(c, np.generic) else c for c in classes]
 
 
+def classes_given(classes: Any) -> list[Any]:
+    """Labels given as `classes`, checked.
+
+    Raises
+    ------
+    InputError
+        If they are no list, or a label is there twice.
+    """
+    if isinstance(classes, (str, bytes)) or np.ndim(classes) != 1:
+        raise InputError(f"`classes` must be a list of labels, one for each class; got {classes!r}.")
+    labels = plain_labels(classes)
+    if len({(type(label), label) for label in labels}) < len(labels):
+        raise InputError(f"`classes` is {labels!r}, with a label twice. Pass a different label for each class.")
+    return labels
+
+
 def label_array(classes: Sequence[Any]) -> np.ndarray:
     """Labels as an array that keeps their types, shape (n_classes,)."""
     if len({type(c) for c in classes}) == 1:
@@ -90,11 +106,13 @@ def floats(call: Callable[[Any], Any], rows: Any) -> np.ndarray:
     """
     output = call(rows)
     try:
+        if np.asarray(output).dtype.kind in "cmM":
+            raise TypeError("complex numbers, dates and spans of time are no real numbers")
         return np.asarray(output, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise UnsupportedModelError(
             f"The model gives {np.asarray(output).ravel()[:1].tolist()[0]!r} for a row, where a number was expected. "
-            "Pass `model_task='classification'` for a classifier, or a function that gives numbers."
+            "Pass a function that gives numbers, such as the probabilities of a classifier, with `is_function=True`."
         ) from error
 
 
@@ -115,18 +133,22 @@ def two_columns(call: Callable[[Any], Any], rows: Any) -> np.ndarray:
     return np.column_stack([1.0 - second, second])
 
 
-def array_of_answers(output: Any, name: str) -> np.ndarray:
+def array_of_answers(output: Any, name: str, n_rows: int | None = None) -> np.ndarray:
     """What a model answers as an array of one or two dimensions.
 
     Raises
     ------
     UnsupportedModelError
-        If it is a list of tables, or a table of three dimensions: one answer for each of several labels.
+        If it is a list of tables, or a table of three dimensions: one answer for each of several labels; or not one
+        answer for each of ``n_rows`` rows.
     """
     tables = isinstance(output, (list, tuple)) and len(output) > 0 and all(np.ndim(part) == 2 for part in output)
     shown = None if tables else np.asarray(output)
     if shown is None or shown.ndim > 2:
         raise several_targets(name)
+    if n_rows is not None and (shown.shape[:1] != (n_rows,) or not shown.size):
+        told = f"an array of shape {shown.shape}" if shown.ndim else repr(output)
+        raise UnsupportedModelError(f"{name} answers {told} for {n_rows} rows; expected one prediction per row.")
     return shown
 
 
@@ -184,6 +206,19 @@ def are_labels(output: np.ndarray) -> bool:
     return len(output) >= _MANY_ROWS and bool(np.isin(output, (0, 1)).all())
 
 
+def refuse_codes(output: np.ndarray, name: str) -> None:
+    """Refuse a single column of a model of unknown task that holds text, truth values, or codes 0 (or -1) and 1.
+
+    Raises
+    ------
+    UnsupportedModelError
+    """
+    kind = pd.api.types.infer_dtype(output.reshape(-1), skipna=True)
+    codes = kind == "integer" and set(output.reshape(-1).tolist()) in ({0, 1}, {-1, 1})
+    if codes or kind in ("boolean", "string", "bytes"):
+        raise _labels_for_numbers(output, name)
+
+
 def refuse_labels(output: np.ndarray, name: str) -> None:
     """Refuse a single column that is no probability: labels are no numbers to explain.
 
@@ -192,15 +227,21 @@ def refuse_labels(output: np.ndarray, name: str) -> None:
     UnsupportedModelError
     """
     if are_labels(output):
-        shown = ", ".join(map(repr, pd.unique(pd.Series(output))[:3].tolist()))
-        raise UnsupportedModelError(
-            f"{name} answers {shown}, which are labels; probabilities are explained, and labels are never explained as "
-            "numbers. Give it as a function of probabilities: one column for each class, or that of the second class "
-            "(BlackBox(model.predict_proba, task='classification'); an MLflow model logged with "
-            "pyfunc_predict_fn='predict_proba')."
-        )
+        raise _labels_for_numbers(output, name)
     if np.isfinite(output).all() and not _in_range(output):
         raise no_probabilities(output, name)
+
+
+def _labels_for_numbers(output: np.ndarray, name: str) -> UnsupportedModelError:
+    """The refusal of answers that are labels."""
+    shown = ", ".join(map(repr, pd.unique(pd.Series(output.reshape(-1)))[:3].tolist()))
+    return UnsupportedModelError(
+        f"{name} answers {shown}, which are labels; probabilities are explained, and labels are never explained as "
+        "numbers. Give a function of probabilities, such as `model.predict_proba`: one column for each class, or that "
+        "of the second class (to an explainer with `is_function=True`, to the setup as a BlackBox; an MLflow model "
+        "is logged with pyfunc_predict_fn='predict_proba'). For codes that are numbers indeed pass "
+        "`model_task='regression'`."
+    )
 
 
 def _in_range(output: np.ndarray) -> bool:
@@ -227,10 +268,18 @@ def _few_add_up(output: np.ndarray) -> bool:
     )
 
 
-def several_targets(name: str) -> UnsupportedModelError:
-    """The refusal of models with several targets or labels at once."""
-    return UnsupportedModelError(
-        f"{name} predicts several targets at once; an explanation is of one. Fit one model per target, or explain one "
-        "label at a time through a function of its probability: KernelExplainer(lambda rows: ..., X, "
+def several_targets(name: str, *, numbers: bool = False) -> UnsupportedModelError:
+    """The refusal of models with several targets or labels at once, or with several numbers of a regression."""
+    way_on = (
+        "target at a time through a function: KernelExplainer(lambda rows: model.predict(rows)[:, 0], X, "
+        "is_function=True, model_task='regression')."
+        if numbers
+        else "label at a time through a function of its probability: KernelExplainer(lambda rows: ..., X, "
         "is_function=True, model_task='classification')."
     )
+    return UnsupportedModelError(
+        f"{name} predicts several targets at once; an explanation is of one. Fit one model per target, or explain one "
+        + way_on
+    )
+
+

@@ -35,10 +35,12 @@ from automl_explain.adapters._outputs import (
     are_probabilities,
     array_of_answers,
     check_probabilities,
+    classes_given,
     columns,
     floats,
     one_number,
     plain_labels,
+    refuse_codes,
     refuse_labels,
     several_targets,
     two_columns,
@@ -146,7 +148,7 @@ def output_of(
     check_model(model, task, is_function)
     kind = f"{type(model).__module__}.{type(model).__qualname__}"
     name = getattr(model, "__name__", type(model).__name__) if is_function else type(model).__name__
-    asked = _Question(name, kind, rows, task, None if classes is None else plain_labels(classes), labels_suffice)
+    asked = _Question(name, kind, rows, task, None if classes is None else classes_given(classes), labels_suffice)
     if task == "regression" and classes is not None:
         raise classes_of_regression(classes)
     if is_network(model):  # which may be called as well
@@ -327,10 +329,12 @@ def _of_answers(call: Callable[[Any], Any], asked: _Question, own: Any, is_funct
     """A function, or a ``predict`` of which nothing tells what it gives: its answers tell."""
     if asked.task == "regression":
         return _numbers(call, asked, "target")
-    shown = array_of_answers(call(asked.rows), asked.name)
+    shown = array_of_answers(call(asked.rows), asked.name, asked.rows.shape[0])
     several = shown.ndim == 2 and shown.shape[1] > 1
     speaks = asked.classifies or own is not None or several
     if not speaks and (shown.dtype.kind in "biuf" or not asked.labels_suffice):
+        if not asked.labels_suffice:
+            refuse_codes(shown, asked.name)
         return _numbers(call, asked, "target", shown)
     known = None if own is None else plain_labels(own)
     if several and (asked.classifies or known is not None or is_function or are_probabilities(shown)):

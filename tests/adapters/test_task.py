@@ -344,6 +344,80 @@ def test_labels_alone_are_refused(explain: Any, answer: Any, classes: Any) -> No
 
 
 @each_explainer
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda rows: (rows[:, 0] > 0).astype(int),
+        lambda rows: np.where(rows[:, 0] > 0, 1, -1),
+        lambda rows: rows[:, 0] > 0,
+        lambda rows: pd.array(rows[:, 0] > 0, dtype="boolean"),
+        lambda rows: np.where(rows[:, 0] > 0, "1", "0"),
+        lambda rows: np.where(rows[:, 0] > 0, "yes", "no").astype(object),
+    ],
+    ids=["whole numbers", "signs", "flags", "nullable flags", "digits", "texts"],
+)
+def test_labels_are_known_without_classes_and_task(explain: Any, answer: Any) -> None:
+    with pytest.raises(UnsupportedModelError, match="which are labels.*pass `model_task='regression'`"):
+        explain(Answers(answer))
+
+
+def test_codes_are_numbers_where_the_task_says_so() -> None:
+    flags = Answers(lambda rows: (rows[:, 0] > 0).astype(int))
+    explanation = KernelExplainer(flags, X, model_task="regression", nclusters=2).explain_local(X[:2])
+    np.testing.assert_array_equal(explanation.eval_y_predicted, (X["a"] > 0)[:2])
+
+
+@each_explainer
+@pytest.mark.parametrize("task", ["unknown", "regression"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda rows: rows[:, 0] + 1j,
+        lambda rows: np.full(len(rows), np.datetime64("2024-01-01")),
+        lambda rows: np.full(len(rows), np.timedelta64(3, "h")),
+    ],
+    ids=["complex", "dates", "spans"],
+)
+def test_answers_that_are_no_real_numbers_are_refused(explain: Any, answer: Any, task: str) -> None:
+    with pytest.raises(UnsupportedModelError, match="for a row, where a number was expected"):
+        explain(Answers(answer), model_task=task)
+
+
+@pytest.mark.parametrize("answer", [None, 1.0, [0.1, 0.2], np.zeros((40, 0))], ids=["None", "one", "few", "no column"])
+@pytest.mark.parametrize("told", [{}, {"classes": ["a", "b"]}, {"model_task": "classification"}])
+def test_other_than_one_answer_for_a_row_is_refused(answer: Any, told: Any) -> None:
+    with pytest.raises(UnsupportedModelError, match=r"answers .* for 40 rows; expected one prediction per row"):
+        KernelExplainer(lambda rows: answer, X[:40], is_function=True, **told)
+
+
+@each_explainer
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        ("ab", "must be a list of labels.*got 'ab'"),
+        (["a", "a"], "with a label twice"),
+        ([["a"], ["b"]], "must be a list of labels"),
+        ({"a", "b"}, "must be a list of labels"),
+    ],
+    ids=["text", "twice", "nested", "set"],
+)
+def test_classes_are_a_list_of_different_labels(explain: Any, classes: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        explain(LogisticRegression().fit(X, CODES), classes=classes)
+
+
+def test_several_targets_of_a_regression_are_sent_to_a_function_of_one() -> None:
+    model = LinearRegression().fit(X, X)
+    for explain in EXPLAINERS.values():
+        with pytest.raises(UnsupportedModelError, match=r"model\.predict\(rows\)\[:, 0\].*model_task='regression'"):
+            explain(model)
+    one = KernelExplainer(
+        lambda rows: model.predict(rows)[:, 0], X, is_function=True, model_task="regression", nclusters=2
+    )
+    np.testing.assert_allclose(one.explain_local(X[:2]).eval_y_predicted, X["a"][:2])
+
+
+@each_explainer
 def test_classifiers_of_labels_alone_are_refused(explain: Any) -> None:
     vote = VotingClassifier([("a", LogisticRegression()), ("b", RidgeClassifier())]).fit(X, CODES)
     for told in ({}, {"classes": [0, 1]}, {"model_task": "classification"}):

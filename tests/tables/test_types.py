@@ -103,6 +103,15 @@ def test_an_empty_column_has_the_type_of_training(known: Any, empty: Any) -> Non
     assert found.isna().all()
 
 
+@pytest.mark.parametrize("known", [[True, False], [1, 2]], ids=["booleans", "whole numbers"])
+@pytest.mark.parametrize("empty", [np.nan, None])
+def test_an_empty_column_stays_empty_where_the_type_has_no_missing_value(known: Any, empty: Any) -> None:
+    """pandas makes False of None."""
+    found = conform(known, [empty, empty])
+    assert found.dtype == np.float64
+    assert found.isna().all()
+
+
 def test_an_empty_column_holds_none_or_nan_as_training_did() -> None:
     """One-hot encoders know None and NaN as two categories."""
     assert conform(pd.Series(["a", None], dtype=object), [np.nan]).tolist() == [None]

@@ -225,6 +225,7 @@ def _kernel(model: Any, given: dict[str, Any], *, tried: str) -> KernelExplainer
         cause: Exception = error
     except Exception as error:  # whatever a model raises that is not fitted, or reads no tables
         cause = error
-    raise UnsupportedModelError(
-        f"{tried or 'Explained by its predictions'}; and by its predictions: {cause}"
-    ) from cause
+    told = str(cause)
+    if tried and told not in tried:
+        told = f"{tried.rstrip('.')}; and by its predictions: {told}"
+    raise UnsupportedModelError(told) from cause
