@@ -13,7 +13,7 @@ import numpy as np
 from automl_explain._lazy import is_frame, is_sparse
 from automl_explain._lazy import pandas as pd
 from automl_explain._lazy import sparse as sp
-from automl_explain._tables._types import is_date, is_text
+from automl_explain._tables._types import conform, is_date, is_text, refuse_other_kinds
 from automl_explain._tables._verbatim import VerbatimColumn, is_verbatim, seconds
 from automl_explain._validation import as_table, listed
 from automl_explain.exceptions import DataError, InputError
@@ -143,7 +143,7 @@ class EngineeredEncoder:
             return plain
         rows = as_table(rows, argument, width=self.n_features, allow_empty=allow_empty)
         if is_frame(rows):
-            return self._encode_frame(self.align(rows, argument))
+            return self._encode_frame(self.align(rows, argument), argument)
         self._check_width(rows.shape[1], argument)
         if is_sparse(rows):
             return sp.csr_matrix(rows, dtype=np.float64)
@@ -153,7 +153,7 @@ class EngineeredEncoder:
             )
         if not self.categories and not self.dates and rows.dtype.kind in "biuf":
             return np.ascontiguousarray(rows, dtype=np.float64)
-        return self._encode_frame(pd.DataFrame(rows, columns=list(self.labels)))
+        return self._encode_frame(pd.DataFrame(rows, columns=list(self.labels)), argument)
 
     def _plain_row(self, rows: Any) -> np.ndarray | None:
         """A single row of values whose meaning needs no look at their columns, as `encode` gives it; else None.
@@ -198,16 +198,19 @@ class EngineeredEncoder:
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
-    def _encode_frame(self, frame: pd.DataFrame) -> np.ndarray:
+    def _encode_frame(self, frame: pd.DataFrame, argument: str) -> np.ndarray:
         result = np.empty(frame.shape)
         for j in range(frame.shape[1]):
             column = frame.iloc[:, j]
             if j in self.verbatim:
-                result[:, j] = self.verbatim[j].numbers(column)
+                known = self.verbatim[j]
+                result[:, j] = known.numbers(conform(column, known.schema(self.names[j]), argument))
             elif j in self.dates:
                 result[:, j] = seconds(column, self.names[j])
             elif j in self.categories:
-                codes = _codes(_plain_cells(column), self.categories[j])
+                cells = _plain_cells(column)
+                codes = _codes(cells, self.categories[j])
+                refuse_other_kinds(cells[codes < 0].dropna(), self.categories[j], f"{self.names[j]!r} of `{argument}`")
                 result[:, j] = np.where(codes < 0, np.nan if self.missing_code is None else self.missing_code, codes)
             else:
                 result[:, j] = _numbers(column, self.names[j])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -97,6 +98,17 @@ def missing_values(column: pd.Series) -> set[str]:
     """Which missing values a column of Python objects holds: ``"None"``, ``"NaN"``, ``"NA"``, ``"NaT"``."""
     gaps = column[column.isna()]
     return {"None" if c is None else "NA" if c is pd.NA else "NaT" if c is pd.NaT else "NaN" for c in gaps}
+
+
+def refuse_other_kinds(unknown: pd.Series, categories: Sequence[Any], where: str) -> None:
+    """Numbers among texts, or texts among numbers, are no unknown categories but another coding of the column."""
+    known = {family(type(c)) for c in categories}
+    for cell in unknown if known else ():
+        if family(type(cell)) not in known:
+            raise DataError(
+                f"Column {where} holds {cell!r} ({type(cell).__name__}); in training it held other types, such as "
+                f"{categories[0]!r} ({type(categories[0]).__name__}). Pass the values as they were in training."
+            )
 
 
 def conform(column: pd.Series, known: KnownColumn, argument: str) -> pd.Series:

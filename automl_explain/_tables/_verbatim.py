@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import threading
 from collections.abc import Hashable, Sequence
 from typing import Any
@@ -10,6 +12,7 @@ import numpy as np
 
 from automl_explain._lazy import pandas as pd
 from automl_explain._tables._members import decode_cell, encode_cell
+from automl_explain._tables._schema import ColumnSchema
 from automl_explain.exceptions import DataError
 
 _MOST_UNSEEN = 100_000  # values that came after training and are kept, for one column
@@ -57,6 +60,15 @@ class VerbatimColumn:
     def levels(self) -> tuple[Any, ...]:
         """The values of training that are not missing."""
         return tuple(cell for cell in self.known if not _is_missing(cell))
+
+    def schema(self, name: str | int) -> ColumnSchema:
+        """What is known of the column of training, by its cells."""
+        return dataclasses.replace(self._schema, name=name)
+
+    @functools.cached_property
+    def _schema(self) -> ColumnSchema:
+        dtype = object if pd.api.types.is_object_dtype(self._array.dtype) else self._array.dtype
+        return ColumnSchema.of(0, pd.Series(self._array, dtype=dtype))
 
     def numbers(self, column: pd.Series) -> np.ndarray:
         """Numbers of the values, float64 of shape (n_rows,)."""
@@ -155,6 +167,11 @@ def seconds(column: pd.Series, name: str | int) -> np.ndarray:
     DataError
         If a value is no point in time.
     """
+    if pd.api.types.is_numeric_dtype(column.dtype) and column.notna().any():
+        raise DataError(
+            f"Column {name!r} held dates in training and holds numbers now, whose unit and start are not known. "
+            "Convert it with `pandas.to_datetime` first."
+        )
     try:
         stamps = pd.to_datetime(column, utc=True).dt.tz_localize(None)
     except (TypeError, ValueError, OverflowError, AttributeError) as error:

@@ -281,5 +281,3 @@ def several_targets(name: str, *, numbers: bool = False) -> UnsupportedModelErro
         f"{name} predicts several targets at once; an explanation is of one. Fit one model per target, or explain one "
         + way_on
     )
-
-

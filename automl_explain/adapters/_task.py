@@ -216,9 +216,6 @@ def task_of(model_task: str, is_classifier: bool | None) -> str:
     return model_task if told == "unknown" else told
 
 
-# Kinds of models
-
-
 def _of_function(function: Any, asked: _Question) -> ModelOutput:
     owner = getattr(function, "__self__", None)
     if owner is not None and getattr(function, "__name__", "") == "predict":

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from automl_explain._tables._encoding import EngineeredEncoder
+from automl_explain._tables._schema import ColumnSchema, TableSchema
 from automl_explain._validation import as_table, shown
 from automl_explain.exceptions import ConflictingTransformationsError, InitDatasetMissingError, InputError
 from automl_explain.explanation._fields import feature_name
@@ -48,6 +49,8 @@ class Inputs:
         Theirs.
     subset : tuple of int, optional
         Positions of the features shown, if not all are.
+    schema : TableSchema, optional
+        Types of the columns of init rows that are a DataFrame and given to the model as they are.
     """
 
     encoder: EngineeredEncoder
@@ -56,6 +59,7 @@ class Inputs:
     featurizer: TransformationsFeaturizer | None = None
     feature_map: FeatureMap | None = None
     subset: tuple[int, ...] | None = None
+    schema: TableSchema | None = None
 
     @classmethod
     def read(
@@ -96,7 +100,9 @@ class Inputs:
             rows = featurizer.transform(rows)
         encoder = EngineeredEncoder.of(rows, features, categorical_features, text=text)
         subset = check_subset(explain_subset, encoder.n_features)
-        return cls(encoder, width, _category_types(rows), featurizer, feature_map, subset), rows
+        told = isinstance(rows, pd.DataFrame) and featurizer is None
+        schema = TableSchema.of(rows) if told else None
+        return cls(encoder, width, _category_types(rows), featurizer, feature_map, subset, schema), rows
 
     def with_encoder(self, **changes: Any) -> Inputs:
         """The same with an encoder changed in these fields."""
@@ -124,9 +130,17 @@ class Inputs:
                 shown = self.feature_map.raw_schema.conform(shown, argument)
             made = self.featurizer.transform(shown)
         if isinstance(made, pd.DataFrame):
-            made = _with_categories(self.encoder.align(made, argument), self.category_types)
+            made = self.encoder.align(made, argument)
+            if self.schema is not None and any(map(_may_differ, made.dtypes, self.schema.columns)):
+                made = self.schema.conform(made, argument)
+            made = _with_categories(made, self.category_types)
             shown = made if self.featurizer is None else shown
         return shown, made
+
+
+def _may_differ(dtype: Any, known: ColumnSchema) -> bool:
+    """Whether the values of a column have to be looked at to know whether they are of the training's types."""
+    return str(dtype) == "object" or str(dtype) != known.dtype
 
 
 def check_subset(positions: Sequence[int] | None, n_features: int) -> tuple[int, ...] | None:

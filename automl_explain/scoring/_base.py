@@ -326,14 +326,18 @@ class ScoringExplainer(Told):
         return np.zeros((0, self._parts.encoder.n_features))
 
     def _refuse_unclear(self, X: Any) -> None:
-        """Refuse rows that may be raw or engineered: both would be taken."""
+        """Refuse rows that are raw, and those that may be raw or engineered: both would be taken."""
         own = {str(name) for name in self._parts.encoder.names}
         raw = {str(name) for name in self.raw_features or ()}
-        if own == raw if is_frame(X) else len(own) == len(raw):
+        if is_frame(X):
+            unclear, is_raw = own == raw, raw == {str(name) for name in X.columns}
+        else:
+            unclear, is_raw = len(own) == len(raw), np.shape(X)[1:] == (len(raw),)
+        if unclear or is_raw:
             raise InputError(
-                "The file was made by an explainer with `transformations`, which are not in it, and `X` may be raw or "
-                "engineered. Load it with load(directory, transformations=...) to pass raw rows, or with "
-                "transformations='applied' to pass engineered ones."
+                "The file was made by an explainer with `transformations`, which are not in it, and `X` "
+                f"{'may be raw or engineered' if unclear else 'holds raw rows'}. Load it with load(directory, "
+                "transformations=...) to pass raw rows, or with transformations='applied' to pass engineered ones."
             )
 
     def _values(self, X: Any, raw: bool, output_unit: str | None) -> tuple[Any, np.ndarray | None]:

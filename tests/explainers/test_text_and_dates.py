@@ -191,6 +191,70 @@ def test_a_surrogate_reads_days_in_their_order() -> None:
         explainer.encoder.encode(pd.DataFrame({"day": ["soon"], "x": [0.0]}))
 
 
+LATER = TABLE.iloc[:3].reset_index(drop=True)
+OTHERWISE = [
+    ("city", [1, 2, 3], "'city'.* 1 "),
+    ("size", [0, 1, 0], "'size'.* 0 "),
+    ("size", pd.Categorical([0, 1, 0]), "'size'.* 0 "),
+    ("day", [1583020800, 1583082000, 1583143200], "'day'.*1583020800|'day'.*holds numbers"),
+]
+
+
+@pytest.fixture(scope="module", params=["kernel", "mimic"])
+def explainer(request: Any, model: Any) -> Any:
+    if request.param == "kernel":
+        return KernelExplainer(model, TABLE.iloc[:6])
+    return MimicExplainer(model, TABLE, LGBMExplainableModel, SMALL, augment_data=False)
+
+
+@pytest.mark.filterwarnings("ignore::automl_explain.exceptions.ResidualWarning")  # a small surrogate, for speed
+@pytest.mark.filterwarnings("ignore::automl_explain.exceptions.LowFidelityWarning")
+@pytest.mark.parametrize(("column", "values", "message"), OTHERWISE)
+def test_values_coded_otherwise_than_in_training_are_refused(
+    explainer: Any, column: str, values: Any, message: str
+) -> None:
+    """The model takes them for values it never saw, and the explanation would follow."""
+    rows = LATER.assign(**{column: values})
+    with pytest.raises(DataError, match=message):
+        explainer.explain_local(rows)
+    with pytest.raises(DataError, match=message):
+        explainer.create_scoring_explainer().explain(rows)
+    with pytest.raises(DataError, match=message):
+        explainer.create_scoring_explainer().explain(rows.iloc[:1])
+
+
+@pytest.mark.filterwarnings("ignore::automl_explain.exceptions.ResidualWarning")
+@pytest.mark.filterwarnings("ignore::automl_explain.exceptions.LowFidelityWarning")
+@pytest.mark.parametrize(
+    "rows",
+    [
+        LATER.assign(size=LATER["size"].astype(str)),
+        LATER.assign(code=pd.Categorical(LATER["code"])),
+        LATER.assign(day=LATER["day"].dt.tz_convert("UTC")),
+        LATER.assign(day=LATER["day"].map(str)),
+        LATER.assign(x=LATER["x"].astype(object)),
+        LATER.astype({"n": "Float64"}),
+    ],
+    ids=["text of categories", "categories of text", "another zone", "text of dates", "objects", "floats"],
+)
+def test_the_same_values_of_other_types_are_explained_alike(explainer: Any, rows: pd.DataFrame) -> None:
+    expected = explainer.explain_local(LATER)
+    found = explainer.explain_local(rows)
+    np.testing.assert_array_equal(found.local_importance_values, expected.local_importance_values)
+    np.testing.assert_array_equal(found.eval_y_predicted, expected.eval_y_predicted)
+    np.testing.assert_array_equal(explainer.create_scoring_explainer().explain(rows), expected.local_importance_values)
+
+
+@pytest.mark.filterwarnings("ignore::automl_explain.exceptions.ResidualWarning")
+@pytest.mark.filterwarnings("ignore::automl_explain.exceptions.LowFidelityWarning")
+def test_a_text_column_without_values_reaches_the_model_as_missing_text(explainer: Any, model: Any) -> None:
+    """Of numbers, as pandas reads an empty column, the encoder of the pipeline would make something else, or fail."""
+    found = explainer.explain_local(LATER.assign(city=np.nan))
+    empty = LATER.assign(city=pd.Series([None] * 3, dtype=TABLE["city"].dtype))
+    np.testing.assert_array_equal(found.eval_y_predicted, model.predict(empty))
+    np.testing.assert_array_equal(found.local_importance_values, explainer.explain_local(empty).local_importance_values)
+
+
 @pytest.mark.parametrize("make", [KernelExplainer, MimicExplainer])
 def test_arrays_of_text_and_numbers_are_taken_as_they_are(make: Any) -> None:
     cells = TABLE[["code", "x"]].astype(object).to_numpy()

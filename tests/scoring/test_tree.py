@@ -361,6 +361,22 @@ def test_a_file_keeps_the_engineered_half_and_takes_the_transformations_back(
     assert pickle.loads(pickle.dumps(engineered)).explain(Z).shape == (30, 5)
 
 
+def test_raw_rows_for_a_file_without_its_transformations_are_told_how_to_load_it(tmp_path: Path) -> None:
+    X = pd.DataFrame({"c": ["a", "b", "c", "a"] * 25, "x": np.random.default_rng(0).normal(size=100)})
+    encode = ColumnTransformer([("c", OneHotEncoder(), ["c"])], remainder="passthrough").fit(X)
+    model = LinearRegression().fit(encode.transform(X), X["x"])
+    explainer = MimicExplainer(model, X, LGBMExplainableModel, transformations=encode, **QUICK)
+    scoring = explainer.create_scoring_explainer()
+    save(scoring, tmp_path / "model")
+    for raw in (X, X.to_numpy()):
+        with pytest.raises(
+            InputError, match=r"`X` holds raw rows. Load it with load\(directory, transformations=\.\.\."
+        ):
+            load(tmp_path / "model").explain(raw)
+    whole = load(tmp_path / "model", transformations=encode)
+    np.testing.assert_array_equal(whole.explain(X), scoring.explain(X))
+
+
 def test_rows_that_may_be_raw_or_engineered_are_refused_until_it_is_said(tmp_path: Path) -> None:
     """Scaling keeps names and width, so raw rows would be taken for scaled ones without a word."""
     X = np.random.default_rng(0).normal(5, 3, (100, 2))
