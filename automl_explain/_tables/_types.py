@@ -104,7 +104,7 @@ def refuse_other_kinds(unknown: pd.Series, categories: Sequence[Any], where: str
     """Numbers among texts, or texts among numbers, are no unknown categories but another coding of the column."""
     known = {family(type(c)) for c in categories}
     for cell in unknown if known else ():
-        if family(type(cell)) not in known:
+        if family(type(cell)) not in known and cell == cell:  # NaN, which pandas' Float64 may hold, is missing
             raise DataError(
                 f"Column {where} holds {cell!r} ({type(cell).__name__}); in training it held other types, such as "
                 f"{categories[0]!r} ({type(categories[0]).__name__}). Pass the values as they were in training."

@@ -10,7 +10,7 @@ from sklearn.multioutput import ClassifierChain, MultiOutputClassifier, MultiOut
 from sklearn.pipeline import Pipeline
 
 from automl_explain.adapters._outputs import as_numbers, several_targets
-from automl_explain.exceptions import UnsupportedModelError
+from automl_explain.exceptions import InputError, UnsupportedModelError
 from automl_explain.explanation._units import SCORES
 
 _ONE_MODEL_PER_TARGET = (MultiOutputClassifier, MultiOutputRegressor, ClassifierChain, RegressorChain)
@@ -141,6 +141,14 @@ def votes_of_pairs(model: Any) -> UnsupportedModelError:
     return UnsupportedModelError(
         f"{type(model).__name__} gives a decision value for every pair of classes, which belongs to no class. Set its "
         "`decision_function_shape` to 'ovr'; it need not be fitted anew."
+    )
+
+
+def classes_as_numbers(name: str) -> InputError:
+    """The refusal of a classifier that is to be explained as a regression."""
+    return InputError(
+        f"`model_task` is 'regression', and {name} is a classifier: its `predict` gives labels, and labels are never "
+        "explained as numbers. Leave `model_task` out; or pass a function of numbers with `is_function=True`."
     )
 
 

@@ -18,6 +18,7 @@ from automl_explain.adapters._choice import library_adapter
 from automl_explain.adapters._kinds import (
     ask_booster,
     booster_objective,
+    classes_as_numbers,
     explained_method,
     is_booster,
     is_network,
@@ -27,6 +28,7 @@ from automl_explain.adapters._kinds import (
     output_unit_of,
     own_classes,
     refuse_unexplainable,
+    told_task,
     votes_of_pairs,
 )
 from automl_explain.adapters._networks import Reading, cells_of, classes_of_regression, network_output
@@ -166,18 +168,16 @@ def output_of(
     told = kind_of(model)
     if told == "untold" and asked.classifies and hasattr(model, "decision_function"):
         told = "decisions"
-    if told == "score":
-        return _of_scores(model, asked)
     if told == "target":
         _refuse_classes(asked, "a regressor")
-    if told == "target" or (task == "regression" and told != "untold"):
-        return _numbers(model.predict, asked, output_unit_of(model) if told == "target" else "target")
-    if told == "labels":
-        return _of_labels(model, asked)
-    if told == "decisions":
-        return _of_decisions(model, asked)
-    if told == "probabilities":
-        return _of_probabilities(model, asked)
+        return _numbers(model.predict, asked, output_unit_of(model))
+    if task == "regression" and told in ("labels", "decisions", "probabilities"):
+        if told_task(model) == "classification" or own_classes(model) is not None:
+            raise classes_as_numbers(asked.name)
+        return _numbers(model.predict, asked, "target")
+    ways = {"score": _of_scores, "labels": _of_labels, "decisions": _of_decisions, "probabilities": _of_probabilities}
+    if told in ways:
+        return ways[told](model, asked)
     return _of_answers(model.predict, asked, own=own_classes(model), is_function=False)
 
 
@@ -256,7 +256,7 @@ def _of_library(model: Any, adapter: Any, asked: _Question) -> ModelOutput:
         # Forecasts read the known past as well where the setup asks for them.
         return _numbers(model.predict if hasattr(adapter, "raw_rows") else adapter.predict_raw, asked, "target")
     if asked.task == "regression":
-        return _numbers(model.predict, asked, "target")
+        raise classes_as_numbers(asked.name)
     shown = array_of_answers(adapter.predict_raw(asked.rows), asked.name)
     if getattr(adapter, "decides", False):
         call, unit, n = functools.partial(columns, adapter.predict_raw), "decision value", max(2, shown[0].size)

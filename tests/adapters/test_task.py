@@ -425,6 +425,24 @@ def test_classifiers_of_labels_alone_are_refused(explain: Any) -> None:
             explain(vote, **told)
 
 
+@each_explainer
+@pytest.mark.parametrize(
+    "model",
+    [
+        LogisticRegression(),
+        RidgeClassifier(),
+        VotingClassifier([("a", LogisticRegression()), ("b", RidgeClassifier())]),
+        make_pipeline(StandardScaler(), LogisticRegression()),
+        xgb.XGBClassifier(n_estimators=2, n_jobs=1),
+    ],
+    ids=["probabilities", "decisions", "labels", "pipeline", "trees"],
+)
+def test_a_classifier_is_no_regression(explain: Any, model: Any) -> None:
+    """Its labels 0 and 1 would be explained as numbers."""
+    with pytest.raises(InputError, match="is 'regression', and .* is a classifier: its `predict` gives labels"):
+        explain(model.fit(X, CODES), model_task="regression")
+
+
 @pytest.mark.parametrize(
     "owner", [LogisticRegression(), IsolationForest(n_estimators=3)], ids=["classifier", "detector"]
 )

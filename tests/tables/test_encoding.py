@@ -282,7 +282,7 @@ def test_usual_rows_take_the_way_of_plain_rows(monkeypatch: pytest.MonkeyPatch) 
     plain, numbers = KNOWN.drop(columns="day"), KNOWN[["age", "n"]]
     row, encoder = plain.iloc[:1], EngineeredEncoder.of(plain)
 
-    def refuse(self: EngineeredEncoder, frame: pd.DataFrame) -> np.ndarray:
+    def refuse(self: EngineeredEncoder, frame: pd.DataFrame, argument: str) -> np.ndarray:
         raise AssertionError("the columns were looked at")
 
     monkeypatch.setattr(EngineeredEncoder, "_encode_frame", refuse)

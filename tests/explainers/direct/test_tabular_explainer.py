@@ -134,9 +134,9 @@ def test_rows_of_another_width_are_refused_without_a_word_of_surrogates() -> Non
         TabularExplainer(Ridge().fit(X, Y), X).explain_local(X[["a", "b"]].to_numpy())
 
 
-def test_labels_where_numbers_are_expected_are_named() -> None:
+def test_labels_where_numbers_are_expected_are_refused() -> None:
     model = GradientBoostingClassifier(n_estimators=2).fit(X, LABELS)
-    with pytest.raises(UnsupportedModelError, match="gives '(yes|no)' for a row, where a number was expected"):
+    with pytest.raises(InputError, match="GradientBoostingClassifier is a classifier: its `predict` gives labels"):
         TabularExplainer(model, X, model_task="regression")
 
 
