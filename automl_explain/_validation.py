@@ -21,6 +21,7 @@ from automl_explain.exceptions import DataError, ExplanationWarning, InputError
 TASKS = ("classification", "regression", "forecasting")
 WEIGHTS = ("equal", "exponent")
 RAW_METHODS = ("folded", "grouped")
+_NAMELESS = "text"  # the name of a column of texts that came without one
 
 
 def warn(message: str, category: type[Warning]) -> None:
@@ -296,7 +297,12 @@ def is_texts(rows: Any) -> bool:
 def _text_column(texts: Any) -> Any:
     """Texts as a table of one column, called ``text`` where nothing else tells its name."""
     column = texts if is_series(texts) else pd.Series(list(texts))
-    return column.to_frame("text" if column.name is None else column.name)
+    return column.to_frame(_NAMELESS if column.name is None else column.name)
+
+
+def is_nameless(given: Sequence[Any], known: Sequence[Any]) -> bool:
+    """Whether the only column goes by another name for one reason: one of the two came as texts without a table."""
+    return len(given) == len(known) == 1 and _NAMELESS in (given[0], known[0])
 
 
 def raw_table(rows: Any, argument: str) -> Any:
@@ -356,6 +362,8 @@ def in_order(frame: Any, names: Sequence[Any], argument: str) -> Any:
     given = list(frame.columns)
     if given == list(names):
         return frame
+    if is_nameless(given, names):
+        return frame.set_axis(list(names), axis=1)
     apart = _apart(list(names), given)
     if apart:
         raise InputError(
@@ -465,6 +473,8 @@ def listed(names: Sequence[Any], most: int = 8) -> str:
 
 def _apart(wanted: list[Any], given: list[Any]) -> str:
     """Which names are missing and which are surplus, with a close match; empty where the names are the same."""
+    if is_nameless(given, wanted):
+        return ""
     missing = [c for c in wanted if c not in set(given)]
     surplus = [c for c in given if c not in set(wanted)]
     close = difflib.get_close_matches(str(missing[0]), [str(c) for c in surplus], n=1) if missing else []

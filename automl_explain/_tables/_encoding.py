@@ -15,7 +15,7 @@ from automl_explain._lazy import pandas as pd
 from automl_explain._lazy import sparse as sp
 from automl_explain._tables._types import conform, is_date, is_text, refuse_other_kinds
 from automl_explain._tables._verbatim import VerbatimColumn, is_verbatim, seconds
-from automl_explain._validation import as_table, listed
+from automl_explain._validation import as_table, is_nameless, listed
 from automl_explain.exceptions import DataError, InputError
 
 _PLAIN_KINDS = {"string", "boolean", "integer", "floating", "mixed-integer", "mixed-integer-float", "empty"}
@@ -227,6 +227,8 @@ class EngineeredEncoder:
         if self._in_order(frame.columns):
             return frame
         given = list(frame.columns)
+        if is_nameless(given, self.labels):
+            return frame.set_axis(list(self.labels), axis=1)
         for wanted in (list(self.labels), list(self.names)):
             if given == wanted or (len(given) == len(wanted) and set(given) == set(wanted)):
                 return (frame if given == wanted else frame[wanted]).set_axis(list(self.labels), axis=1)
