@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from automl_explain._tables._encoding import EngineeredEncoder
-from automl_explain._tables._schema import ColumnSchema, TableSchema
+from automl_explain._tables._schema import TableSchema
 from automl_explain._validation import as_table, shown
 from automl_explain.exceptions import ConflictingTransformationsError, InitDatasetMissingError, InputError
 from automl_explain.explanation._fields import feature_name
@@ -50,7 +50,9 @@ class Inputs:
     subset : tuple of int, optional
         Positions of the features shown, if not all are.
     schema : TableSchema, optional
-        Types of the columns of init rows that are a DataFrame and given to the model as they are.
+        Of init rows that are a DataFrame and given to the model as they are: what later rows are compared with.
+    types : tuple of dtype, default ()
+        Theirs. Rows of the same types, none of them ``object``, need no look at their values.
     """
 
     encoder: EngineeredEncoder
@@ -60,6 +62,7 @@ class Inputs:
     feature_map: FeatureMap | None = None
     subset: tuple[int, ...] | None = None
     schema: TableSchema | None = None
+    types: tuple[Any, ...] = ()
 
     @classmethod
     def read(
@@ -101,8 +104,8 @@ class Inputs:
         encoder = EngineeredEncoder.of(rows, features, categorical_features, text=text)
         subset = check_subset(explain_subset, encoder.n_features)
         told = isinstance(rows, pd.DataFrame) and featurizer is None
-        schema = TableSchema.of(rows) if told else None
-        return cls(encoder, width, _category_types(rows), featurizer, feature_map, subset, schema), rows
+        schema, types = (TableSchema.of(rows), tuple(rows.dtypes)) if told else (None, ())
+        return cls(encoder, width, _category_types(rows), featurizer, feature_map, subset, schema, types), rows
 
     def with_encoder(self, **changes: Any) -> Inputs:
         """The same with an encoder changed in these fields."""
@@ -131,16 +134,11 @@ class Inputs:
             made = self.featurizer.transform(shown)
         if isinstance(made, pd.DataFrame):
             made = self.encoder.align(made, argument)
-            if self.schema is not None and any(map(_may_differ, made.dtypes, self.schema.columns)):
+            if self.schema is not None and (object in self.types or tuple(made.dtypes) != self.types):
                 made = self.schema.conform(made, argument)
             made = _with_categories(made, self.category_types)
             shown = made if self.featurizer is None else shown
         return shown, made
-
-
-def _may_differ(dtype: Any, known: ColumnSchema) -> bool:
-    """Whether the values of a column have to be looked at to know whether they are of the training's types."""
-    return str(dtype) == "object" or str(dtype) != known.dtype
 
 
 def check_subset(positions: Sequence[int] | None, n_features: int) -> tuple[int, ...] | None:

@@ -350,7 +350,7 @@ def test_a_file_keeps_the_engineered_half_and_takes_the_transformations_back(
     np.testing.assert_array_equal(engineered.explain(Z), scoring.explain(X, get_raw=False))
     np.testing.assert_array_equal(engineered.explain(Z, get_raw=True), scoring.explain(X))
     assert engineered.features == scoring.engineered_features
-    with pytest.raises(InputError, match="columns"):
+    with pytest.raises(InputError, match="`X` holds raw rows"):
         engineered.explain(X)
     fitted = transformed.featurizer.transformations
     whole = load(tmp_path / "model", transformations=fitted)
