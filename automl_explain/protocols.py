@@ -162,10 +162,19 @@ class SavableSource(ScorableSource, Protocol):
 
 @runtime_checkable
 class SurrogateModel(SavableSource, Protocol):
-    """A glass-box model that learns a teacher's soft output and explains itself."""
+    """A glass-box model that learns a teacher's soft output and explains itself.
+
+    It can be pickled. Of the kinds of scoring explainer it is ``"tree"`` or ``"linear"``.
+    """
 
     def fit(self, X: Any, targets: np.ndarray, **options: Any) -> SurrogateModel:
-        """Learn targets of shape (n_rows, n_outputs) from encoded engineered rows."""
+        """Learn targets of shape (n_rows, n_outputs) from encoded engineered rows; gives itself.
+
+        ``options`` are ``task``, ``"regression"`` or ``"classification"`` (then targets are probabilities: of the
+        second of two classes, or of each class); ``stopping``, other rows and targets to decide when to stop, or None; and
+        ``categories``, those of categorical columns by position, whose values are codes. NaN is a missing value.
+        The same call gives the same bits. Before it, every other method raises `SurrogateNotFittedError`.
+        """
 
 
 @runtime_checkable

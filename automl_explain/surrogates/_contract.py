@@ -39,7 +39,7 @@ def broken_clauses(surrogate: Any, tolerance: float, arguments: dict[str, Any]) 
 
 def _wrong_before_fit(surrogate: Any, arguments: dict[str, Any]) -> Iterator[str]:
     made = surrogate(**arguments)
-    names = ("fit", "predict_output", "predict_proba", "predict", "shapley_values", "raw_values")
+    names = ("fit", "predict_output", "shapley_values", "raw_values")
     others = ("expected_values", "model", "method", "explainable_model_type")
     saved = ("for_scoring", "to_members", "from_members")
     lacking = [name for name in (*names, *others, *saved) if not hasattr(surrogate, name)]
@@ -130,6 +130,9 @@ class _Case:
                 yield "folded raw values are not the engineered ones, shared by weight."
 
     def _wrong_predictions(self, made: Any, output: np.ndarray) -> Iterator[str]:
+        """What scikit-learn's methods give, where a surrogate has them."""
+        if not hasattr(made, "predict") or not hasattr(made, "predict_proba"):
+            return
         if self.options["task"] == "regression":
             if self._apart(made.predict(self.X), output[:, 0]):
                 yield "`predict` of a regression is not its output."

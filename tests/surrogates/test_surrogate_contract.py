@@ -13,7 +13,7 @@ from automl_explain import (
     LinearExplainableModel,
     SGDExplainableModel,
 )
-from automl_explain.exceptions import ContractError
+from automl_explain.exceptions import ContractError, SurrogateNotFittedError
 from automl_explain.testing import check_surrogate
 
 SMALL: dict[str, Any] = {"n_estimators": 10, "num_leaves": 7, "n_jobs": 1}
@@ -82,3 +82,66 @@ def test_a_broken_clause_is_named(surrogate: type, message: str) -> None:
 def test_what_is_no_surrogate_is_told_what_it_lacks() -> None:
     with pytest.raises(ContractError, match=r"it lacks fit, .*explainable_model_type"):
         check_surrogate(object)
+
+
+class FromTheProtocolAlone:
+    """A least-squares surrogate that has what `protocols.SurrogateModel` names and nothing else."""
+
+    model, method = None, "mimic.squares"
+
+    def fit(self, X: Any, targets: np.ndarray, **options: Any) -> Any:
+        if options.get("task") == "classification":
+            others = 1 - targets if targets.shape[1] == 1 else 1
+            targets = np.log(targets) - np.log(others)
+        rows = self._rows(X)
+        self._weights = np.linalg.lstsq(np.column_stack([rows, np.ones(len(rows))]), targets, rcond=None)[0]
+        self._mean = rows.mean(axis=0)
+        return self
+
+    @staticmethod
+    def _rows(X: Any) -> np.ndarray:
+        return np.nan_to_num(X.toarray() if hasattr(X, "toarray") else X)
+
+    def predict_output(self, X: Any) -> np.ndarray:
+        if not hasattr(self, "_weights"):
+            raise SurrogateNotFittedError("Call `fit` first.")
+        return np.asarray(self._rows(X) @ self._weights[:-1] + self._weights[-1])
+
+    def shapley_values(self, X: Any) -> np.ndarray:
+        return np.asarray((self._rows(X) - self._mean)[None] * self._weights[:-1].T[:, None])
+
+    def raw_values(self, X: Any, feature_map: Any, raw_method: str = "folded") -> tuple[np.ndarray, np.ndarray]:
+        values, shares = self.shapley_values(X), feature_map.matrix.toarray()
+        return values @ shares.T, values @ (1 - shares.sum(axis=0))
+
+    @property
+    def expected_values(self) -> np.ndarray:
+        return np.asarray(self._mean @ self._weights[:-1] + self._weights[-1])
+
+    @property
+    def n_features(self) -> int:
+        return len(self._mean)
+
+    @property
+    def n_outputs(self) -> int:
+        return self._weights.shape[1]
+
+    @staticmethod
+    def explainable_model_type() -> str:
+        return "linear"
+
+    def for_scoring(self) -> Any:
+        return self
+
+    def to_members(self) -> tuple[dict[str, Any], dict[str, bytes]]:
+        return {"weights": self._weights.tolist(), "mean": self._mean.tolist()}, {}
+
+    @classmethod
+    def from_members(cls, fields: Any, files: Any) -> Any:
+        made = cls()
+        made._weights, made._mean = np.array(fields["weights"]), np.array(fields["mean"])
+        return made
+
+
+def test_a_surrogate_written_from_the_protocol_alone_keeps_the_contract() -> None:
+    check_surrogate(FromTheProtocolAlone)
