@@ -203,11 +203,16 @@ def sound_sparse(rows: Any, argument: str) -> sp.csr_matrix:
     Raises
     ------
     InputError
-        If indices point outside of the matrix, or the parts do not fit together.
+        If indices point outside of the matrix, the parts do not fit together, or the values are no numbers.
     """
     if rows.ndim != 2:
         raise InputError(f"`{argument}` must have two dimensions (rows by features); got {rows.ndim}.")
     refuse_complex(rows, argument)
+    if rows.dtype.kind not in "biuf":
+        raise InputError(
+            f"`{argument}` is a sparse matrix of {rows.dtype}; expected numbers. Convert its values with "
+            "`astype(float)`, or pass the rows as a DataFrame."
+        )
     try:
         _check_parts(rows, argument)
         if rows.format != "csr":

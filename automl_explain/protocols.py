@@ -171,8 +171,9 @@ class SurrogateModel(SavableSource, Protocol):
         """Learn targets of shape (n_rows, n_outputs) from encoded engineered rows; gives itself.
 
         ``options`` are ``task``, ``"regression"`` or ``"classification"`` (then targets are probabilities: of the
-        second of two classes, or of each class); ``stopping``, other rows and targets to decide when to stop, or None; and
-        ``categories``, those of categorical columns by position, whose values are codes. NaN is a missing value.
+        second of two classes, or of each class); ``stopping``, other rows and targets to decide when to stop, or
+        None; and ``categories``, those of categorical columns by position, whose values are codes. NaN is a missing
+        value.
         The same call gives the same bits. Before it, every other method raises `SurrogateNotFittedError`.
         """
 

@@ -10,7 +10,7 @@ import numpy as np
 from automl_explain._files._archive import finite, flat
 from automl_explain._lazy import is_sparse
 from automl_explain._lazy import sparse as sp
-from automl_explain._validation import check_raw_method
+from automl_explain._validation import check_raw_method, sound_sparse
 from automl_explain.exceptions import DataError, InputError
 from automl_explain.explanation._values import fold
 from automl_explain.feature_map import FeatureMap
@@ -109,6 +109,8 @@ class LinearSource:
         return sp.csr_matrix(parts, shape=(n_rows, len(self.background)))
 
     def _check(self, X: Any) -> None:
+        if is_sparse(X):
+            sound_sparse(X, "X")
         if X.ndim != 2 or X.shape[1] != len(self.background):
             raise InputError(
                 f"`X` has shape {X.shape}; expected (n_rows, {len(self.background)}), the columns of the linear model."

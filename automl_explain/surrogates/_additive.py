@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from automl_explain._files._archive import finite, flat, from_npy
-from automl_explain._validation import check_raw_method
+from automl_explain._validation import check_raw_method, sound_sparse
 from automl_explain.exceptions import DataError, InputError
 from automl_explain.feature_map import MAX_DENSE_RAW_COLUMNS, FeatureMap
 from automl_explain.surrogates._base import Surrogate, check_training, score
@@ -227,6 +227,8 @@ class AdditiveSurrogate(Surrogate):
         return sp.csr_matrix(self.design_.rows(X) @ terms - constant)
 
     def _check_width(self, X: Any) -> None:
+        if sp.issparse(X):
+            sound_sparse(X, "X")
         if X.ndim != 2 or X.shape[1] != self.design_.n_features:
             raise InputError(
                 f"`X` has shape {X.shape}; expected (n_rows, {self.design_.n_features}), the columns of the training."

@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from automl_explain._lazy import is_sparse
+from automl_explain._validation import sound_sparse
 from automl_explain.exceptions import InputError, SurrogateNotFittedError
 from automl_explain.explanation import Explanation
 from automl_explain.explanation._closeness import CLOSE_PROBABILITY, r2_of_columns
@@ -88,6 +90,8 @@ def check_training(X: Any, targets: Any, task: str, categories: Mapping[int, Seq
     InputError
         If rows, targets, task or categories do not fit each other.
     """
+    if is_sparse(X):
+        sound_sparse(X, "X")
     if task not in TASKS:
         raise InputError(f"`task` is {task!r}; expected 'regression' or 'classification'.")
     if not isinstance(targets, np.ndarray) or targets.ndim != 2 or targets.shape[0] != X.shape[0]:

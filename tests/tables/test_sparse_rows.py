@@ -37,6 +37,8 @@ LINEAR = LinearExplainer(RIDGE, ROWS)
 SCORING = LinearScoringExplainer(LINEAR)
 MAP = FeatureMap.identity(list("abcde"))
 
+SURROGATE = LinearExplainableModel().fit(ROWS, Y[:, None])
+
 DOORS: dict[str, Callable[[Any], Any]] = {
     "scoring": SCORING.explain,
     "scoring, output": SCORING.predict_output,
@@ -63,6 +65,15 @@ DOORS: dict[str, Callable[[Any], Any]] = {
     ),
     "values": lambda rows: Explanation(values=(rows,), base=[0.0], task="regression"),
 }  # fmt: skip
+
+
+# These take encoded rows alone: float64 arrays, or sparse ones.
+OF_SURROGATES: dict[str, Callable[[Any], Any]] = {
+    "surrogate": SURROGATE.shapley_values,
+    "surrogate, output": SURROGATE.predict_output,
+    "surrogate, raw": lambda rows: SURROGATE.raw_values(rows, MAP),
+    "surrogate, fit": lambda rows: LinearExplainableModel().fit(rows, Y[:, None]),
+}
 
 
 def outside(rows: Any) -> Any:
@@ -93,7 +104,7 @@ def floats(rows: Any) -> Any:
 DAMAGE = (outside, negative, falling, beyond, floats)
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("door", [*DOORS, *OF_SURROGATES])
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_damaged_sparse_rows_are_refused_at_every_door(door: str, damage: Callable[[Any], Any]) -> None:
     """Compiled code would read outside of the matrix, and the process die."""
@@ -103,7 +114,7 @@ def test_damaged_sparse_rows_are_refused_at_every_door(door: str, damage: Callab
             FeatureMap.from_matrix(rows)
         return
     with pytest.raises(InputError, match="damaged sparse matrix.*Make it anew"):
-        DOORS[door](damage(ROWS.copy()))
+        (DOORS | OF_SURROGATES)[door](damage(ROWS.copy()))
 
 
 @pytest.mark.parametrize("form", ["csr", "csc", "coo", "frame", "array"])
@@ -138,3 +149,14 @@ def test_rows_out_of_order_and_with_a_cell_twice_count_as_their_dense_form() -> 
 
 def _dense(values: Any) -> np.ndarray:
     return np.asarray(values.toarray() if sp.issparse(values) else values)
+
+
+@pytest.mark.parametrize(
+    "values", [np.full(ROWS.nnz, "x"), np.full(ROWS.nnz, 1.0, dtype=object)], ids=["text", "object"]
+)
+@pytest.mark.parametrize("door", [door for door in (*DOORS, *OF_SURROGATES) if door != "feature map"])
+def test_values_that_are_no_numbers_are_refused_at_every_door(door: str, values: np.ndarray) -> None:
+    rows = ROWS.copy()
+    rows.data = values
+    with pytest.raises((InputError, DataError), match="is a sparse matrix of .*; expected numbers"):
+        (DOORS | OF_SURROGATES)[door](rows)
