@@ -62,12 +62,13 @@ def _classes(decisions: np.ndarray) -> np.ndarray:
     return np.asarray(decisions[:, 0] > 0 if decisions.shape[1] == 1 else decisions.argmax(axis=1))
 
 
-def surrogate_residuals(teacher: Predictions, wanted: np.ndarray, margins: np.ndarray) -> np.ndarray:
+def surrogate_residuals(unit: str, least: float | None, wanted: np.ndarray, margins: np.ndarray) -> np.ndarray:
     """The model's output less the surrogate's, in log-odds, decision values or target, (n_outputs, n_rows).
 
     Parameters
     ----------
-    teacher : Predictions
+    unit, least
+        Of the `Predictions`.
     wanted, margins : ndarray of shape (n_rows, n_outputs)
         The model's output as the surrogate learns it, and the output explained.
 
@@ -78,8 +79,8 @@ def surrogate_residuals(teacher: Predictions, wanted: np.ndarray, margins: np.nd
     bound or surer agrees with a model that is, so its residual is 0 there.
     """
     apart = (wanted - margins).T
-    if teacher.unit == "log-odds":
-        low, high = _bounds(teacher.least)
+    if unit == "log-odds":
+        low, high = _bounds(least)
         if np.count_nonzero((wanted >= high) | (wanted <= low)):
             at_bound = (wanted >= high) & (margins > high) | (wanted <= low) & (margins < low)
             apart[at_bound.T] = 0.0
@@ -185,16 +186,17 @@ def describe(
         Where probabilities are explained.
     """
     wanted = teacher.in_unit(teacher.targets(output))
-    # Of few rows it is worked out when first read, from these arrays: it costs more than the values of a row.
+    # Of few rows both are worked out when first read, from these arrays: they cost more than the values of a row.
     late = functools.partial(fidelity, teacher.unit, wanted, margins, output, "eval")
     if conversion is None:
-        residuals = surrogate_residuals(teacher, wanted, margins)
+        residuals = functools.partial(surrogate_residuals, teacher.unit, teacher.least, wanted, margins)
     else:
-        residuals = probability_residuals(output, margins, conversion)
+        residuals = functools.partial(probability_residuals, output, margins, conversion)
+    few = len(output) <= _FEW_ROWS
     return {
         "eval_y_predicted": teacher.predictions(rows, output),
         "eval_y_predicted_proba": output if teacher.unit == "log-odds" else None,
-        "eval_fidelity": late if len(output) <= _FEW_ROWS else late(),
-        "residuals": residuals,
+        "eval_fidelity": late if few else late(),
+        "residuals": residuals if few else residuals(),
         "row_labels": rows.index if isinstance(rows, pd.DataFrame) else None,
     }

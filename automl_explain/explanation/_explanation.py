@@ -71,7 +71,7 @@ class Explanation(Selecting):
         The teacher's predictions.
     eval_y_predicted_proba : array-like of shape (n_rows, n_classes), optional
         The teacher's probabilities.
-    residuals : ndarray of shape (n_outputs, n_rows), optional
+    residuals : ndarray of shape (n_outputs, n_rows), or function without arguments that gives one, optional
         The model's own output minus the output explained, in the output unit; None where the model was not
         asked.
     residual_bound : float, optional

@@ -25,6 +25,13 @@ def _mean_absolute(explanation: ExplanationFields) -> np.ndarray:
     return read_only(mean_absolute(explanation.values))
 
 
+def _worked_out(explanation: ExplanationFields) -> np.ndarray | None:
+    work_out = explanation.__dict__["_residuals"]
+    assert explanation.n_explained_rows is not None
+    shape = (len(explanation.base), explanation.n_explained_rows)
+    return None if work_out is None else _floats("residuals", work_out(), shape)
+
+
 def feature_name(value: Any) -> FeatureName:
     """A name as explanations keep it: text or a whole number."""
     if type(value) is str or type(value) is int:
@@ -45,7 +52,7 @@ class ExplanationFields(ExplanationHeader):
     eval_data: Any = None
     eval_y_predicted: np.ndarray | None = None
     eval_y_predicted_proba: np.ndarray | None = None
-    residuals: np.ndarray | None = None
+    residuals: Any = functools.cached_property(_worked_out)
     residual_bound: float | None = None
     unmapped: np.ndarray | None = None
     unmapped_features: tuple[FeatureName, ...] = ()
@@ -92,8 +99,9 @@ class ExplanationFields(ExplanationHeader):
             self._set("global_spread", _floats("global_spread", self.global_spread, (n_outputs, n_features)))
         if self.local_fit is not None:
             self._set("local_fit", _floats("local_fit", self.local_fit, (n_outputs, n_rows)))
-        if self.residuals is not None:
-            self._set("residuals", _floats("residuals", self.residuals, (n_outputs, n_rows)))
+        residuals = self._late("residuals")
+        if residuals is not None:
+            self._set("residuals", _floats("residuals", residuals, (n_outputs, n_rows)))
         if self.residual_bound is not None:
             self._set("residual_bound", _bound(self.residual_bound))
         self._set("unmapped_features", tuple(feature_name(n) for n in self.unmapped_features))

@@ -50,6 +50,8 @@ def with_usual_notes(
     notes: tuple[Note, ...], fidelity: Fidelity | None, unmapped: tuple[FeatureName, ...]
 ) -> tuple[Note, ...]:
     """The notes, and those that follow from what an explanation holds, one of each category."""
+    if not unmapped and (fidelity is None or not (fidelity.is_low or fidelity.rows == "past")):
+        return notes
     found = list(notes)
     known = {note.category for note in notes}
     if "fidelity" not in known and fidelity is not None and fidelity.is_low:
@@ -324,7 +326,9 @@ class ExplanationHeader:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Made anew rather than restored: unpickled arrays would be writeable.
-        return _remake, (type(self), {**self._held(), "eval_fidelity": self.eval_fidelity, "id": self.id})
+        held = self._held()
+        late = {name: getattr(self, name) for name, value in held.items() if callable(value) or name == "id"}
+        return _remake, (type(self), {**held, **late})
 
 
 def _remake(cls: type[ExplanationHeader], fields: dict[str, Any]) -> ExplanationHeader:

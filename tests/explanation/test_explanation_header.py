@@ -157,3 +157,22 @@ def test_another_kind_of_explanation_has_the_same_header():
     assert (again.tokens, again.id, again.created) == (made.tokens, made.id, made.created)
     with pytest.raises(InputError, match="`classes` has 1 labels for 1 output"):
         OfTexts(tokens=(), base=[0.5], task="classification", classes=["no"])
+
+
+def test_residuals_may_come_as_a_function_that_is_called_once_when_they_are_read():
+    called = []
+
+    def residuals():
+        called.append(1)
+        return np.full((1, 2), 0.5)
+
+    explanation = Explanation(values=np.ones((1, 2, 3)), base=[0.0], task="regression", residuals=residuals)
+    assert not called
+    assert explanation[1].residuals.tolist() == [[0.5]]
+    assert pickle.loads(pickle.dumps(explanation)).residuals.tolist() == [[0.5, 0.5]]
+    assert Explanation.from_json(explanation.to_json()).residuals.tolist() == [[0.5, 0.5]]
+    assert len(called) == 1
+    assert not explanation.residuals.flags.writeable
+    wrong = Explanation(values=np.ones((1, 2, 3)), base=[0.0], task="regression", residuals=lambda: np.ones((1, 3)))
+    with pytest.raises(InputError, match=r"`residuals` has shape \(1, 3\); expected \(1, 2\)"):
+        _ = wrong.residuals
