@@ -229,7 +229,8 @@ class ScoringParts:
 def refuse_overflow(values: Any) -> None:
     """Refuse contributions that overflowed: weights and rows are finite, their products may not be."""
     for each in values if isinstance(values, tuple) else (values,):
-        if not np.isfinite(each.data if is_sparse(each) else each).all():
+        numbers = each.data if is_sparse(each) else each
+        if np.count_nonzero(np.isfinite(numbers)) < numbers.size:  # half the time of `all` for a single row
             raise DataError(
                 "`X` has rows whose contributions are too large for float64. Check the unit and scale of its columns, "
                 "or make the scoring explainer anew if its file was changed."
