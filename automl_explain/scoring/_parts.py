@@ -243,6 +243,8 @@ def _check_labels(encoder: EngineeredEncoder, classes: tuple[Any, ...]) -> None:
     labels = (classes, *encoder.categories.values())
     if not all(type(name) in (str, int) for name in names):
         raise ValueError("a name is neither text nor a whole number")
+    if any("\ud800" <= character <= "\udfff" for name in names for character in str(name)):
+        raise ValueError("a name holds half of a character, which no table can be named by")
     if not all(type(label) in (str, int, float, bool) for each in labels for label in each):
         raise ValueError("a class or a category is neither text nor a number")
     if any(len({(type(label), label) for label in each}) < len(each) for each in labels):

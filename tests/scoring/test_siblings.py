@@ -277,6 +277,7 @@ def test_a_changed_background_is_refused(changes: dict[str, Any], tmp_path: Path
         {"link": lambda link: "x"},
         {"method": lambda method: 7},
         {"encoder": lambda encoder: {**encoder, "categories": [[99, ["a"]]]}},
+        {"encoder": lambda encoder: {**encoder, "names": ["\ud800", *encoder["names"][1:]]}},
     ],
 )
 def test_changed_parts_of_any_scoring_explainer_are_refused(changes: dict[str, Any], tmp_path: Path) -> None:
