@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
+from sklearn.exceptions import NotFittedError
 
 from automl_explain._tables._rows import take
 from automl_explain.adapters._choice import library_adapter
@@ -153,10 +154,16 @@ def output_of(
     asked = _Question(name, kind, rows, task, None if classes is None else classes_given(classes), labels_suffice)
     if task == "regression" and classes is not None:
         raise classes_of_regression(classes)
-    if is_network(model):  # which may be called as well
-        return _of_network(model, asked)
-    if is_function:
-        return _of_function(model, asked)
+    try:
+        if is_network(model):  # which may be called as well
+            return _of_network(model, asked)
+        return _of_function(model, asked) if is_function else _of_model(model, asked)
+    except NotFittedError as error:
+        raise UnsupportedModelError(f"{name} is not fitted; call `fit` first.") from error
+
+
+def _of_model(model: Any, asked: _Question) -> ModelOutput:
+    """The output of a model with `predict`, by its kind."""
     if reads_texts(model):
         model = TextModel.of(model)
     if is_booster(model):
@@ -171,7 +178,7 @@ def output_of(
     if told == "target":
         _refuse_classes(asked, "a regressor")
         return _numbers(model.predict, asked, output_unit_of(model))
-    if task == "regression" and told in ("labels", "decisions", "probabilities"):
+    if asked.task == "regression" and told in ("labels", "decisions", "probabilities"):
         if told_task(model) == "classification" or own_classes(model) is not None:
             raise classes_as_numbers(asked.name)
         return _numbers(model.predict, asked, "target")

@@ -551,3 +551,10 @@ def test_scores_of_detectors_are_scored_from_a_file(kind: str, tmp_path: Path) -
     expected = explainer.explain_local(X[:3])
     np.testing.assert_array_equal(found.local_importance_values, expected.local_importance_values)
     assert (found.task, found.output_unit) == ("regression", "outlier score")
+
+
+@pytest.mark.parametrize("made", [KernelExplainer, lambda model, X: MimicExplainer(model, X, LGBMExplainableModel)])
+@pytest.mark.parametrize("model", [KNeighborsClassifier(), make_pipeline(StandardScaler(), LogisticRegression())])
+def test_a_model_that_is_not_fitted_is_refused_by_name(made: Any, model: Any) -> None:
+    with pytest.raises(UnsupportedModelError, match=f"{type(model).__name__} is not fitted; call `fit` first"):
+        made(model, np.random.default_rng(0).normal(size=(20, 3)))
