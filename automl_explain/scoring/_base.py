@@ -347,12 +347,19 @@ class ScoringExplainer(Told):
             names: Sequence[Any] = self.raw_features or () if raw else self._parts.encoder.names
             n_outputs = self._parts.source.n_outputs
             return np.zeros((n_outputs, 0, len(names))), np.zeros((n_outputs, 0)) if raw else None
-        with np.errstate(over="ignore", invalid="ignore"):  # refused below
-            values, unmapped = self._raw_values(rows) if raw else (self._parts.source.shapley_values(rows), None)
-        refuse_overflow(values)
+        made = self._raw_values if raw else self._engineered_values
+        if self._parts.source.explainable_model_type() == "tree":  # leaf values are bounded when trees are made
+            values, unmapped = made(rows)
+        else:
+            with np.errstate(over="ignore", invalid="ignore"):  # refused below
+                values, unmapped = made(rows)
+            refuse_overflow(values)
         if conversion is not None:
             values, unmapped = conversion(values, unmapped)
         return dense_if_small(values), unmapped
+
+    def _engineered_values(self, rows: Any) -> tuple[Any, None]:
+        return self._parts.source.shapley_values(rows), None
 
     def _raw_values(self, rows: Any) -> tuple[Any, np.ndarray]:
         parts = self._parts
