@@ -350,10 +350,12 @@ def _numbers(column: pd.Series, name: str | int) -> np.ndarray:
         ) from error
     except (TypeError, ValueError) as error:
         example = next((c for c in column if not isinstance(c, (int, float, np.number, type(None)))), None)
+        others = "MimicExplainer or KernelExplainer, which take text and dates as they are"
+        if isinstance(example, (pd.Timedelta, pd.Period, pd.Interval)):
+            others = "KernelExplainer, which takes spans and periods as they are"
         raise DataError(
             f"Column {name!r} holds {example!r}, which is not a number. Give it the pandas type 'category', or turn "
-            "it into numbers first; or explain the model with the steps that read it, a Pipeline, with MimicExplainer "
-            "or KernelExplainer, which take text and dates as they are."
+            f"it into numbers first; or explain the model with the steps that read it, a Pipeline, with {others}."
         ) from error
 
 

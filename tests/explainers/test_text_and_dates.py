@@ -283,3 +283,19 @@ def test_a_model_without_a_pipeline_is_told_what_to_do_about_text() -> None:
 def test_cells_that_are_lists_are_refused_by_the_name_of_their_column(model: Any) -> None:
     with pytest.raises(DataError, match="Column 'city' holds a value that is neither text, number, date nor missing"):
         KernelExplainer(lambda rows: np.zeros(len(rows)), TABLE.assign(city=[["a"]] * N), is_function=True)
+
+
+@pytest.mark.parametrize(
+    "cells", [pd.to_timedelta(range(20), unit="h"), pd.period_range("2024-01", periods=20, freq="M")]
+)
+def test_spans_and_periods_are_refused_with_the_explainer_that_takes_them(cells: Any) -> None:
+    X = pd.DataFrame({"since": cells, "x": np.arange(20.0)})
+
+    def twice(rows: pd.DataFrame) -> np.ndarray:
+        return 2 * np.asarray(rows["x"], dtype=np.float64)
+
+    how = {"is_function": True, "model_task": "regression"}
+    with pytest.raises(DataError, match="'since' holds (Timedelta|Period).*with KernelExplainer, which takes spans"):
+        MimicExplainer(twice, X, LGBMExplainableModel, **how)
+    values = KernelExplainer(twice, X, **how).explain_local(X[:3]).local_importance_values
+    np.testing.assert_allclose(values, [[0, -19], [0, -17], [0, -15]], atol=1e-9)  # rounding of the mean output
