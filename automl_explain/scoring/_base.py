@@ -20,7 +20,7 @@ from automl_explain.exceptions import (
 )
 from automl_explain.explanation import Explanation
 from automl_explain.explanation._units import output_probabilities
-from automl_explain.explanation._values import dense_if_small, method_name, to_lists
+from automl_explain.explanation._values import dense_if_small, method_name
 from automl_explain.feature_map import FeatureMap
 from automl_explain.protocols import ScorableSource
 from automl_explain.scoring._kinds import check_kind, class_of, explainer_behind, read, slim, written
@@ -187,7 +187,7 @@ class ScoringExplainer(Told):
             shown = np.concatenate([-values, values])
         else:
             shown = values
-        return to_lists(shown) if as_list else shown
+        return shown.tolist() if as_list else shown  # values that are not finite are refused
 
     def predict(self, X: Any) -> Any:
         """Same as `explain`, so that the explainer stands where a model is expected."""
@@ -403,4 +403,4 @@ class ScoringExplainer(Told):
 
 
 def _listed(values: Any) -> Any:
-    return [to_lists(v.toarray()) for v in values] if isinstance(values, list) else to_lists(values.toarray())
+    return [v.toarray().tolist() for v in values] if isinstance(values, list) else values.toarray().tolist()
