@@ -20,7 +20,7 @@ MODULES = {
     for path in PACKAGE.rglob("*.py")
 }
 MOST_ROOT_MODULES = 13
-LONGEST_FUNCTION = 60  # lines, without its arguments and docstring: what fits on a screen
+LONGEST_FUNCTION = 60  # lines, with its arguments and docstring: what fits on a screen
 # What one use of the package may pass. Not goals: a change that needs more has to say so here.
 MOST_PASSED = {"api": {"functions": 412, "files": 56}, "explain": {"functions": 525, "files": 70}}
 
@@ -56,8 +56,7 @@ def test_functions_fit_on_a_screen() -> None:
     for path in MODULES.values():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                first = node.body[1] if ast.get_docstring(node) and len(node.body) > 1 else node.body[0]
-                lines = (node.end_lineno or 0) - first.lineno + 1
+                lines = (node.end_lineno or 0) - node.lineno + 1
                 if lines > LONGEST_FUNCTION:
                     too_long.append(f"{path.relative_to(PACKAGE)}: {node.name} has {lines} lines")
     assert too_long == []

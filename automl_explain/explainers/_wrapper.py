@@ -96,77 +96,41 @@ class ExplainerWrapper(Scored):
         Parameters
         ----------
         explanation_types : sequence of {"local", "global"}
-            ``["local", "global"]`` gives both; ``["global"]`` works through the rows in blocks and
-            keeps no local values.
+            ``["global"]`` works through the rows in blocks and keeps no local values.
         eval_dataset : DataFrame, ndarray or scipy sparse of shape (n_rows, n_engineered), optional
-            Engineered rows (raw rows with ``transformations``). Global values may go without: they
-            are those of a sample of the init dataset.
+            Engineered rows (raw with ``transformations``); for global values a sample of the init rows if left out.
         top_k : int, optional
             Features that a store keeps; the explanation returned has all.
         upload : bool, default True
-            Whether to hand the explanation to the store, if there is one.
-        upload_datasets : bool, default False
+            Whether to hand the explanation to the store, if there is one, with ``tag`` as its comment and
+            ``true_ys``, the true labels or targets of shape (n_rows,).
+        upload_datasets, experiment_name
             Accepted for compatibility; a store that keeps rows decides by itself.
-        tag : str, default ""
-            Comment kept with an uploaded explanation.
         get_raw : bool, default False
-            Whether to give the values of raw columns.
-        raw_feature_names : sequence of str, optional
-            Raw names; those of the feature map where left out.
-        experiment_name : str, default "explain_model"
-            Accepted for compatibility.
-        raw_eval_dataset : DataFrame, ndarray or scipy sparse of shape (n_rows, n_raw), optional
-            Raw rows to show with a raw explanation.
-        true_ys : array-like of shape (n_rows,), optional
-            True labels or targets, for the store.
+            Whether to give the values of raw columns, under ``raw_feature_names`` (those of the feature map where
+            left out) and with ``raw_eval_dataset``, the raw rows of shape (n_rows, n_raw).
         raw_method : {"folded", "grouped"}, default "folded"
-            How raw values are made; engineered values do not change with it. ``folded``: engineered
-            values are shared among their raw columns by weight, as
-            `Explanation.get_raw_explanation` does. ``grouped``: Shapley values of the raw columns
-            themselves, each a player with all engineered features that it alone feeds; engineered
-            features of several raw columns stay players and are shared by weight. The explanation's
-            ``method`` ends in ``.grouped`` then.
+            How raw values are made, see `RowExplainer.explain_rows`; ``method`` ends in ``.grouped`` then.
         output_unit : {"log-odds", "probability"}, optional
-            Unit of a classification's values and expected values: the explainer's where left out, which
-            is log-odds unless ``explainer_kwargs={"shap_values_output": ...}`` says otherwise.
+            Unit of a classification's values; the explainer's where left out.
 
         Returns
         -------
         Explanation
-            In the space asked for. Raw values are computed from the rows: engineered ones are
-            neither needed nor kept.
+            In the space asked for. Raw values are computed from the rows, without engineered ones.
 
         Raises
         ------
-        MissingExplanationTypesError, MissingEvalDataError, MissingRawTransformationsError
-            If the types are not legal, local values have no rows, or raw values no feature map.
         InputError
-            If another argument is not legal.
+            If an argument is not legal; its kinds tell of types, of missing rows and of missing feature maps.
         """
-        types = _types(explanation_types)
-        if not isinstance(get_raw, bool):
-            raise InputError(f"`get_raw` must be True or False; got {shown(get_raw)}.")
-        if top_k is not None:
-            check_count(top_k, "top_k", least=0)
-        if "local" in types and eval_dataset is None:
-            raise MissingEvalDataError(
-                "Local values need rows: pass `eval_dataset` (such as `setup.X_test_transform`)."
-            )
-        check_raw_method(raw_method)
-        fold = self._fold(raw_feature_names) if get_raw else None
-        if fold is None and self.feature_map is not None:
-            raw_method = "folded"  # it changes nothing about engineered values
+        types = _checked_types(explanation_types, eval_dataset, top_k, get_raw)
+        fold, raw_method = self._raw(get_raw, raw_feature_names, raw_method)
         check_same_rows(eval_dataset, raw_eval_dataset, "raw_eval_dataset")
         check_same_rows(eval_dataset, true_ys, "true_ys")
-        explanation = self.explainer.explain_rows(
-            eval_dataset,
-            include_local="local" in types,
-            feature_map=fold,
-            raw_rows=raw_eval_dataset,
-            raw_method=raw_method,
-            output_unit=output_unit,
-            argument="eval_dataset",
-        )
+        how: dict[str, Any] = {"feature_map": fold, "raw_method": raw_method, "raw_rows": raw_eval_dataset}
+        how |= {"include_local": "local" in types, "output_unit": output_unit, "argument": "eval_dataset"}
+        explanation = self.explainer.explain_rows(eval_dataset, **how)
         if upload and self._store is not None:
             self._upload(explanation, top_k=top_k, comment=tag, true_ys=true_ys)
         return explanation
@@ -199,13 +163,19 @@ class ExplainerWrapper(Scored):
         GlobalSummary
             See `MimicExplainer.explain_global_stream`. It is handed to no store.
         """
-        check_raw_method(raw_method)
-        fold = self._fold(raw_feature_names) if get_raw else None
-        if fold is None and self.feature_map is not None:
-            raw_method = "folded"  # it changes nothing about engineered values
+        fold, raw_method = self._raw(get_raw, raw_feature_names, raw_method)
         return self.explainer.explain_global_stream(
             chunks, quantiles=quantiles, feature_map=fold, raw_method=raw_method, output_unit=output_unit
         )
+
+    def _raw(
+        self, get_raw: bool, raw_feature_names: Sequence[str | int] | None, raw_method: str
+    ) -> tuple[FeatureMap | None, str]:
+        """The map to raw columns where they are asked for, and how it is used."""
+        check_raw_method(raw_method)
+        fold = self._fold(raw_feature_names) if get_raw else None
+        # It changes nothing about engineered values.
+        return fold, "folded" if fold is None and self.feature_map is not None else raw_method
 
     def _fold(self, raw_feature_names: Sequence[str | int] | None) -> FeatureMap | None:
         own = self.explainer.feature_map  # made with transformations: raw anyway
@@ -223,6 +193,17 @@ class ExplainerWrapper(Scored):
             self._store.upload_model_explanation(explanation, **how)
         except Exception as error:  # whatever a store raises, the explanation must not be lost with it
             warn(f"The explanation was made but not uploaded: {error}", ExplanationWarning)
+
+
+def _checked_types(explanation_types: Sequence[str] | str, eval_dataset: Any, top_k: Any, get_raw: Any) -> set[str]:
+    types = _types(explanation_types)
+    if not isinstance(get_raw, bool):
+        raise InputError(f"`get_raw` must be True or False; got {shown(get_raw)}.")
+    if top_k is not None:
+        check_count(top_k, "top_k", least=0)
+    if "local" in types and eval_dataset is None:
+        raise MissingEvalDataError("Local values need rows: pass `eval_dataset` (such as `setup.X_test_transform`).")
+    return types
 
 
 def _types(explanation_types: Sequence[str] | str) -> set[str]:

@@ -79,16 +79,14 @@ def _walk(
 ):  # fmt: skip
     """Climb from every leaf to its root, narrowing one condition per column, then sort them by player."""
     nodes, value, output, players, shares = [0][:0], [0.0][:0], [0][:0], [0][:0], [0.0][:0]
-    player_ptr, condition_ptr = [0], [0]
+    player_ptr, condition_ptr, expected = [0], [0], base.copy()
     column, low, high, missing, ranks, satisfied = [0][:0], [0][:0], [0][:0], [0][:0], [0][:0], [False][:0]
-    expected = base.copy()
     for t in range(tree_output.shape[0]):
         for leaf in range(offsets[t], offsets[t + 1]):
             if left[leaf] >= 0 or leaf_value[leaf] == 0.0:
                 continue
-            first, reached = len(column), 1.0
+            first, reached, node = len(column), 1.0, leaf
             part = [0.0][:0]
-            node = leaf
             while parent[node] >= 0:
                 above = parent[node]
                 c, is_left = node_column[above], left[above] == node

@@ -158,8 +158,7 @@ class MimicExplainer(RowExplainer):
         teacher = Predictions.of(model, rows, task=model_task, classes=classes, is_function=is_function)
         self._answer_in(shap_values_output, teacher.unit)
         fresh = fidelity_examples
-        if fresh is not None:
-            fresh = self.inputs.engineered(fresh, "fidelity_examples")[1]
+        fresh = None if fresh is None else self.inputs.engineered(fresh, "fidelity_examples")[1]
         groups = feature_groups if self.feature_map is None else self.feature_map.groups()
         trained = train(
             make_surrogate(explainable_model, explainable_model_args),

@@ -127,77 +127,36 @@ def train(
 
     Parameters
     ----------
-    surrogate : SurrogateModel
-        Fitted in place.
-    teacher : Predictions
     rows : DataFrame, ndarray or csr_matrix of shape (n_rows, n_engineered)
-        Training data.
-    encoder : EngineeredEncoder
+        Training data, of at least two rows.
     groups : ndarray of shape (n_engineered,), int
         Columns that belong together when rows are mixed.
     augment : bool
-        Whether the teacher may label augmented rows.
-    max_augmentations : int
-        Augmented rows at most, per training row (counted as 1,000 where there are fewer); several classes that are
-        reproduced too loosely get more.
-    random_state : int
+        Whether the teacher may label augmented rows: at most ``max_augmentations`` per training row (counted as
+        1,000 where there are fewer), and more for several classes that are reproduced too loosely.
     fresh : DataFrame or ndarray of shape (n_fresh, n_engineered), optional
-        Rows to measure the fidelity on instead of held-out training rows; those that are training rows as
-        well do not count. They change the measure only, never the surrogate.
+        Rows to measure the fidelity on instead of held-out training rows; training rows among them do not count.
     alternatives : sequence of SurrogateModel, default ()
         Others, tried where the first one falls short: see `_best`.
     forecasts : bool, default False
-        Whether the rows to explain come after these, so that held-out ones lie in the past.
-
-    Returns
-    -------
-    Trained
-
-    Raises
-    ------
-    DataError
-        If there is a single row.
-
-    Notes
-    -----
-    A teacher that memorizes its training rows (nearest neighbours, deep forests) answers them otherwise
-    than rows beside them, and new rows lie beside them. In tables of at most 500 columns a small probe
-    finds out; the surrogate then learns from augmented rows that are no training rows alone, and rows near
-    training rows stop the fit.
+        Whether the rows to explain come after these.
     """
-    n_rows = rows.shape[0]
-    if n_rows < 2:
+    if (n_rows := rows.shape[0]) < 2:
         raise DataError("A surrogate has nothing to learn from 1 row; pass at least two to train it on.")
-    rng = np.random.default_rng(random_state)
+    rng, output = np.random.default_rng(random_state), _label(teacher, rows)
     split = Split.of(n_rows, rng)
-    output, learn_rows = _label(teacher, rows), take(rows, split.train)
-    mixed_output, mixed = output[:0], None
     n_mixed = _n_mixed(rows, max_augmentations) if augment else 0
-    if n_mixed:
-        mixed = mix(learn_rows, groups, n_mixed, rng)
-        mixed_output = _label(teacher, mixed)
-        learn_rows = stack(learn_rows, mixed)
-    at = spread(n_rows, _COMPARED_ROWS)
-    teacher = teacher.settled(take(rows, at), np.concatenate([output[at], output, mixed_output]))
-    lesson = _Lesson(
-        encoder.encode(learn_rows),
-        teacher.targets(np.concatenate([output[split.train], mixed_output])),
-        (encoder.encode(take(rows, split.stopping)), teacher.targets(output[split.stopping])),
-        # Decision values are learnt as numbers: they are no probabilities.
-        "regression" if teacher.decides else teacher.task,
-        encoder.categories,
-    )
-    beside = None
-    if n_mixed and rows.shape[1] <= _WIDE:
-        beside = _beside_init_rows(lesson, teacher, rows, encoder, split, groups, random_state)
+    teacher, lesson = _first_lesson(teacher, rows, encoder, split, output, groups, n_mixed, rng)
+    probed = n_mixed and rows.shape[1] <= _WIDE
+    beside = _beside_init_rows(lesson, teacher, rows, encoder, split, groups, random_state) if probed else None
     surrogate, name, trials = _best(beside or lesson, surrogate, alternatives)
     if n_mixed and beside is None and _follows_loosely(surrogate, teacher, trials[name]):
         n_more = min(_MORE_MIXED * n_mixed, _MAX_CELLS // rows.shape[1])
         more = mix(take(rows, split.train), groups, n_more, rng)
         lesson = lesson.with_more(encoder.encode(more), teacher.targets(_label(teacher, more)))
         trials[name] = lesson.teach(surrogate)
-    held, held_output = take(rows, split.held_out), output[split.held_out]
     unseen = _unseen(fresh, rows, encoder, rng)
+    held, held_output = take(rows, split.held_out), output[split.held_out]
     if unseen is not None:
         held, held_output = unseen, _label(teacher, unseen)
     fidelity = None
@@ -209,8 +168,36 @@ def train(
     else:
         held_output, margins = output, surrogate.predict_output(encoder.encode(rows))
         _warn_unmeasured(n_rows)
-    far = far_bound(teacher, held_output, margins)
-    return Trained(surrogate, teacher, fidelity, trials, beside is not None, far)
+    return Trained(surrogate, teacher, fidelity, trials, beside is not None, far_bound(teacher, held_output, margins))
+
+
+def _first_lesson(
+    teacher: Predictions,
+    rows: Any,
+    encoder: EngineeredEncoder,
+    split: Split,
+    output: np.ndarray,
+    groups: np.ndarray,
+    n_mixed: int,
+    rng: np.random.Generator,
+) -> tuple[Predictions, _Lesson]:
+    """Training rows and augmented ones with what the teacher says of them, and the teacher as they settle it."""
+    learn_rows, mixed_output = take(rows, split.train), output[:0]
+    if n_mixed:
+        mixed = mix(learn_rows, groups, n_mixed, rng)
+        mixed_output = _label(teacher, mixed)
+        learn_rows = stack(learn_rows, mixed)
+    at = spread(rows.shape[0], _COMPARED_ROWS)
+    teacher = teacher.settled(take(rows, at), np.concatenate([output[at], output, mixed_output]))
+    lesson = _Lesson(
+        encoder.encode(learn_rows),
+        teacher.targets(np.concatenate([output[split.train], mixed_output])),
+        (encoder.encode(take(rows, split.stopping)), teacher.targets(output[split.stopping])),
+        # Decision values are learnt as numbers: they are no probabilities.
+        "regression" if teacher.decides else teacher.task,
+        encoder.categories,
+    )
+    return teacher, lesson
 
 
 def _follows_loosely(surrogate: Any, teacher: Predictions, found: float) -> bool:
@@ -251,7 +238,12 @@ def _beside_init_rows(
     groups: np.ndarray,
     random_state: int,
 ) -> _Lesson | None:
-    """A lesson without training rows, where the teacher memorizes them; None where it does not."""
+    """A lesson without training rows, where the teacher memorizes them; None where it does not.
+
+    A teacher that memorizes (nearest neighbours, deep forests) answers its training rows otherwise than rows
+    beside them, and new rows lie beside them. A small probe finds out; the surrogate then learns from augmented
+    rows that are no training rows alone, and rows near training rows stop the fit.
+    """
     rng = np.random.default_rng([random_state, 1])
     near = mix(take(rows, split.stopping), groups, min(3 * len(split.stopping), _MAX_HELD_OUT), rng, most=_NEAR)
     known = _row_hashes(encoder.encode(rows))
