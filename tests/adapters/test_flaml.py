@@ -365,7 +365,7 @@ def test_an_ensemble_is_explained_as_one_model(numbers: np.ndarray, check: Any, 
     y = total if task == "regression" else np.where(total > 0, "yes", "no")
     learners = ["lgbm", "rf", "extra_tree"]
     # One job, or the stacker starts processes of its own, which takes seconds.
-    automl = fit_flaml(X, y, task, learners, max_iter=12, time_budget=20, ensemble={"n_jobs": 1})
+    automl = fit_flaml(X, y, task, learners, max_iter=40, time_budget=20, ensemble={"n_jobs": 1})
     assert type(automl.model).__name__ == ("StackingRegressor" if task == "regression" else "StackingClassifier")
     setup = set_up(automl, X, y, task)
     check(setup, automl)

@@ -193,10 +193,9 @@ def stacked() -> tuple[AutoML, pd.DataFrame, np.ndarray]:
     rng = np.random.default_rng(0)
     X = pd.DataFrame(rng.normal(size=(300, 4)), columns=list("abcd"))
     y = np.where(X["a"] + X["b"] * X["c"] > 0, "yes", "no")
-    # No learner that draws rows: the stack is fitted on them in another order than each learner by itself.
-    learners = ["lgbm", "extra_tree"]
+    learners = ["lgbm", "rf", "extra_tree"]
     # One job, or the stacker starts processes of its own, which takes seconds.
-    automl = fit(X, y, learners=learners, max_iter=12, time_budget=20, ensemble={"n_jobs": 1})
+    automl = fit(X, y, learners=learners, max_iter=40, time_budget=20, ensemble={"n_jobs": 1})
     return automl, X, y
 
 
@@ -223,6 +222,8 @@ def test_members_of_a_stack_are_kept_fits_on_all_rows(stacked: Any) -> None:
     for name in members:
         one = list_candidates(automl)[name]
         assert one.explainable_at_once
+        if name == "rf":  # it draws rows, and the stack was fitted on them in another order
+            continue
         made, note = source._refitted(one, X, y)
         np.testing.assert_array_equal(
             candidate(automl, name).predict_proba(X), FlamlCandidate(automl, name, made, note).predict_proba(X)
