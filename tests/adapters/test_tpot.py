@@ -26,9 +26,9 @@ tpot = pytest.importorskip("tpot")
 pytestmark = warnings_of("tpot", "sklearn", "distributed", "lightgbm", "numpy", "joblib")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def client() -> Iterator[Any]:
-    """Without processes of its own, which take seconds each to start."""
+    """Without processes of its own, which take seconds each to start; a new one each, as equal rows share a key."""
     distributed = pytest.importorskip("distributed")
     with distributed.Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as made:
         yield made
