@@ -184,10 +184,12 @@ class LIMEExplainer(RowExplainer):
         argument: str = "rows",
     ) -> Explanation:
         """As `RowExplainer.explain_rows`; without rows, a seeded sample of 100 init rows is explained."""
-        if batch_size is not None:
-            check_count(batch_size, "batch_size")
         view = self._request(
-            include_local=include_local, feature_map=feature_map, raw_method=raw_method, output_unit=output_unit
+            include_local=include_local,
+            batch_size=batch_size,
+            feature_map=feature_map,
+            raw_method=raw_method,
+            output_unit=output_unit,
         ).view
         described: dict[str, Any] = {}
         shown, encoded, output = None, self._init_sample, None

@@ -10,6 +10,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from automl_explain._lazy import is_frame, is_sparse
 from automl_explain._lazy import sparse as sp
+from automl_explain._tables._rows import chunks
 from automl_explain._validation import sound_sparse, warn
 from automl_explain.exceptions import InputError, UnmappedFeaturesWarning
 from automl_explain.feature_map import FeatureMap, FeatureName
@@ -228,8 +229,8 @@ def absolute_sums(values: Values) -> np.ndarray:
     n_rows, n_features = shape_of(values)
     step = max(1, _BLOCK // max(1, n_features))
     result = np.zeros((len(values), n_features))
-    for start in range(0, n_rows, step):
-        result += np.abs(values[:, start : start + step]).sum(axis=1)
+    for some in chunks(n_rows, step):
+        result += np.abs(values[:, some]).sum(axis=1)
     return result
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from automl_explain._tables._rows import chunks
+
 BLOCK_ROWS = 8192
 DESIGN_ARRAYS = ("fill", "scale", "parent", "numbers", "marked")
 
@@ -159,7 +161,7 @@ def _moments(X: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         stored = np.bincount(columns, ~lost, X.shape[1])
         variance = (np.bincount(columns, off, X.shape[1]) + (there - stored) * mean**2) / there
     else:
-        blocks = [X[start : start + BLOCK_ROWS] for start in range(0, n_rows, BLOCK_ROWS)]
+        blocks = [X[some] for some in chunks(n_rows, BLOCK_ROWS)]
         n_lost = np.sum([np.isnan(rows).sum(axis=0) for rows in blocks], axis=0)
         there = np.maximum(n_rows - n_lost, 1)
         mean = np.sum([np.nansum(rows, axis=0) for rows in blocks], axis=0) / there

@@ -16,6 +16,7 @@ from scipy.special import expit
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import ElasticNet
 
+from automl_explain._tables._rows import chunks
 from automl_explain._validation import check_count
 from automl_explain.exceptions import InputError
 from automl_explain.surrogates._additive import AdditiveSurrogate
@@ -180,11 +181,11 @@ class _Problem:
             gram = (self.rows.T @ self.rows).toarray() / n_rows - np.outer(self.mean, self.mean)
             return gram, np.asarray(self.rows.T @ off) / n_rows
         gram, right = np.zeros((n_design, n_design)), np.zeros((n_design, off.shape[1]))
-        for start in range(0, n_rows, _BLOCK_ROWS):
+        for some in chunks(n_rows, _BLOCK_ROWS):
             # Taken off before they are multiplied: of a date the mean is all, and the difference would be rounding.
-            block = self.rows[start : start + _BLOCK_ROWS] - self.mean
+            block = self.rows[some] - self.mean
             gram += block.T @ block
-            right += block.T @ off[start : start + _BLOCK_ROWS]
+            right += block.T @ off[some]
         return gram / n_rows, right / n_rows
 
     def _steps(self, alphas: tuple[float, ...]) -> Iterator[tuple[float, np.ndarray]]:
