@@ -11,6 +11,7 @@ import numpy as np
 
 from automl_explain._lazy import is_sparse
 from automl_explain._lazy import sparse as sp
+from automl_explain._tables._csr import Csr, csr_when_read
 from automl_explain._tables._schema import TableSchema
 from automl_explain._validation import listed, sound_sparse
 from automl_explain.exceptions import InputError
@@ -21,9 +22,12 @@ FeatureName: TypeAlias = str | int
 # 20,000 rows x 2,000 raw columns would take 320 MB for each output.
 MAX_DENSE_RAW_COLUMNS = 1000
 
+_FEW_ROWS = 8  # up to which values are folded row by row, which takes less than importing SciPy
+
 HOW = ("rule", "probe", "given", "dense", "none")
 
 
+@csr_when_read("matrix", "support")  # a scorer that reads its map from a file needs no SciPy
 @dataclasses.dataclass(frozen=True, eq=False)
 class FeatureMap:
     """Weights that share every engineered feature among its raw parents.
@@ -64,15 +68,15 @@ class FeatureMap:
     raw_schema: TableSchema | None = None
 
     def __post_init__(self) -> None:
-        for name in ("matrix", "support"):
-            if getattr(self, name).shape != self.shape:
+        for name, parts in (("matrix", self._weights), ("support", self._seen)):
+            if parts.shape != self.shape:
                 raise InputError(
-                    f"`{name}` has shape {getattr(self, name).shape}; {self.n_raw} raw names and "
+                    f"`{name}` has shape {parts.shape}; {self.n_raw} raw names and "
                     f"{self.n_engineered} engineered names need shape {self.shape}."
                 )
         if len(self.how) != self.n_engineered:
             raise InputError(f"`how` has {len(self.how)} entries for {self.n_engineered} engineered features.")
-        for array in (self.matrix.data, self.matrix.indices, self.matrix.indptr, self.support.data):
+        for array in (*self.arrays, self._seen.data):
             array.flags.writeable = False
 
     @classmethod
@@ -193,11 +197,24 @@ class FeatureMap:
         """``(n_raw, n_engineered)``."""
         return self.n_raw, self.n_engineered
 
+    @property
+    def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """``(indptr, indices, data)`` of ``matrix``, for which SciPy is not imported."""
+        return self._weights[:3]
+
+    @property
+    def _weights(self) -> Csr:
+        return Csr.of(self.__dict__["matrix"])
+
+    @property
+    def _seen(self) -> Csr:
+        return Csr.of(self.__dict__["support"])
+
     @functools.cached_property
     def unmapped(self) -> tuple[int, ...]:
         """Positions of the engineered features that have no raw parent."""
         filled = np.zeros(self.n_engineered, dtype=bool)
-        filled[self.matrix.indices] = True
+        filled[self._weights.indices] = True
         return tuple(np.flatnonzero(~filled).tolist())
 
     @functools.cached_property
@@ -206,12 +223,13 @@ class FeatureMap:
 
         The others are constants, such as the bias of PolynomialFeatures.
         """
-        return tuple(j for j in self.unmapped if self._support_csc.indptr[j + 1] > self._support_csc.indptr[j])
+        seen = set(self._seen.indices.tolist())
+        return tuple(j for j in self.unmapped if j in seen)
 
     @functools.cached_property
     def unused_raw(self) -> tuple[FeatureName, ...]:
         """Names of the raw columns that feed no engineered feature."""
-        used = np.diff(self.support.indptr) > 0
+        used = np.diff(self._seen.indptr) > 0
         return tuple(name for name, u in zip(self.raw_names, used, strict=True) if not u)
 
     @functools.cached_property
@@ -290,8 +308,9 @@ class FeatureMap:
             unmapped = np.asarray(values[:, lost].sum(axis=1)).ravel() if lost else np.zeros(values.shape[0])
             return (raw.toarray() if self.n_raw <= MAX_DENSE_RAW_COLUMNS else raw), unmapped
         flat = values.reshape(-1, self.n_engineered)
-        raw = np.ascontiguousarray((self.matrix @ flat.T).T).reshape(*values.shape[:-1], self.n_raw)
-        return raw, values[..., lost].sum(axis=-1)
+        few = len(flat) <= _FEW_ROWS
+        raw = self._weights.times(flat) if few else np.ascontiguousarray((self.matrix @ flat.T).T)
+        return raw.reshape(*values.shape[:-1], self.n_raw), values[..., lost].sum(axis=-1)
 
     def groups(self) -> np.ndarray:
         """Group number of each engineered feature: features that share a raw parent are in one group.
@@ -335,13 +354,13 @@ class FeatureMap:
 
     def to_json(self) -> dict[str, Any]:
         """Everything as JSON-ready values; `FeatureMap.from_json` reads it back."""
-        weights, support = self.matrix.tocoo(), self.support.tocoo()
+        weights, support = self._weights, self._seen
         return {
             "raw_names": list(self.raw_names),
             "engineered_names": list(self.engineered_names),
             "how": list(self.how),
-            "weights": [weights.row.tolist(), weights.col.tolist(), weights.data.tolist()],
-            "support": [support.row.tolist(), support.col.tolist()],
+            "weights": [part.tolist() for part in (weights.rows(), weights.indices, weights.data)],
+            "support": [support.rows().tolist(), support.indices.tolist()],
             "raw_schema": None if self.raw_schema is None else self.raw_schema.to_json(),
         }
 
@@ -351,10 +370,12 @@ class FeatureMap:
         shape = (len(data["raw_names"]), len(data["engineered_names"]))
         rows, columns, weights = data["weights"]
         schema = data.get("raw_schema")
-        seen = data["support"]
+        seen_rows, seen_columns = data["support"]
+        matrix: Any = Csr.from_entries(rows, columns, np.asarray(weights, dtype=np.float64), shape)
+        support: Any = Csr.from_entries(seen_rows, seen_columns, np.ones(len(seen_rows), dtype=bool), shape)
         return cls(
-            sp.csr_matrix((np.asarray(weights, dtype=np.float64), (rows, columns)), shape=shape),
-            sp.csr_matrix((np.ones(len(seen[0]), dtype=bool), (seen[0], seen[1])), shape=shape),
+            matrix,
+            support,
             tuple(data["raw_names"]),
             tuple(data["engineered_names"]),
             tuple(data["how"]),

@@ -256,10 +256,10 @@ def _check_labels(encoder: EngineeredEncoder, classes: tuple[Any, ...]) -> None:
 
 def _check_shares(feature_map: FeatureMap) -> None:
     """Refuse weights that would make other sums of raw values than of engineered ones."""
-    weights = feature_map.matrix
-    sums = np.asarray(weights.sum(axis=0)).ravel()
+    _, columns, weights = feature_map.arrays
+    sums = np.bincount(columns, weights, minlength=feature_map.n_engineered)
     sums[list(feature_map.unmapped)] = 1.0  # no parents at all: their contributions are unattributed
-    if not ((weights.data >= 0).all() and (np.abs(sums - 1.0) <= 1e-6).all()):
+    if not ((weights >= 0).all() and (np.abs(sums - 1.0) <= 1e-6).all()):
         raise ValueError("the weights of its feature map are no shares")
 
 
