@@ -16,7 +16,6 @@ import functools
 import importlib
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -117,7 +116,9 @@ def refresh() -> None:
 @functools.cache  # threads that ask at the same time read twice and get the same
 def _others(kind: str) -> tuple[tuple[str, str, str], ...]:
     """Rows of the table that other packages add."""
-    found = entry_points(group=f"automl_explain.{kind}")
+    from importlib import metadata  # no part is looked for where a saved scorer explains rows
+
+    found = metadata.entry_points(group=f"automl_explain.{kind}")
     return tuple((*entry.name.partition(":")[::2], entry.value) for entry in found)
 
 

@@ -14,7 +14,6 @@ from sklearn.base import BaseEstimator
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression, Ridge
 
-from automl_explain import _lazy
 from automl_explain._lazy import find, load, refresh
 
 CLASS, ANY = "collections:OrderedDict", "collections:Counter"
@@ -76,7 +75,7 @@ def test_parts_of_other_packages_come_first_and_are_read_once(monkeypatch: pytes
         asked.append(group)
         return [EntryPoint(name="sklearn.linear_model:Ridge", value=ANY, group=group)]
 
-    monkeypatch.setattr(_lazy, "entry_points", entry_points)
+    monkeypatch.setattr("importlib.metadata.entry_points", entry_points)
     for _ in range(3):
         assert find(Ridge(), (("sklearn.linear_model", "Ridge", CLASS),), "adapters") is Counter
     assert asked == ["automl_explain.adapters"]

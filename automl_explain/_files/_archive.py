@@ -27,7 +27,6 @@ import re
 import zipfile
 import zlib
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -289,9 +288,11 @@ def _indented(document: Mapping[str, Any]) -> bytes:
 
 
 def _version(package: str) -> str | None:
+    from importlib import metadata  # files are read without it
+
     try:
-        return version(package)
-    except PackageNotFoundError:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
         return None
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,7 @@ NUMBERS = ("target", "log of target", "logit of target", *SCORES)
 _PANEL, _NODES, _MOST_PANELS = 4.0, 16, 64
 _BLOCK = 2**19  # numbers at a time on the path
 _ROUNDING = 1e-12
+_MANY = 10_000  # sigmoids one by one take as long as the import of SciPy's
 
 #: Links whose outputs are log-odds of classes: see `class_probabilities`.
 PROBABILITY_LINKS = ("logit", "softmax", "sigmoid")
@@ -78,16 +81,35 @@ def class_probabilities(margins: np.ndarray, link: str = "logit") -> np.ndarray:
         by their sum. ``sigmoid``: sigmoids as they are, whose sum may differ from 1.
     """
     found = output_probabilities(margins, link)
-    return np.hstack([special.expit(-margins), found]) if margins.shape[1] == 1 else found
+    return np.hstack([_expit(-margins), found]) if margins.shape[1] == 1 else found
 
 
 def output_probabilities(margins: np.ndarray, link: str = "logit") -> np.ndarray:
     """The same, one column per output: of two classes the second alone."""
     if margins.shape[-1] == 1 or link == "sigmoid":
-        return np.asarray(special.expit(margins))
+        return _expit(margins)
     # A sum of sigmoids that all are tiny would be 0: their logarithms are not.
     scores = margins if link == "softmax" else -np.logaddexp(0.0, -margins)
-    return np.asarray(special.softmax(scores, axis=-1))
+    exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True))
+
+
+def _expit(numbers: Any) -> np.ndarray:
+    """Sigmoids, for few numbers without SciPy, which takes longer to import than a scorer's first row may take.
+
+    The bits are the same: both are made of the exponential of the C library.
+    """
+    x = np.asarray(numbers)
+    if x.dtype != np.float64 or x.size > _MANY or "scipy.special" in sys.modules:
+        return np.asarray(special.expit(x))
+    return np.array([_sigmoid(each) for each in x.ravel().tolist()]).reshape(x.shape)
+
+
+def _sigmoid(x: float) -> float:
+    try:
+        return 1 / (1 + math.exp(-x))
+    except OverflowError:
+        return 0.0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -207,7 +229,7 @@ def _integrals(line: np.ndarray, weights: np.ndarray, link: str) -> np.ndarray:
     """Integrals of dp_k / dm_o over the places of ``line``, of shape (n_rows, n_places, n_outputs)."""
     p = output_probabilities(line, link)
     # dp_k / dm_o = ([k = o] - p_k) * own_o, where own_o is how p_o moves with its margin, apart from the division.
-    own = (p if link == "softmax" else p * special.expit(-line)) * weights[:, None]
+    own = (p if link == "softmax" else p * _expit(-line)) * weights[:, None]
     found = -(p.transpose(0, 2, 1) @ own)
     np.einsum("nkk->nk", found)[...] += own.sum(axis=1)
     return np.asarray(found)
@@ -225,9 +247,9 @@ def _sigmoid_slopes(base: float, margins: np.ndarray) -> np.ndarray:
     """(sigmoid(m) - sigmoid(b)) / (m - b), without loss of digits where the two are near each other."""
     step = margins - base
     half = np.where(np.abs(step) < 1, step / 2, 0.5)
-    near = np.sqrt(special.expit(margins) * special.expit(-margins) * special.expit(base) * special.expit(-base))
+    near = np.sqrt(_expit(margins) * _expit(-margins) * _expit(base) * _expit(-base))
     ratio = np.divide(np.sinh(half), half, out=np.ones_like(half), where=half != 0)
-    far = np.divide(special.expit(margins) - special.expit(base), step, out=np.zeros_like(step), where=step != 0)
+    far = np.divide(_expit(margins) - _expit(base), step, out=np.zeros_like(step), where=step != 0)
     return np.asarray(np.where(np.abs(step) < 1, near * ratio, far))
 
 

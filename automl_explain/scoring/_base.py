@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -18,13 +18,15 @@ from automl_explain.exceptions import (
     MissingRawTransformationsError,
     StorageError,
 )
-from automl_explain.explanation import Explanation
 from automl_explain.explanation._units import output_probabilities
 from automl_explain.explanation._values import dense_if_small, method_name
 from automl_explain.feature_map import FeatureMap
 from automl_explain.protocols import ScorableSource
 from automl_explain.scoring._kinds import check_kind, class_of, explainer_behind, read, slim, written
 from automl_explain.scoring._parts import ScoringParts, Told, refuse_overflow
+
+if TYPE_CHECKING:
+    from automl_explain.explanation import Explanation
 
 
 class WrongModelError(InputError):
@@ -244,6 +246,8 @@ class ScoringExplainer(Told):
         X, get_raw, output_unit
             As in `explain`.
         """
+        from automl_explain.explanation import Explanation  # values alone need no views
+
         raw, parts = self._is_raw(get_raw), self._parts
         unit: Any = output_unit or self.output_unit
         values, unmapped = self._values(X, raw, output_unit)

@@ -223,7 +223,7 @@ class TheirAdapter(BlackBoxAdapter):
 def announced(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     entry = EntryPoint(f"{__name__}:TheirModel", f"{__name__}:TheirAdapter", "automl_explain.adapters")
     found: Callable[..., list[EntryPoint]] = lambda *, group: [entry] if group == entry.group else []  # noqa: E731
-    monkeypatch.setattr(_lazy, "entry_points", found)
+    monkeypatch.setattr("importlib.metadata.entry_points", found)
     _lazy.refresh()
     yield
     _lazy.refresh()

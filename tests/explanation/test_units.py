@@ -1,12 +1,14 @@
 """From contributions to log-odds to contributions to probabilities: numbers by hand, by integration, and laws."""
 
 import decimal
+import sys
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import special
 from scipy.integrate import quad
 
 from automl_explain.exceptions import InputError
@@ -274,3 +276,17 @@ def test_units_that_cannot_be_had_are_refused(asked, own, said):
 @pytest.mark.parametrize("own", ["log-odds", "probability", "target", "decision value"])
 def test_the_own_unit_is_the_default(own):
     assert check_output_unit(None, own) == check_output_unit(own, own) == own
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 30.0, 500.0])
+def test_probabilities_of_a_few_rows_have_the_bits_of_scipy_without_it(
+    scale: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    margins = np.random.default_rng(0).normal(size=(3000, 3)) * scale
+    margins[:4, 0] = 0.0, -0.0, 745.5, -745.5
+    monkeypatch.delitem(sys.modules, "scipy.special")
+    binary, several = output_probabilities(margins[:, :1]), output_probabilities(margins, "softmax")
+    assert binary.tobytes() == special.expit(margins[:, :1]).tobytes()
+    assert several.tobytes() == special.softmax(margins, axis=1).tobytes()
+    with np.errstate(all="raise"):
+        assert output_probabilities(np.array([[np.inf], [-np.inf], [-1e308]])).tolist() == [[1.0], [0.0], [0.0]]
