@@ -1,15 +1,20 @@
 """Builds the extension module beside its Python sources: `python build_tools/build_inplace.py`.
 
-Needs a C++ compiler, CMake and Ninja, and the headers of the Python that runs it; takes seconds, and less than one when
-nothing changed. Arguments go to CMake: `-DAUTOML_EXPLAIN_SANITIZE=ON` builds with AddressSanitizer, for example.
+Needs CMake and Ninja, a C++ compiler (or the package ziglang), and the headers of the Python that runs it. It takes
+seconds, and less than one when nothing changed. Arguments go to CMake: `-DAUTOML_EXPLAIN_SANITIZE=ON` builds with
+AddressSanitizer, for example.
 """
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 import sysconfig
 from pathlib import Path
+
+import compilers
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -18,11 +23,26 @@ def build(*arguments: str) -> None:
     """Configure where needed, then compile what changed; other arguments or another Python have another folder."""
     name = "-".join(["inplace", sysconfig.get_config_var("SOABI") or "python", *arguments])
     folder = ROOT / "build" / "".join(c if c.isalnum() or c in "-_." else "-" for c in name)
+    variables, choices = compilers.settings(folder)
     configure = ["cmake", "-S", str(ROOT), "-B", str(folder), "-G", "Ninja"]
-    configure += ["-DAUTOML_EXPLAIN_IN_PLACE=ON", f"-DPython_EXECUTABLE={sys.executable}", *arguments]
-    if not (folder / "build.ninja").exists():
-        subprocess.run(configure, check=True)
-    subprocess.run(["cmake", "--build", str(folder)], check=True)
+    configure += ["-DAUTOML_EXPLAIN_IN_PLACE=ON", f"-DPython_EXECUTABLE={sys.executable}", *choices, *arguments]
+    environment = {**os.environ, **variables}
+    if not _configured_by(folder, [*configure, *(environment.get(name, "") for name in compilers.CHOICES)]):
+        subprocess.run(configure, env=environment, check=True)
+    subprocess.run(["cmake", "--build", str(folder)], env=environment, check=True)
+
+
+def _configured_by(folder: Path, configure: list[str]) -> bool:
+    """Whether the folder was made by this command; if not, it is emptied, and the command noted."""
+    note, text = folder / "configured_by.txt", "\n".join(configure)
+    if (folder / "build.ninja").exists() and note.exists() and note.read_text(encoding="utf-8") == text:
+        return True
+    shutil.rmtree(folder / "CMakeFiles", ignore_errors=True)
+    for stale in ("CMakeCache.txt", "build.ninja"):
+        (folder / stale).unlink(missing_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    note.write_text(text, encoding="utf-8")
+    return False
 
 
 if __name__ == "__main__":
