@@ -44,7 +44,6 @@ class Effort:
     many_rows: int  # of the memory measurement
     sparse_rows: int
     sparse_columns: int
-    cold: bool
 
 
 FULL = Effort(
@@ -64,7 +63,6 @@ FULL = Effort(
     many_rows=1_000_000,
     sparse_rows=20_000,
     sparse_columns=2000,
-    cold=True,
 )
 QUICK = Effort(
     turns=3,
@@ -74,7 +72,6 @@ QUICK = Effort(
     many_rows=50_000,
     sparse_rows=2000,
     sparse_columns=1000,
-    cold=False,
 )
 
 

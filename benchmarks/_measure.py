@@ -7,9 +7,9 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -17,7 +17,14 @@ _FIRST_ROWS = 50  # of the call that tells how many rows a slow peer gets
 _MOST_LOOPS = 2000
 _SLOW = 10  # times the wanted seconds; ways whose calls take longer get
 _FEW_TURNS = 3
-_SLOWEST = 75  # times the wanted seconds
+_SLOWEST = 75  # times the wanted seconds; ways whose calls take longer get one turn
+
+
+class Interpreter(NamedTuple):
+    """A Python, and the folder where it looks for packages first."""
+
+    python: str
+    folder: str
 
 
 class Way(Protocol):
@@ -30,19 +37,23 @@ class Way(Protocol):
     def values(self, n: int) -> np.ndarray: ...
 
 
-def by_turns(ways: Mapping[str, Way], n_rows: int, *, turns: int, seconds: float) -> dict[str, Any]:
+def by_turns(
+    ways: Mapping[str, Way], n_rows: int, *, turns: int, seconds: float, whole: Collection[str] = ()
+) -> dict[str, Any]:
     """CPU and wall microseconds a row of every way, the ways by turns, and how many times the first is faster.
 
-    A way gets as many of the rows as it explains in ``seconds`` (the first one all of them), and repeats a
-    shorter call until the time is up; a very slow one gets fewer turns. What it raises at first is its result.
+    A way gets as many of the rows as it explains in ``seconds`` (the first one, and those of ``whole``, all of them),
+    and repeats a shorter call until the time is up; a slow one gets fewer turns, a very slow one a single one. What it
+    raises at first is its result.
     """
     plans: dict[str, tuple[int, int, int]] = {}
     found: dict[str, Any] = {}
     first = next(iter(ways))
     for name, way in ways.items():
         try:
-            n, loops, wall = _plan(way, n_rows, seconds, whole=name == first)
-            plans[name] = n, loops, min(turns, _FEW_TURNS) if wall > _SLOW * seconds else turns
+            n, loops, wall = _plan(way, n_rows, seconds, whole=name in (first, *whole))
+            most = 1 if wall > _SLOWEST * seconds else _FEW_TURNS if wall > _SLOW * seconds else turns
+            plans[name] = n, loops, min(turns, most)
         except Exception as error:
             found[name] = {"failed": f"{type(error).__name__}: {error}"[:200]}
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in plans}
@@ -71,6 +82,8 @@ def _plan(way: Way, n_rows: int, seconds: float, *, whole: bool) -> tuple[int, i
     n = min(n_rows, _FIRST_ROWS)
     way.time(n, 1)  # compiles, allocates
     wall = way.time(n, 1)[1]
+    if wall > _SLOWEST * seconds:
+        return n, 1, wall
     if whole:
         n = n_rows
     elif way.most_rows:
@@ -99,13 +112,17 @@ def largest_difference(found: np.ndarray, wanted: np.ndarray) -> float:
     return float(f"{np.max(gap / np.where(scale > 0, scale, 1.0)):.2g}")
 
 
-def run_fresh(script: str, *arguments: Any, cache: str | None = None) -> dict[str, Any]:
-    """Standard output, JSON, of code run in a new interpreter with one thread for every library."""
+def run_fresh(script: str, *arguments: Any, interpreter: Interpreter | None = None, **variables: str) -> dict[str, Any]:
+    """Standard output, JSON, of code run in a new interpreter with one thread for every library.
+
+    It is this one, with these benchmarks, where ``interpreter`` does not name another. ``variables`` are of its
+    environment.
+    """
+    here = Interpreter(sys.executable, os.pathsep.join([str(Path(__file__).parent), *sys.path]))
+    python, folder = interpreter or here
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    environment = {**os.environ, **threads, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
-    if cache is not None:
-        environment["NUMBA_CACHE_DIR"] = cache
-    command = [sys.executable, "-c", script, *map(str, arguments)]
+    environment = {**os.environ, **threads, "PYTHONPATH": folder, **variables}
+    command = [python, "-c", script, *map(str, arguments)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"a fresh interpreter failed:\n{done.stderr[-2000:]}")
@@ -113,33 +130,37 @@ def run_fresh(script: str, *arguments: Any, cache: str | None = None) -> dict[st
     return result
 
 
-_FIRST_CALL = """
+_FIRST_VALUES = """
 import json, sys, time
+clocks = {"cpu": time.process_time, "wall": time.perf_counter}
+laps = {name: [clock()] for name, clock in clocks.items()}
 def lap():
-    global start
-    start, before = time.perf_counter(), start
-    return round(start - before, 3)
-start = time.perf_counter()
+    for name, clock in clocks.items():
+        laps[name].append(clock())
 import numpy as np
-from automl_explain.treeshap import TreeModel, warm_up
-seconds = {"import_s": lap()}
-warm_up()
-seconds["warm_up_s"] = lap()
+from automl_explain.treeshap import TreeModel
+lap()
 trees = TreeModel([open(sys.argv[1]).read()], n_jobs=1)
-trees.prepared()
-seconds["prepare_s"] = lap()
-trees.shapley_values(np.zeros((1, trees.n_features)))
-seconds["first_row_s"] = lap()
-print(json.dumps(seconds))
+row = np.zeros((1, trees.n_features))
+trees.shapley_values(row)
+lap()
+trees.shapley_values(row)
+lap()
+steps = ("import", "first_values", "next_values")
+print(json.dumps({
+    f"{step}_{name}_s": round(b - a, 5) for name, at in laps.items() for step, a, b in zip(steps, at, at[1:])
+}))
 """
 
 
-def first_call(model: Path, *, cold: bool) -> dict[str, Any]:
-    """Seconds from a new interpreter to the first values, with an empty cache of compiled code and a full one."""
-    with tempfile.TemporaryDirectory() as cache:
-        if not cold:
-            return {"full_cache": run_fresh(_FIRST_CALL, model)}
-        return {name: run_fresh(_FIRST_CALL, model, cache=cache) for name in ("empty_cache", "full_cache")}
+def first_values(model: Path, before: Interpreter | None) -> dict[str, Any]:
+    """Seconds from a new interpreter to the first values; of an earlier version with no compiled code and with it."""
+    found = {"now": run_fresh(_FIRST_VALUES, model)}
+    if before is not None:
+        with tempfile.TemporaryDirectory() as cache:
+            for name in ("before, nothing compiled", "before, compiled"):
+                found[name] = run_fresh(_FIRST_VALUES, model, interpreter=before, NUMBA_CACHE_DIR=cache)
+    return found
 
 
 _MEMORY = """

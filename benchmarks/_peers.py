@@ -1,8 +1,9 @@
 """Other packages that compute exact path-dependent Shapley values of trees, each as a function of rows.
 
 Every peer gets the same trees: LightGBM's text format, for XGBoost converted node by node. A package that does
-not fit into this environment runs in one of its own, as ``python _peers.py NAME MODEL ROWS THREADS``, told how
-many rows to explain over a pipe; so this file runs on Python 3.9 and imports nothing else of this project.
+not fit into this environment runs in one of its own, as ``python _peers.py NAME THREADS MODEL ROWS``, told how
+many rows to explain over a pipe; so this file runs on Python 3.9 and imports nothing else of this project when it
+is loaded. An earlier version of this project is such a package as well.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import lightgbm as lgb
 import numpy as np
+import scipy.sparse as sp
 
 Call = Callable[[Any], Any]
 
@@ -35,8 +38,10 @@ PACKAGES = {
 }
 #: Peers whose calls cost much for any number of rows: they get many rows, up to this many.
 WHOLE_BATCH = {"fasttreeshap v2": 10_000, "woodelf": 100_000}
+#: The peer that is an earlier version of this project.
+BEFORE = "before"
 #: Peers that can be told a number of threads.
-THREADED = ("lightgbm", "xgboost", "fasttreeshap v1", "fasttreeshap v2")
+THREADED = (BEFORE, "lightgbm", "xgboost", "fasttreeshap v1", "fasttreeshap v2")
 
 
 class Local:
@@ -62,13 +67,23 @@ class Local:
 
 
 class Worker:
-    """A peer in another interpreter, which times itself when told to."""
+    """A peer in another interpreter, which times itself when told to.
 
-    def __init__(self, python: str, name: str, files: tuple[str, str], n_threads: int) -> None:
+    ``files`` are those of the model, of the rows and, to fold values, of weights; ``folder`` is where the interpreter
+    looks for packages first.
+    """
+
+    def __init__(self, python: str, name: str, files: Sequence[Path], n_threads: int, folder: str = "") -> None:
         self.most_rows = WHOLE_BATCH.get(name)
-        command = [python, os.path.abspath(__file__), name, *files, str(n_threads)]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        command = [python, os.path.abspath(__file__), name, str(n_threads), *map(str, files)]
+        environment = {**os.environ, "PYTHONPATH": folder}
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment)
         self.package = self._read()["package"]
+
+    def prepare(self) -> float:
+        """CPU seconds of making everything that does not depend on the rows once more."""
+        return float(self._ask({"prepare": 1})["cpu"])
 
     def time(self, n: int, loops: int) -> tuple[float, float]:
         found = self._ask({"time": [n, loops]})
@@ -94,28 +109,42 @@ class Worker:
         return answer
 
 
-def serve(name: str, model: str, rows: str, n_threads: int) -> None:
+def serve(name: str, n_threads: int, model: str, rows: str, *weights: str) -> None:
     """Answer the questions of a `Worker`; whatever the package prints goes to stderr."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     try:
-        booster, X = lgb.Booster(model_file=model), np.load(rows)
-        peer = Local(make(name, booster, X.shape[1], n_threads), X, booster.num_model_per_iteration())
+        booster, X = lgb.Booster(model_file=model), np.load(rows) if rows.endswith("npy") else sp.load_npz(rows)
+        fold = [sp.load_npz(path) for path in weights]
+
+        def prepare() -> Call:
+            return before(booster, n_threads, *fold) if name == BEFORE else make(name, booster, X.shape[1], n_threads)
+
+        peer = Local(prepare(), X, booster.num_model_per_iteration())
         print(json.dumps({"package": installed(name)}), file=answers, flush=True)
         for line in sys.stdin:
-            question = json.loads(line)
-            if "time" in question:
-                cpu, wall = peer.time(*question["time"])
-                answer: dict[str, Any] = {"cpu": cpu, "wall": wall}
-            else:
-                answer = {"values": peer.values(question["values"]).tolist()}
-            print(json.dumps(answer), file=answers, flush=True)
+            print(json.dumps(_answer(json.loads(line), peer, prepare)), file=answers, flush=True)
     except Exception as error:
         print(json.dumps({"error": f"{type(error).__name__}: {error}"}), file=answers, flush=True)
 
 
+def _answer(question: dict[str, Any], peer: Local, prepare: Callable[[], Call]) -> dict[str, Any]:
+    if "time" in question:
+        cpu, wall = peer.time(*question["time"])
+        return {"cpu": cpu, "wall": wall}
+    if "prepare" in question:
+        start = time.process_time()
+        prepare()
+        return {"cpu": time.process_time() - start}
+    return {"values": peer.values(question["values"]).tolist()}
+
+
 def installed(name: str) -> str | None:
     """Distribution and version of a peer, or None."""
+    if name == BEFORE:
+        import automl_explain
+
+        return f"automl-explain {automl_explain.__version__}"
     for distribution, _ in PACKAGES[name]:
         with contextlib.suppress(PackageNotFoundError):
             return f"{distribution} {version(distribution)}"
@@ -146,6 +175,16 @@ def make(name: str, booster: lgb.Booster, n_columns: int, n_threads: int = 1) ->
         for k in range(n_outputs)
     ]
     return lambda rows: [_by_column(explainer.explain_X(rows), n_columns) for explainer in explainers]
+
+
+def before(booster: lgb.Booster, n_threads: int, weights: Any = None) -> Call:
+    """Values of this project, with its tables made; ``weights`` fold them to other columns."""
+    from automl_explain.treeshap import Players, TreeModel
+
+    players = None if weights is None else Players.folded(weights)
+    trees = TreeModel([booster.model_to_string()], n_jobs=n_threads)
+    engine = trees.prepared(players)
+    return trees.shapley_values if weights is None else engine.values
 
 
 def _woodelf(module: Any, booster: lgb.Booster) -> Call:
@@ -221,10 +260,10 @@ def outputs_first(values: Any, n_rows: int, n_columns: int, n_outputs: int) -> n
     """Any package's layout as (n_outputs, n_rows, n_columns), without the column of the expected value."""
     parts = list(values) if isinstance(values, (list, tuple)) else [values]
     parts = [part.toarray() if hasattr(part, "toarray") else np.asarray(part) for part in parts]
+    if len(parts) == 1 and parts[0].ndim == 3 and parts[0].shape[:2] == (n_outputs, n_rows):  # ours
+        return parts[0]
     if len(parts) == 1 and n_outputs > 1:
         found = parts[0]
-        if found.shape == (n_outputs, n_rows, n_columns):  # ours
-            return found
         if found.shape == (n_rows, n_columns, n_outputs):  # shap
             return found.transpose(2, 0, 1)
         parts = list(found.reshape(n_rows, n_outputs, n_columns + 1).swapaxes(0, 1))
@@ -232,4 +271,4 @@ def outputs_first(values: Any, n_rows: int, n_columns: int, n_outputs: int) -> n
 
 
 if __name__ == "__main__":
-    serve(*sys.argv[1:4], int(sys.argv[4]))
+    serve(sys.argv[1], int(sys.argv[2]), *sys.argv[3:])

@@ -3,7 +3,8 @@
 ``python benchmarks/treeshap.py --out results.json`` varies one size at a time around a base case (100 trees x 31
 leaves, 50 columns, 10,000 rows, one output, one thread) and lets all ways explain it by turns.
 ``--quick`` is a smoke run on small sizes. ``--worker "fasttreeshap=PYTHON"`` runs a peer that needs an environment
-of its own in that interpreter. See ``benchmarks/README.md``; ``treeshap_report.py`` makes tables and plots.
+of its own in that interpreter, ``--before FOLDER`` the version of this project in that folder, with the interpreter of
+``--worker "before=PYTHON"`` or this one. See ``benchmarks/README.md``; ``treeshap_report.py`` makes tables and plots.
 """
 
 from __future__ import annotations
@@ -22,10 +23,12 @@ import sys
 import tempfile
 import time
 import warnings
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import _interactions
 import _limit
 import _measure
 import _peers
@@ -33,10 +36,13 @@ import lightgbm as lgb
 import numpy as np
 import scipy.sparse as sp
 from _cases import FULL, QUICK, Case, Effort, cases, categories, fitted, table, train
+from _measure import Interpreter
 
+import automl_explain
 from automl_explain.treeshap import Players, TreeModel, warm_up
 
 _CHECKED_ROWS = 100
+_PREPARED = 3  # times
 
 
 def main() -> None:
@@ -45,9 +51,16 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="small sizes, under a minute")
     parser.add_argument("--only", choices=list(FULL.grids), action="append", help="this grid alone (or several)")
     parser.add_argument("--worker", metavar="NAME=PYTHON", action="append", default=[], help="its interpreter")
+    parser.add_argument("--turns", type=int, help="of every way but the slowest (7; 3 with --quick)")
+    parser.add_argument("--before", metavar="FOLDER", help="an earlier version of this project, to be compared with")
     arguments = parser.parse_args()
-    workers = dict(text.split("=", 1) for text in arguments.worker)
+    workers = {name: Interpreter(python, "") for name, python in (text.split("=", 1) for text in arguments.worker)}
+    if arguments.before:
+        python = workers.get(_peers.BEFORE, Interpreter(sys.executable, "")).python
+        workers[_peers.BEFORE] = Interpreter(python, str(Path(arguments.before).resolve()))
     effort = QUICK if arguments.quick else FULL
+    if arguments.turns:
+        effort = dataclasses.replace(effort, turns=arguments.turns)
     if arguments.only:
         kept = {name: values for name, values in effort.grids.items() if name in arguments.only}
         effort = dataclasses.replace(effort, grids=kept)
@@ -55,43 +68,43 @@ def main() -> None:
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         found = run(effort, workers, Path(folder))
+    found["turns"] = effort.turns
     found["minutes"] = round((time.perf_counter() - start) / 60, 1)
     text = json.dumps(found, indent=1)
     print(text) if arguments.out is None else arguments.out.write_text(text + "\n")
 
 
-def run(effort: Effort, workers: dict[str, str], folder: Path) -> dict[str, Any]:
+def run(effort: Effort, workers: dict[str, Interpreter], folder: Path) -> dict[str, Any]:
     warm_up()
     found: dict[str, Any] = {"machine": machine(), "base": dataclasses.asdict(effort.base), "grids": effort.grids}
-    packages = {name: _peers.installed(name) for name in _peers.PACKAGES}
-    for name in packages:
-        packages[name] = "in a worker" if name.split()[0] in workers else packages[name] or "not installed"
+    packages = {name: _peers.installed(name) or "not installed" for name in _peers.PACKAGES}
+    packages |= {name: "in a worker" for name in packages if name.split()[0] in workers}
+    if _peers.BEFORE in workers:
+        packages = {_peers.BEFORE: "in a worker", **packages}
     found["peers"] = packages
     found["cases"] = []
     for case in cases(effort):
         found["cases"].append(compare(case, effort, workers, packages, folder))
         say(f"{case}: {brief(found['cases'][-1]['ways'])}")
-    found["to_raw"] = [to_raw(kind, effort, folder) for kind in ("one percent filled", "one-hot")]
+    found["to_raw"] = [to_raw(kind, effort, workers, folder) for kind in ("one percent filled", "one-hot")]
     say(f"to raw columns: {[brief(part['ways']) for part in found['to_raw']]}")
-    found["limit"] = limit(effort.base)
+    if hasattr(TreeModel, "interaction_values"):
+        found["interactions"] = _interactions.interactions(effort)
+        say(f"interactions: {brief(found['interactions']['ways'])}")
+    found["limit"] = limit(found["cases"])
     found["memory"] = memory(effort, folder)
-    found["first_call"] = _measure.first_call(save_model(effort.base, folder), cold=effort.cold)
+    found["first_values"] = _measure.first_values(save_model(effort.base, folder), workers.get(_peers.BEFORE))
     return found
 
 
 def compare(
-    case: Case, effort: Effort, workers: dict[str, str], packages: dict[str, str], folder: Path
+    case: Case, effort: Effort, workers: dict[str, Interpreter], packages: dict[str, str], folder: Path
 ) -> dict[str, Any]:
     """All ways on one case, by turns; ``packages`` learns what the workers have installed."""
     model, fit = fitted(case)
     text = model.model_to_string()
     X = table(case)
-    prepare = []
-    for _ in range(3):
-        start = time.process_time()
-        trees = TreeModel([text], n_jobs=case.threads)
-        engine = trees.prepared()
-        prepare.append(time.process_time() - start)
+    trees = TreeModel([text], n_jobs=case.threads)
     ways: dict[str, Any] = {"ours": _peers.Local(trees.shapley_values, X, case.outputs)}
     left_out: dict[str, str] = {}
     for name, package in packages.items():
@@ -107,7 +120,8 @@ def compare(
     with contextlib.ExitStack() as ending:
         for way in ways.values():
             ending.callback(way.close)
-        timed = _measure.by_turns(ways, case.rows, turns=effort.turns, seconds=effort.seconds)
+        prepare = preparation(lambda: TreeModel([text], n_jobs=case.threads).prepared(), ways)
+        timed = _measure.by_turns(ways, case.rows, turns=effort.turns, seconds=effort.seconds, whole=[_peers.BEFORE])
         n = min(case.rows, _CHECKED_ROWS)
         wanted = ways["lightgbm"].values(n)
         for name, result in timed.items():
@@ -116,12 +130,34 @@ def compare(
     return {
         "case": dataclasses.asdict(case),
         "sparse": case.sparse,
+        "row_bytes": X[:1].nbytes + 8 * case.columns * case.outputs if isinstance(X, np.ndarray) else 0,
         "fit_s": round(fit, 3),
-        "prepare_s": _measure.spread(prepare),
-        "table_mb": round(engine.prepared.nbytes / 1e6, 1),
-        "exact_leaves": int(np.count_nonzero(engine.prepared.branches.value)),
+        "prepare_s": prepare,
+        **figures(trees.prepared().prepared),
         "ways": timed,
         "left_out": left_out,
+    }
+
+
+def preparation(make: Callable[[], Any], ways: dict[str, Any]) -> dict[str, Any]:
+    """CPU seconds of reading a model and making its tables, ours and before, by turns."""
+    found: dict[str, list[float]] = {"ours": []}
+    for _ in range(_PREPARED):
+        start = time.process_time()
+        make()
+        found["ours"].append(time.process_time() - start)
+        if _peers.BEFORE in ways:
+            found.setdefault(_peers.BEFORE, []).append(ways[_peers.BEFORE].prepare())
+    return {name: _measure.spread(seconds) for name, seconds in found.items()}
+
+
+def figures(prepared: Any) -> dict[str, Any]:
+    """What a row costs."""
+    return {
+        "table_mb": round(prepared.nbytes / 1e6, 1),
+        "exact_leaves": int(np.count_nonzero(prepared.branches.value)),
+        "lookups": len(prepared.tables.start),
+        "comparisons": len(prepared.tables.step_column),
     }
 
 
@@ -131,19 +167,27 @@ def why_not(name: str, package: str, case: Case) -> str | None:
         return package
     if case.threads > 1 and name not in _peers.THREADED:
         return "takes no number of threads"
-    if case.sparse and name not in ("lightgbm", "xgboost", "shap"):
+    if case.sparse and name not in (_peers.BEFORE, "lightgbm", "xgboost", "shap"):
         return "takes no sparse rows"
     return None
 
 
-def peer(name: str, model: lgb.Booster, X: Any, case: Case, workers: dict[str, str], folder: Path) -> Any:
+def peer(
+    name: str, model: lgb.Booster, X: Any, case: Case, workers: dict[str, Interpreter], folder: Path
+) -> _peers.Local | _peers.Worker:
     if name.split()[0] in workers:
-        files = save_model(case, folder), folder / "rows.npy"
-        np.save(files[1], X[:10_000])
-        way: Any = _peers.Worker(workers[name.split()[0]], name, (str(files[0]), str(files[1])), case.threads)
-        return way
+        rows = X if name == _peers.BEFORE else X[:10_000]
+        files = [save_model(case, folder), save_rows(rows, folder)]
+        interpreter = workers[name.split()[0]]
+        return _peers.Worker(interpreter.python, name, files, case.threads, interpreter.folder)
     call = _peers.make(name, model, case.columns, case.threads)
     return _peers.Local(call, X, case.outputs, _peers.WHOLE_BATCH.get(name))
+
+
+def save_rows(X: Any, folder: Path) -> Path:
+    path = folder / ("rows.npy" if isinstance(X, np.ndarray) else "rows.npz")
+    np.save(path, X) if isinstance(X, np.ndarray) else sp.save_npz(path, X)
+    return path
 
 
 def save_model(case: Case, folder: Path) -> Path:
@@ -152,28 +196,33 @@ def save_model(case: Case, folder: Path) -> Path:
     return path
 
 
-def to_raw(kind: str, effort: Effort, folder: Path) -> dict[str, Any]:
+def to_raw(kind: str, effort: Effort, workers: dict[str, Interpreter], folder: Path) -> dict[str, Any]:
     """Sparse rows to raw values; LightGBM's values are folded by a product of sparse matrices."""
     X, y, weights = categories(kind, effort)
     text, fit = train(X, y, effort.base.trees, {"num_leaves": effort.base.leaves})
     booster = lgb.Booster(model_str=text)
-    start = time.process_time()
-    engine = TreeModel([text], n_jobs=1).prepared(Players.folded(weights))
-    prepare = time.process_time() - start
+    players = Players.folded(weights)
+    files = [folder / "sparse.txt", save_rows(X, folder), folder / "weights.npz"]
+    files[0].write_text(text)
+    sp.save_npz(files[2], weights)
 
     def folded(rows: Any) -> np.ndarray:
         values = booster.predict(rows, pred_contrib=True, num_threads=1)
         result: np.ndarray = (values[:, :-1] @ weights.T).toarray()
         return result
 
-    ways = {"ours": _peers.Local(engine.values, X), "lightgbm": _peers.Local(folded, X)}
-    timed = _measure.by_turns(ways, X.shape[0], turns=effort.turns, seconds=effort.seconds)
-    wanted = folded(X[:_CHECKED_ROWS])[None]
-    timed["ours"]["difference"] = _measure.largest_difference(engine.values(X[:_CHECKED_ROWS]), wanted)
-    files = [folder / name for name in ("sparse.txt", "sparse.npz", "weights.npz")]
-    files[0].write_text(text)
-    sp.save_npz(files[1], X)
-    sp.save_npz(files[2], weights)
+    engine = TreeModel([text], n_jobs=1).prepared(players)
+    ways: dict[str, Any] = {"ours": _peers.Local(engine.values, X), "lightgbm": _peers.Local(folded, X)}
+    with contextlib.ExitStack() as ending:
+        if _peers.BEFORE in workers:
+            interpreter = workers[_peers.BEFORE]
+            ways[_peers.BEFORE] = _peers.Worker(interpreter.python, _peers.BEFORE, files, 1, interpreter.folder)
+            ending.callback(ways[_peers.BEFORE].close)
+        prepare = preparation(lambda: TreeModel([text], n_jobs=1).prepared(players), ways)
+        timed = _measure.by_turns(ways, X.shape[0], turns=effort.turns, seconds=effort.seconds, whole=[_peers.BEFORE])
+        wanted = folded(X[:_CHECKED_ROWS])[None]
+        for name in set(ways) - {"lightgbm"}:
+            timed[name]["difference"] = _measure.largest_difference(ways[name].values(_CHECKED_ROWS), wanted)
     return {
         "kind": kind,
         "rows": X.shape[0],
@@ -181,18 +230,23 @@ def to_raw(kind: str, effort: Effort, folder: Path) -> dict[str, Any]:
         "filled": round(X.nnz / X.shape[0] / X.shape[1], 4),
         "raw_columns": weights.shape[0],
         "fit_s": round(fit, 3),
-        "prepare_s": round(prepare, 3),
+        "prepare_s": prepare,
+        **figures(engine.prepared),
         "ways": timed,
         "memory": _measure.extra_memory(*files),
     }
 
 
-def limit(case: Case) -> dict[str, Any]:
-    """Lookups and bytes of a row in the base case, and how fast this machine does such."""
-    X = table(case)
-    trees = TreeModel([fitted(case)[0].model_to_string()], n_jobs=1)
-    row_bytes = case.columns * (X.itemsize + 8 * case.outputs)
-    return _limit.limits(trees.prepared().prepared, X, row_bytes)
+def limit(measured: list[dict[str, Any]]) -> dict[str, Any]:
+    """What this machine needs at least for the work of a row, in the base case and where we are slowest."""
+    works = {}
+    for part in measured:
+        changed = {k: v for k, v in part["case"].items() if v != measured[0]["case"][k]}
+        name = ", ".join(f"{k} {v:,}" if isinstance(v, int) else f"{k} {v}" for k, v in changed.items()) or "base case"
+        if not part["sparse"] and changed.keys() <= {"rows", "trees", "leaves", "outputs"} and part["case"]["rows"] > 1:
+            work = {key: part[key] for key in ("lookups", "comparisons", "row_bytes", "exact_leaves")}
+            works[name] = {**work, "us_ours": part["ways"]["ours"]["cpu_us"]["median"]}
+    return _limit.limits(works)
 
 
 def memory(effort: Effort, folder: Path) -> dict[str, Any]:
@@ -206,7 +260,7 @@ def memory(effort: Effort, folder: Path) -> dict[str, Any]:
 
 
 def machine() -> dict[str, str]:
-    names = ("automl-explain", "numpy", "scipy", "numba", "llvmlite", "lightgbm")
+    names = ("numpy", "scipy", "lightgbm")
     processor = platform.processor() or platform.machine()
     with contextlib.suppress(OSError):
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -216,6 +270,7 @@ def machine() -> dict[str, str]:
         "processors": str(os.cpu_count()),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
+        "automl-explain": automl_explain.__version__,
         **{name: version(name) for name in names},
     }
 

@@ -21,8 +21,8 @@ DOCS = Path(__file__).parent.parent / "docs"
 BEGIN, END = "<!-- benchmark:begin -->\n", "<!-- benchmark:end -->"
 LABELS = {"ours": "automl-explain", "lightgbm": "LightGBM", "shap": "shap", "xgboost": "XGBoost"}
 COLOURS = {
-    "ours": "#0b4f9e", "lightgbm": "#d55e00", "shap": "#e6a122", "xgboost": "#009e73", "fasttreeshap v1": "#b8a0c8",
-    "fasttreeshap v2": "#8e5aa8", "woodelf": "#8c6d46", "shapiq": "#8a8f94",
+    "ours": "#0b4f9e", "before": "#86b6e8", "lightgbm": "#d55e00", "shap": "#e6a122", "xgboost": "#009e73",
+    "fasttreeshap v1": "#b8a0c8", "fasttreeshap v2": "#8e5aa8", "woodelf": "#8c6d46", "shapiq": "#8a8f94",
 }  # fmt: skip
 PANELS = {
     "rows": "rows in one call",
@@ -53,19 +53,22 @@ def main() -> None:
 
 
 def section(found: dict[str, Any]) -> str:
-    parts = [setting, base_table, growth_table, sparse_table, memory_table, limit_table, first_call_table]
-    return "\n\n".join(part(found) for part in parts) + "\n"
+    parts = [setting, base_table, growth_table, sparse_table, memory_table, limit_table]
+    parts += [interaction_table] if "interactions" in found else []
+    return "\n\n".join(part(found) for part in [*parts, first_values_table]) + "\n"
 
 
 def setting(found: dict[str, Any]) -> str:
     machine = found["machine"]
-    names = ("automl-explain", "numpy", "scipy", "numba", "llvmlite", "lightgbm")
-    peers = sorted({package for package in found["peers"].values() if package != "not installed"})
+    names = ("automl-explain", "numpy", "scipy", "lightgbm")
+    peers = {name: package for name, package in found["peers"].items() if package != "not installed"}
+    before = f" *Before* is {peers.pop('before')}." if "before" in peers else ""
     absent = sorted(name for name, package in found["peers"].items() if package == "not installed")
     return (
         f"Machine: {machine['processor']}, {machine['processors']} processors, {machine['system']}, "
         f"Python {machine['python']}; {', '.join(f'{name} {machine[name]}' for name in names)}. Peers: "
-        f"{', '.join(peers)}. Not installed: {', '.join(absent) or 'none'}. The run took {found['minutes']} minutes."
+        f"{', '.join(sorted(set(peers.values())))}. Not installed: {', '.join(absent) or 'none'}.{before} "
+        f"{found['turns']} turns; the run took {found['minutes']} minutes."
     )
 
 
@@ -96,17 +99,17 @@ def growth_table(found: dict[str, Any]) -> str:
         for value, case in series(found, grid):
             ways = {name: way for name, way in case["ways"].items() if "failed" not in way}
             clock = "wall" if grid == "threads" else "cpu"
-            others = [name for name in ways if name not in ("ours", "lightgbm", "shap")]
+            others = [name for name in ways if name not in ("ours", "before", "lightgbm", "shap")]
             fastest = min(others, key=lambda name: ways[name][f"{clock}_us"]["median"], default=None)
             other = f"{ratio(ways[fastest], clock)} ({LABELS.get(fastest, fastest)})" if fastest else ""
             rows.append([
                 f"{grid} {'none' if value is None else f'{value:,}' if isinstance(value, int) else value}",
                 number(ways["ours"][f"{clock}_us"]["median"]), number(ways["lightgbm"][f"{clock}_us"]["median"]),
-                ratio(ways["lightgbm"], clock), other, f"{ways['ours']['difference']:.0e}", number(case["fit_s"]),
-                number(case["prepare_s"]["median"]), number(case["table_mb"]), f"{case['exact_leaves']:,}",
+                ratio(ways["lightgbm"], clock), other, earlier(ways, clock), f"{ways['ours']['difference']:.0e}",
+                number(case["fit_s"]), prepared(case), number(case["table_mb"]), f"{case['exact_leaves']:,}",
             ])  # fmt: skip
-    head = ["varied", "ours, µs a row", "`pred_contrib`, µs", "ratio", "fastest other", "difference", "fit, s",
-            "prepare, s", "tables, MB", "leaves without table"]  # fmt: skip
+    head = ["varied", "ours, µs a row", "`pred_contrib`, µs", "ratio", "fastest other", "before", "difference",
+            "fit, s", "prepare, s (before)", "tables, MB", "leaves without table"]  # fmt: skip
     return (
         "### One size varied at a time\n\nCPU microseconds a row, for threads wall time; everything else as in the "
         "base case. *Fit* and *prepare* are CPU seconds of the model's training and of making the tables.\n\n"
@@ -121,11 +124,22 @@ def sparse_table(found: dict[str, Any]) -> str:
         rows.append([
             f"{part['kind']} ({100 * part['filled']:.1f} %)", f"{part['rows']:,} x {part['columns']:,}",
             f"{part['raw_columns']}", number(ours["cpu_us"]["median"]), number(theirs["cpu_us"]["median"]),
-            ratio(theirs), f"{ours['difference']:.0e}", megabytes(part["memory"], "extra_mb"),
+            ratio(theirs), earlier(part["ways"], "cpu"), f"{ours['difference']:.0e}", prepared(part),
+            megabytes(part["memory"], "extra_mb"),
         ])  # fmt: skip
-    head = ["csr rows", "shape", "raw columns", "ours, CPU µs a row", "`pred_contrib` and fold, µs", "ratio",
-            "difference", "extra MB"]  # fmt: skip
+    head = ["csr rows", "shape", "raw columns", "ours, CPU µs a row", "`pred_contrib` and fold, µs", "ratio", "before",
+            "difference", "prepare, s (before)", "extra MB"]  # fmt: skip
     return "### Sparse rows to raw columns\n\n" + table(head, rows)
+
+
+def earlier(ways: dict[str, Any], clock: str) -> str:
+    return ratio(ways["before"], clock) if "before" in ways else ""
+
+
+def prepared(part: dict[str, Any]) -> str:
+    """CPU seconds, and those of the earlier version."""
+    before = part["prepare_s"].get("before")
+    return number(part["prepare_s"]["ours"]["median"]) + (f" ({number(before['median'])})" if before else "")
 
 
 def memory_table(found: dict[str, Any]) -> str:
@@ -142,32 +156,60 @@ def memory_table(found: dict[str, Any]) -> str:
 
 
 def limit_table(found: dict[str, Any]) -> str:
-    limit, ours = found["limit"], base(found)["ways"]["ours"]["cpu_us"]["median"]
-    parts = {
-        "its look-ups, at the cells of real rows": "us_lookups",
-        "as many look-ups in the fastest cache": "us_lookups_cached",
-        "reading the row and writing its values": "us_row_bytes",
-    }
-    rows = [[name, number(limit[key]), f"{100 * limit[key] / ours:.0f} %"] for name, key in parts.items()]
+    limit, head = found["limit"], "### How near to the machine's limit\n\n"
+    if "failed" in limit:
+        return f"{head}Not measured: {limit['failed']}."
+    rows = []
+    for name, work in limit["works"].items():
+        parts = [work[key] for key in ("us_lookups", "us_comparisons", "us_row_bytes")]
+        rows.append([
+            name, f"{work['lookups']:,}", f"{work['comparisons']:,}", f"{work['exact_leaves']:,}", *map(number, parts),
+            number(work["us_ours"]), f"{100 * sum(parts) / work['us_ours']:.0f} %",
+        ])  # fmt: skip
+    rates = ", ".join(f"{rate / 1e6:,.0f} from {size}" for size, rate in limit["lookups_per_s"].items())
     return (
-        f"### How near to the machine's limit\n\nA row of the base case takes {limit['lookups_per_row']:,} look-ups "
-        f"({limit['table_bytes_per_row']:,} bytes of {limit['table_mb']} MB of {limit['table_dtype']} tables), "
-        f"{limit['comparisons_per_row']:,} comparisons of 16-bit numbers, and {limit['row_bytes']:,} bytes of input "
-        f"and output. This machine does {limit['lookups_per_s'] / 1e6:,.0f} million such look-ups a second "
-        f"({limit['lookups_per_s_cached'] / 1e6:,.0f} million from the fastest cache, "
-        f"{limit['lookups_per_s_anywhere'] / 1e6:,.0f} million from random places in all tables) and copies "
+        f"{head}Microseconds a row that its look-ups alone take if every table row is in the fastest cache, its "
+        "comparisons of 16-bit numbers alone, and its bytes of input and output alone; *part* is their sum over ours. "
+        "What is left is table rows that come from farther, the sums that are kept for each column, and the walk to "
+        "leaves without a table. This machine fetches and adds so many million table rows of 64 bytes a second, at "
+        f"random places: {rates}; it compares {limit['comparisons_per_s'] / 1e9:.0f} thousand million times and copies "
         f"{limit['bytes_per_s'] / 1e9:.0f} GB a second.\n\n"
-        + table(["nothing but", "µs a row", f"part of our {number(ours)} µs"], rows)
+        + table(["", "look-ups", "comparisons", "leaves without table", "look-ups, µs", "comparisons, µs", "bytes, µs",
+                 "ours, µs", "part"], rows)
+    )  # fmt: skip
+
+
+def interaction_table(found: dict[str, Any]) -> str:
+    rows = []
+    for name, way in found["interactions"]["ways"].items():
+        if "failed" in way:
+            rows.append([LABELS.get(name, name), "", f"failed: {way['failed']}"])
+            continue
+        rows.append([
+            LABELS.get(name, name), f"{way['rows']:,}", number(way["cpu_us"]["median"]), ratio(way),
+            f"{way['difference']:.0e}", f"{way['from_shapley_values']:.0e}",
+        ])  # fmt: skip
+    head = ["", "rows", "CPU µs a row", "of ours", "difference", "sums from Shapley values"]
+    return (
+        "### Interaction values\n\nOf all pairs of columns, base case. *Difference* is the largest one to shap's, and "
+        "the last column that of the sums over one column of the pair to our Shapley values, each relative to the "
+        "largest value of the row.\n\n" + table(head, rows)
     )
 
 
-def first_call_table(found: dict[str, Any]) -> str:
+def first_values_table(found: dict[str, Any]) -> str:
+    fields = [f"{step}_{clock}_s" for clock in ("cpu", "wall") for step in ("import", "first_values")]
     rows = [
-        [f"{name.replace('_', ' ')} of compiled code", *(f"{seconds:.2f}" for seconds in part.values())]
-        for name, part in found["first_call"].items()
+        [name, *(f"{part[field]:.2f}" for field in fields), f"{1e6 * part['next_values_cpu_s']:,.0f}"]
+        for name, part in found["first_values"].items()
     ]
-    head = ["", "import, s", "`warm_up()`, s", "prepare the base case, s", "first row, s"]
-    return "### From a new interpreter to the first values\n\n" + table(head, rows)
+    head = ["", "import, CPU s", "to the first values, CPU s", "import, wall s", "to the first values, wall s",
+            "next values, CPU µs"]  # fmt: skip
+    return (
+        "### From a new interpreter to the first values\n\n`import` is that of NumPy and `automl_explain.treeshap`; "
+        "then the model of the base case is read from its text, its tables are made and one row is explained.\n\n"
+        + table(head, rows)
+    )
 
 
 def base(found: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,46 @@
+"""Pairwise interaction values, ours and shap's, on the base case."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import _measure
+import _peers
+import numpy as np
+from _cases import Case, Effort, fitted, table
+
+from automl_explain.treeshap import TreeModel
+
+_CHECKED_ROWS = 20
+
+
+def interactions(effort: Effort) -> dict[str, Any]:
+    """CPU time of both by turns, how far they differ, and how far each one's rows are from the Shapley values."""
+    import shap
+
+    case: Case = effort.base
+    model, _ = fitted(case)
+    X = table(case)
+    trees = TreeModel([model.model_to_string()], n_jobs=1)
+    calls = {
+        "ours": lambda rows: trees.interaction_values(rows),
+        "shap": shap.TreeExplainer(model).shap_interaction_values,
+    }
+    ways = {name: _peers.Local(call, X) for name, call in calls.items()}
+    timed = _measure.by_turns(ways, case.rows, turns=effort.turns, seconds=effort.seconds)
+    rows = X[:_CHECKED_ROWS]
+    sums = trees.shapley_values(rows)
+    wanted = _by_pair(calls["shap"](rows))
+    for name, way in timed.items():
+        if "failed" not in way:
+            found = _by_pair(calls[name](rows))
+            way["difference"] = _measure.largest_difference(found, wanted)
+            way["from_shapley_values"] = _measure.largest_difference(found.reshape(*sums.shape, -1).sum(3), sums)
+    return {"ways": timed}
+
+
+def _by_pair(values: Any) -> np.ndarray:
+    """Values of shape (n_outputs, n_rows, n_targets * n_targets)."""
+    found = np.asarray(values)
+    found = found if found.ndim == 4 else found[None]
+    return found.reshape(*found.shape[:2], -1)
