@@ -6,27 +6,86 @@ A container that may use two of 64 cores is slower with 64 threads than with two
 from __future__ import annotations
 
 import math
+import numbers
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import Any
+
+from automl_explain.exceptions import InputError
+
+VARIABLE = "AUTOML_EXPLAIN_NUM_THREADS"
 
 _PROCESS_GROUPS = Path("/proc/self/cgroup")  # the control groups that this process is in
 _GROUPS = Path("/sys/fs/cgroup")
 
 
 def available_threads() -> int:
-    """Cores that this process may use, at least 1.
+    """Threads for a call that was told no number, at least 1.
 
-    The smallest of: the cores it is bound to (affinity), the quota of its control group (``cpu.max`` of version 2, or
-    ``cpu.cfs_quota_us`` of version 1, rounded up to whole cores), and the first number of ``OMP_NUM_THREADS``. Asked
-    anew at every call, since all three may change.
+    The number in ``AUTOML_EXPLAIN_NUM_THREADS``, as an ``n_jobs`` that is given. Without it 1 in a task of Spark, which
+    runs one for every core, and else the cores that this process may use: the smallest of the cores it is bound to
+    (affinity), the quota of its control group (``cpu.max`` of version 2, or ``cpu.cfs_quota_us`` of version 1, rounded
+    up to whole cores), and the first number of ``OMP_NUM_THREADS``. Asked anew at every call, since all may change.
+
+    Raises
+    ------
+    InputError
+        If ``AUTOML_EXPLAIN_NUM_THREADS`` is no whole number.
     """
-    return max(1, min([_bound_cores(), *_quotas(), *_wanted_by_environment()]))
+    wanted = _wanted_of_us()
+    if wanted:
+        return wanted
+    return 1 if _in_spark() else max(1, min([_bound_cores(), *_quotas(), *_wanted_by_environment()]))
 
 
 def threads_for(n_jobs: int | None) -> int:
-    """Threads for an ``n_jobs`` argument: the number given, or `available_threads` for None, 0 and negative ones."""
+    """Threads for an ``n_jobs`` argument: the number given, or `available_threads` for None, 0 and negative ones.
+
+    Raises
+    ------
+    InputError
+        If it is no whole number.
+    """
+    check_n_jobs(n_jobs)
     return available_threads() if n_jobs is None or n_jobs < 1 else int(n_jobs)
+
+
+def check_n_jobs(n_jobs: Any) -> None:
+    """Refuse an ``n_jobs`` that is neither None nor a whole number.
+
+    Raises
+    ------
+    InputError
+        If it is something else.
+    """
+    if n_jobs is None or (not isinstance(n_jobs, bool) and isinstance(n_jobs, numbers.Integral)):
+        return
+    raise InputError(
+        f"`n_jobs` is {n_jobs!r:.100}; expected a whole number of threads. Leave it out for the cores that the process "
+        "may use."
+    )
+
+
+def _wanted_of_us() -> int:
+    """The number in our own variable; 0 where it leaves the number open."""
+    text = os.environ.get(VARIABLE, "").strip()
+    try:
+        return max(0, int(text or 0))
+    except ValueError as error:
+        raise InputError(
+            f"The environment variable {VARIABLE} is {text!r:.100}; expected a whole number of threads. Unset it for "
+            "the cores that the process may use."
+        ) from error
+
+
+def _in_spark() -> bool:
+    """Whether this process works for Spark: its variables tell the daemon's children, its context every task."""
+    if any(name.startswith("PYTHON_WORKER_FACTORY_") for name in os.environ):
+        return True
+    context = getattr(sys.modules.get("pyspark.taskcontext"), "TaskContext", None)  # None in the driver as well
+    return context is not None and context.get() is not None
 
 
 def _bound_cores() -> int:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
+import sys
+import types
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +22,20 @@ from sklearn.preprocessing import StandardScaler
 from automl_explain import (
     DecisionTreeExplainableModel,
     LGBMExplainableModel,
+    LinearExplainableModel,
+    MimicExplainer,
+    MimicWrapper,
+    SGDExplainableModel,
     _threads,
     automl_setup_model_explanations,
     fit_and_explain,
 )
-from automl_explain._threads import available_threads, threads_for
+from automl_explain._threads import VARIABLE, available_threads, threads_for
+from automl_explain.exceptions import InputError
 from automl_explain.treeshap import TreeModel, _engine
 
 X = np.random.default_rng(0).normal(size=(5000, 3))
+SURROGATES = (LGBMExplainableModel, DecisionTreeExplainableModel, LinearExplainableModel, SGDExplainableModel)
 
 
 @pytest.fixture
@@ -33,7 +43,8 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A machine of 8 cores and no limits; gives the root of its control groups."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    for name in ("OMP_NUM_THREADS", VARIABLE):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(_threads, "_PROCESS_GROUPS", tmp_path / "cgroup")
     monkeypatch.setattr(_threads, "_GROUPS", tmp_path / "groups")
     return tmp_path
@@ -89,6 +100,54 @@ QUOTAS: dict[str, tuple[dict[str, str], int]] = {
 def test_the_quota_of_a_container_holds(case: str, machine: Path) -> None:
     files, wanted = QUOTAS[case]
     write(machine, files)
+    assert available_threads() == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"), [("3", 3), (" 1 ", 1), ("12", 12), ("0", 4), ("-1", 4), ("", 4), (None, 4)]
+)
+def test_our_own_variable_is_an_n_jobs_for_all_calls(
+    text: str | None, wanted: int, machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Taken as it is, above ``OMP_NUM_THREADS``; 0 and negative numbers leave the choice open, as in an ``n_jobs``."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    if text is not None:
+        monkeypatch.setenv(VARIABLE, text)
+    assert available_threads() == wanted
+    assert threads_for(None) == wanted
+    assert threads_for(2) == 2
+
+
+@pytest.mark.parametrize("text", ["many", "2.5", "1,2"])
+def test_a_variable_that_is_no_number_is_refused(text: str, machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, text)
+    with pytest.raises(InputError, match=f"{VARIABLE} is '{text}'; expected a whole number of threads. Unset it"):
+        available_threads()
+    assert threads_for(1) == 1
+
+
+@pytest.mark.parametrize("n_jobs", [1.5, "2", True, [2]])
+def test_an_n_jobs_that_is_no_whole_number_is_refused(n_jobs: Any) -> None:
+    with pytest.raises(InputError, match=r"`n_jobs` is .*; expected a whole number of threads"):
+        threads_for(n_jobs)
+
+
+def test_one_thread_in_a_worker_of_spark(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variables by which Spark's JVM reaches its Python processes; a number that is given holds there too."""
+    monkeypatch.setenv("PYTHON_WORKER_FACTORY_SECRET", "hidden")
+    assert available_threads() == 1
+    monkeypatch.setenv(VARIABLE, "3")
+    assert available_threads() == 3
+    assert threads_for(2) == 2
+
+
+@pytest.mark.parametrize(("context", "wanted"), [(object(), 1), (None, 8)])
+def test_one_thread_in_a_task_of_spark_but_all_in_its_driver(
+    context: Any, wanted: int, machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = types.ModuleType("pyspark.taskcontext")
+    module.TaskContext = types.SimpleNamespace(get=lambda: context)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "pyspark.taskcontext", module)
     assert available_threads() == wanted
 
 
@@ -155,6 +214,63 @@ def test_the_setup_uses_them(machine: Path) -> None:
     model = make_pipeline(StandardScaler(), LinearRegression()).fit(X, X[:, 0])
     setup = automl_setup_model_explanations(model, X=X, X_test=X[:50], y=X[:, 0], task="regression")
     assert setup.surrogate_model_params["explainable_model_args"]["n_jobs"] == 3
+    loaded = pickle.loads(pickle.dumps(setup))
+    assert loaded.surrogate_model_params["explainable_model_args"] == {"n_jobs": None}
+    assert setup.surrogate_model_params["explainable_model_args"]["n_jobs"] == 3
+
+
+# Pickles
+
+
+def numbers_of_threads(thing: Any, seen: set[int] | None = None) -> Iterator[tuple[str, Any]]:
+    """Every ``n_jobs`` and ``num_threads`` that is kept in an object and in what it is made of."""
+    seen = set() if seen is None else seen
+    if id(thing) in seen:
+        return
+    seen.add(id(thing))
+    if isinstance(thing, str):
+        yield from (("num_threads", int(n)) for n in re.findall(r"num_threads: (\d+)", thing))
+    elif isinstance(thing, dict):
+        for name, value in thing.items():
+            if name in ("n_jobs", "num_threads", "nthread", "nthreads", "num_thread"):
+                yield name, value
+            yield from numbers_of_threads(value, seen)
+    elif isinstance(thing, (list, tuple, set)):
+        for each in thing:
+            yield from numbers_of_threads(each, seen)
+    elif type(thing).__module__.partition(".")[0] == "automl_explain":
+        yield from numbers_of_threads(getattr(thing, "__dict__", {}), seen)
+
+
+@pytest.mark.filterwarnings("ignore:The surrogate reproduces:automl_explain.exceptions.LowFidelityWarning")
+@pytest.mark.parametrize("kind", [*SURROGATES, "num_threads"], ids=lambda kind: getattr(kind, "__name__", kind))
+@pytest.mark.parametrize("part", ["surrogate", "explainer", "wrapper", "scoring", "source", "trees"])
+def test_pickles_leave_the_threads_of_this_machine_behind(part: str, kind: Any) -> None:
+    by_parameter = kind == "num_threads"
+    surrogate = LGBMExplainableModel if by_parameter else kind
+    args = {"num_threads": 3} if by_parameter else {"n_jobs": 3}
+    args |= {"n_estimators": 3} if surrogate is LGBMExplainableModel else {}
+    model = LinearRegression().fit(X, X @ [1.0, -2.0, 0.5])
+    explainer = MimicExplainer(model, X, surrogate, args, augment_data=False)
+    scoring = explainer.create_scoring_explainer()
+    made = {
+        "surrogate": explainer.surrogate_model,
+        "explainer": explainer,
+        "scoring": scoring,
+        "source": scoring.source,
+    }
+    if part == "wrapper":
+        rows = {"X": X, "X_test": X[:50], "y": X[:, 0], "features": ["a", "b", "c"]}
+        setup = automl_setup_model_explanations(model, task="regression", **rows)
+        made[part] = MimicWrapper.from_setup(setup, surrogate, explainable_model_args=args)
+    if part == "trees":
+        if not hasattr(explainer.surrogate_model, "trees"):
+            pytest.skip("no trees")
+        made[part] = explainer.surrogate_model.trees
+    loaded = pickle.loads(pickle.dumps(made[part]))
+    assert {value for _, value in numbers_of_threads(loaded)} <= {None, 0}
+    if part in ("surrogate", "explainer"):  # what is pickled keeps its own
+        assert 3 in [value for _, value in numbers_of_threads(made[part])]
 
 
 @pytest.mark.parametrize(("own", "given", "wanted"), [({}, {}, 5), ({"n_jobs": 2}, {}, 2), ({}, {"n_jobs": 4}, 4)])

@@ -93,6 +93,13 @@ class AutoMLExplainerSetup:
     _estimator_name: str
     forecasts: bool = False
 
+    def __getstate__(self) -> dict[str, Any]:
+        # The process that loads a pickle may use other threads than this one.
+        params = dict(self.surrogate_model_params)
+        if "explainable_model_args" in params:
+            params["explainable_model_args"] = {**params["explainable_model_args"], "n_jobs": None}
+        return {**self.__dict__, "surrogate_model_params": params}
+
     @property
     def engineered_feature_names(self) -> list[str | int]:
         """Names of the engineered features, in the order of the columns."""

@@ -34,6 +34,10 @@ class Surrogate:
     explainer_type: ClassVar[str] = "model"
     available_explanations: ClassVar[tuple[str, ...]] = ("global", "local")
 
+    def __getstate__(self) -> dict[str, Any]:
+        # The process that loads a pickle may use other threads than the one that trained.
+        return {**self.__dict__, **({"n_jobs": None} if "n_jobs" in self.__dict__ else {})}
+
     def predict_output(self, X: Any) -> np.ndarray:
         """Margins of shape (n_rows, n_outputs): target, or log-odds."""
         raise NotImplementedError

@@ -131,6 +131,10 @@ class LGBMExplainableModel(TreeSurrogate):
         self.fidelity_target = fidelity_target
         self._fixed = fixed
 
+    def __getstate__(self) -> dict[str, Any]:
+        params = {name: value for name, value in self.params.items() if name != "num_threads"}
+        return {**super().__getstate__(), "params": params}
+
     @property
     def method(self) -> str:
         """Name shown in explanations."""
