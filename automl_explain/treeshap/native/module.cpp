@@ -2,7 +2,7 @@
 //
 // Only the limited API of CPython 3.11 is used, so that one binary serves it and all later versions. Free-threaded
 // interpreters have no limited API; there the module is compiled for their version and says that it needs no GIL.
-#include <Python.h>
+#include "cpython.h"
 
 #include <stdlib.h>
 
