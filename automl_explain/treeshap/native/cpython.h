@@ -1,7 +1,7 @@
 // Python's header, as all files that need it include it.
 //
-// From CPython 3.12 on, whose None, True and False are immortal, the macros that return them take no reference, for the limited
-// API of 3.11 as well. A module compiled with such headers would take references from CPython 3.11 until it dies.
+// From CPython 3.12 on None, True and False are immortal, and the macros that return them take no reference, for the limited
+// API of 3.11 as well. Such a module would use up the references of CPython 3.11, which counts them.
 #pragma once
 
 #include <Python.h>
