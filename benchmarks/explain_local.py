@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--only", choices=TEACHERS, action="append", help="this teacher alone; may be repeated")
     size = parser.parse_args()
     X, y = table(size)
-    packages = {name: version(name) for name in ("numpy", "pandas", "numba", "lightgbm", "scikit-learn", "flaml")}
+    packages = {name: version(name) for name in ("numpy", "pandas", "lightgbm", "scikit-learn", "flaml")}
     found: dict[str, Any] = {
         "size": vars(size),
         "machine": {"machine": platform.machine(), "python": platform.python_version(), **packages},

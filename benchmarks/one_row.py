@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=15)
     parser.add_argument("--calls", type=int, default=200, help="calls of a turn; slow ways make a tenth")
     size = parser.parse_args()
-    packages = {name: version(name) for name in ("numpy", "pandas", "numba", "lightgbm", "shap")}
+    packages = {name: version(name) for name in ("numpy", "pandas", "lightgbm", "shap")}
     found: dict[str, Any] = {
         "size": vars(size),
         "machine": {"machine": platform.machine(), "python": platform.python_version(), **packages},

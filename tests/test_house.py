@@ -17,7 +17,7 @@ import automl_explain
 PACKAGE = Path(automl_explain.__file__).parent
 MODULES = {
     ".".join(("automl_explain", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"): path
-    for path in PACKAGE.rglob("*.py")
+    for path in (*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.pyi"))
 }
 MOST_ROOT_MODULES = 13
 LONGEST_FUNCTION = 60  # lines, with its arguments and docstring: what fits on a screen

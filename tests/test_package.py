@@ -39,7 +39,7 @@ def test_importing_loads_no_heavy_library_and_few_modules() -> None:
 
 @pytest.mark.parametrize("name", ["load", "TreeScoringExplainer", "Explanation", "FeatureMap"])
 def test_what_production_imports_loads_numpy_alone(name: str) -> None:
-    heavy = [library for library in (*HEAVY, "numba") if library != "numpy"]
+    heavy = [library for library in HEAVY if library != "numpy"]
     out = python(
         f"from automl_explain import {name}\nprint([m for m in {heavy!r} if m in sys.modules], len(sys.modules))"
     )

@@ -202,9 +202,8 @@ class ScoringExplainer(Told):
     def warm_up(self) -> Self:
         """Make ready for the first row: a service calls it once at its start.
 
-        Compiled code is loaded, and tables of engineered and of raw values are prepared, where there are
-        any. Without it the first row of each kind waits for its tables, and on a machine that has never run
-        this package for the compiler; see `automl_explain.warm_up`.
+        Tables of engineered and of raw values are prepared, where there are any. Without it the first row
+        of each kind waits for its tables.
 
         Returns
         -------

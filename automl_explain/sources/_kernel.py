@@ -103,12 +103,12 @@ class KernelSource:
         """
         if check_raw_method(raw_method) == "folded":
             return fold(self.shapley_values(X), feature_map)
-        players = Players.raw(feature_map.matrix)
+        players = Players.raw(feature_map)
         values = self._values(X.toarray() if sp.issparse(X) else X, players.of_feature)
-        n_players = players.weights.shape[1]
+        n_players, weights = players.n_players, players.weights.to_scipy()
         padded = np.zeros((*values.shape[:2], n_players))
         padded[..., : values.shape[2]] = values
-        shared = np.stack([np.asarray(each @ players.weights.T) for each in padded])
+        shared = np.stack([np.asarray(each @ weights.T) for each in padded])
         return shared, padded[..., players.unmapped].sum(axis=-1)
 
     def _values(self, X: np.ndarray, player: np.ndarray) -> np.ndarray:

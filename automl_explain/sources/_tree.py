@@ -12,7 +12,7 @@ from automl_explain._lazy import is_sparse
 from automl_explain._lazy import sparse as sp
 from automl_explain._validation import check_raw_method
 from automl_explain.feature_map import MAX_DENSE_RAW_COLUMNS, FeatureMap
-from automl_explain.treeshap import Players, TreeEnsemble, TreeModel, warm_up
+from automl_explain.treeshap import Players, TreeEnsemble, TreeModel
 
 if TYPE_CHECKING:
     from automl_explain.treeshap import Engine
@@ -65,9 +65,8 @@ class TreeSource:
         return kept[2].of(X)
 
     def warm_up(self) -> None:
-        """Load compiled code and prepare the tables of engineered values."""
-        warm_up()
-        self.shapley_values(sp.csr_matrix((1, self.n_features)))
+        """Prepare the tables of engineered values."""
+        self.trees.prepared()
 
     def for_scoring(self) -> TreeSource:
         """The trees without their model."""
@@ -120,7 +119,7 @@ class RawValues:
 
     def __init__(self, trees: TreeModel, feature_map: FeatureMap, raw_method: str = "folded") -> None:
         made = Players.raw if raw_method == "grouped" else Players.folded
-        self._trees, self._players = trees, made(feature_map.matrix)
+        self._trees, self._players = trees, made(feature_map)
         self._wide = feature_map.n_raw > MAX_DENSE_RAW_COLUMNS
         self._engine: Engine | None = None
 
@@ -153,7 +152,7 @@ class RawValues:
     def _sparse(self, X: sp.csr_matrix) -> tuple[tuple[sp.csr_matrix, ...], np.ndarray]:
         # Sparse values come without the remainder, so it is asked for as one more column.
         n_raw = self._players.n_targets
-        players = Players(self._players.of_feature, self._players.with_remainder)
+        players = self._players.with_remainder
         found = self._trees.prepared(players).sparse_values(X)
         if players.n_targets == n_raw:
             return found, np.zeros((len(found), X.shape[0]))

@@ -2,8 +2,8 @@
 
 Path-dependent Shapley values (Lundberg et al. 2020, doi:10.1038/s42256-019-0138-9), exact, from tables
 that are computed once per model. The data flow: a reader (`_lightgbm`, ...) makes a `TreeEnsemble`;
-`_columns` turns its splits into ranks; `_leaves` its leaves into games; `_grouping` and `_tables` put the
-games into tables; `_kernels` looks rows up in them.
+`_columns` turns its splits into ranks; `_engine` hands both to the extension module `_native`, which puts the
+leaves into tables and looks rows up in them (``native/``: `leaves.h`, `grouping.h`, `tables.h`, `explaining.h`).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ __all__ = [
     "warm_up",
 ]
 
-# The engine needs numba, which a process that only reads a file or trains does not.
+# What reads models of other libraries is not needed by a process that explains.
 __getattr__, __dir__ = attach(
     __name__,
     {
@@ -125,9 +125,7 @@ class TreeModel:
     def expected_values(self) -> np.ndarray:
         """Output where all contributions are zero, shape (n_outputs,), read-only."""
         engine = next(iter(self._prepared.values()), None) or self._engineered  # the same for all players
-        values = engine.prepared.expected_values
-        values.flags.writeable = False
-        return values
+        return engine.expected_values
 
     @property
     def _engineered(self) -> Engine:
@@ -204,22 +202,8 @@ if hasattr(os, "register_at_fork"):
 
 
 def warm_up() -> None:
-    """Compile every kernel for float64 rows, or load it from numba's cache, before the first row comes.
+    """Load the compiled engine. Nothing is compiled at run time, so there is no need to call it.
 
-    Takes half a minute the first time on a machine (numba then keeps the result on disk, by default next to
-    the package or under the user's home, else where ``NUMBA_CACHE_DIR`` says) and well under a second later.
+    Earlier versions compiled their kernels when they were first used.
     """
-    from automl_explain.treeshap._engine import Engine
-    from automl_explain.treeshap._prepare import DEFAULT_TABLE_BYTES
-
-    stump: dict[str, Any] = {
-        "offsets": [0, 3], "output": [0], "feature": [0, -1, -1], "threshold": [0.5, 0, 0], "missing": [2, 0, 0],
-        "default_left": [True, False, False], "left": [1, -1, -1], "right": [2, -1, -1], "cover": [2, 1, 1],
-        "value": [0, -1, 1], "category": [-1, -1, -1], "category_offsets": [0], "category_bits": [], "base": [0],
-    }  # fmt: skip
-    trees = TreeEnsemble(**stump, n_features=1)
-    rows = np.zeros((2, 1))
-    for given in (rows, rows[:1], sp.csr_matrix(rows)):
-        trees.predict(given)
-        for max_bytes in (DEFAULT_TABLE_BYTES, 0):
-            Engine(trees, Players.engineered(1), n_jobs=1, max_bytes=max_bytes).values(given)
+    from automl_explain.treeshap._engine import Engine as _  # noqa: F401

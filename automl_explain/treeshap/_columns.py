@@ -8,6 +8,7 @@ has the rank behind the last one. Categories that no split tells apart share a r
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -49,9 +50,10 @@ class Columns:
     ranks_left: np.ndarray
 
     @property
-    def missing_rank(self) -> np.ndarray:
-        """Rank of missing numbers of each column, behind those of its cuts; -1 where none is missing, or categories."""
-        return np.where((self.kind > 0) & (self.kind < CATEGORICAL), self.n_ranks - 1, -1)
+    def native(self) -> tuple[Any, ...]:
+        """What the compiled engine takes."""
+        ranks = (self.n_ranks, self.node_column, self.node_rank, self.node_ranks_left, self.ranks_left)
+        return (self.feature, self.kind, self.cut_ptr, self.cuts, *ranks)
 
     @classmethod
     def of(cls, trees: TreeEnsemble) -> Columns:

@@ -13,6 +13,7 @@ from automl_explain._lazy import is_sparse
 from automl_explain._lazy import sparse as sp
 from automl_explain._validation import sound_sparse
 from automl_explain.exceptions import InputError, UnsupportedModelError
+from automl_explain.treeshap import _native
 from automl_explain.treeshap._validity import why_no_trees
 
 #: How a split treats missing values: NaN counts as 0.0; zero and NaN are missing; NaN is missing.
@@ -173,23 +174,18 @@ class TreeEnsemble:
             raise InputError(
                 f"`X` has shape {X.shape}; expected (n_rows, {self.n_features}), the columns of the trees."
             )
-        from automl_explain.treeshap import _margins  # numba is loaded by who walks the trees, not by who reads them
-
         result = np.empty((X.shape[0], self.n_outputs))
         if is_sparse(X):
             rows = sp.csr_matrix(csr_rows(X), dtype=np.float64)
-            stored = map(read_only, (rows.data, rows.indices, rows.indptr))
-            _margins.predict_csr(*stored, self.n_features, self._walk_arrays, result)
+            _native.predict_sparse(self.native, rows.data, rows.indices, rows.indptr, result)
         else:
-            _margins.predict(read_only(np.ascontiguousarray(X)), self._walk_arrays, result)
+            _native.predict_dense(self.native, np.ascontiguousarray(X), result)
         return result
 
     @functools.cached_property
-    def _walk_arrays(self) -> tuple[np.ndarray, ...]:
-        """What `_margins.predict` needs to walk the trees."""
-        splits = (self.feature, self.threshold, self.missing, self.default_left, self.left, self.right)
-        categories = (self.category, self.category_offsets, self.category_bits)
-        return (self.offsets, self.output, *splits, self.value, *categories, self.base)
+    def native(self) -> tuple[Any, ...]:
+        """What the compiled engine takes."""
+        return (self.n_features, *self.arrays().values())
 
     @classmethod
     def join(cls, ensembles: Sequence[TreeEnsemble]) -> TreeEnsemble:
@@ -271,10 +267,3 @@ def csr_rows(X: Any) -> sp.csr_matrix:
         parts = (rows.data, rows.indices.astype(np.int32), rows.indptr.astype(np.int32))
         rows = sp.csr_matrix(parts, shape=rows.shape)
     return rows
-
-
-def read_only(array: np.ndarray) -> np.ndarray:
-    """A view that cannot be written: numba compiles a kernel anew for arrays that can."""
-    view = array.view()
-    view.flags.writeable = False
-    return view

@@ -9,7 +9,9 @@ import numpy as np
 
 from automl_explain._lazy import is_sparse
 from automl_explain._lazy import sparse as sp
+from automl_explain._tables._csr import Csr
 from automl_explain.exceptions import InputError
+from automl_explain.feature_map import FeatureMap
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -20,8 +22,8 @@ class Players:
     ----------
     of_feature : ndarray of shape (n_features,), int
         Player of every feature.
-    weights : csr_matrix of shape (n_targets, n_players)
-        How the value of a player is shared among the targets.
+    weights : Csr of shape (n_targets, n_players)
+        How the value of a player is shared among the targets; plain arrays, for which SciPy is not imported.
 
     Examples
     --------
@@ -30,43 +32,59 @@ class Players:
     """
 
     of_feature: np.ndarray
-    weights: sp.csr_matrix
+    weights: Csr
 
     @property
     def n_targets(self) -> int:
         """Number of targets."""
-        return int(self.weights.shape[0])
+        return self.weights.shape[0]
+
+    @property
+    def n_players(self) -> int:
+        """Number of players."""
+        return self.weights.shape[1]
 
     @property
     def unmapped(self) -> np.ndarray:
         """Which players go to no target, bool of shape (n_players,); their values are the remainder."""
-        found = np.ones(self.weights.shape[1], dtype=bool)
+        found = np.ones(self.n_players, dtype=bool)
         found[self.weights.indices] = False
         return found
 
     @property
-    def with_remainder(self) -> sp.csr_matrix:
-        """The weights, with one more target for unmapped players if there are any."""
-        if not self.unmapped.any():
-            return self.weights
-        return sp.csr_matrix(sp.vstack([self.weights, sp.csr_matrix(self.unmapped[None].astype(np.float64))]))
+    def with_remainder(self) -> Players:
+        """The same players, with one more target for those that go to none if there are any."""
+        lost = np.flatnonzero(self.unmapped)
+        if not len(lost):
+            return self
+        rows = np.append(self.weights.rows(), np.full(len(lost), self.n_targets))
+        columns = np.append(self.weights.indices, lost)
+        data = np.append(self.weights.data, np.ones(len(lost)))
+        return Players(self.of_feature, Csr.from_entries(rows, columns, data, (self.n_targets + 1, self.n_players)))
+
+    @property
+    def shares(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Where the targets of each player begin, of shape (n_players + 1,), and all targets and weights."""
+        order = np.argsort(self.weights.indices, kind="stable")
+        counts = np.bincount(self.weights.indices, minlength=self.n_players)
+        return np.append(0, np.cumsum(counts)), self.weights.rows()[order], self.weights.data[order]
 
     @property
     def key(self) -> tuple[Any, ...]:
         """The same for players that are the same."""
-        parts = (self.of_feature, self.weights.indptr, self.weights.indices, self.weights.data)
+        parts = (self.of_feature, *self.weights[:3])
         return (self.weights.shape, *(part.tobytes() for part in parts))
 
     @classmethod
     def engineered(cls, n_features: int) -> Players:
         """Every feature for itself."""
-        return cls(np.arange(n_features), sp.identity(n_features, format="csr"))
+        return cls(np.arange(n_features), _identity(n_features))
 
     @classmethod
     def folded(cls, weights: Any) -> Players:
         """Every feature a player, its value shared among raw columns by (n_raw, n_engineered) weights."""
-        matrix = _csr(weights)
-        return cls(np.arange(matrix.shape[1]), matrix)
+        shares = _csr(weights)
+        return cls(np.arange(shares.shape[1]), shares)
 
     @classmethod
     def grouped(cls, groups: Any) -> Players:
@@ -77,7 +95,7 @@ class Players:
                 f"`groups` is an array of shape {given.shape} and dtype {given.dtype}; expected the number of the "
                 "group of each feature, whole numbers from 0 on."
             )
-        return cls(given.astype(np.int64), sp.identity(int(given.max(initial=-1)) + 1, format="csr"))
+        return cls(given.astype(np.int64), _identity(int(given.max(initial=-1)) + 1))
 
     @classmethod
     def raw(cls, weights: Any) -> Players:
@@ -86,16 +104,18 @@ class Players:
         Features with several raw parents, and those with none, stay players of their own; the value of
         the former is shared by the (n_raw, n_engineered) weights.
         """
-        matrix = _csr(weights).tocsc()
-        n_raw, n_features = matrix.shape
-        parents = np.diff(matrix.indptr)
-        alone = np.flatnonzero(parents != 1)
+        shares = _csr(weights)
+        n_raw, n_features = shares.shape
+        parents = np.bincount(shares.indices, minlength=n_features)
+        others = np.flatnonzero(parents != 1)
         of_feature = np.empty(n_features, dtype=np.int64)
-        of_feature[alone] = n_raw + np.arange(len(alone))
-        single = np.flatnonzero(parents == 1)
-        of_feature[single] = matrix.indices[matrix.indptr[single]]
-        own = sp.identity(n_raw, format="csr")
-        return cls(of_feature, sp.csr_matrix(sp.hstack([own, matrix[:, alone]])))
+        of_feature[others] = n_raw + np.arange(len(others))
+        single = parents[shares.indices] == 1
+        of_feature[shares.indices[single]] = shares.rows()[single]
+        rows = np.append(np.arange(n_raw), shares.rows()[~single])
+        columns = np.append(np.arange(n_raw), of_feature[shares.indices[~single]])
+        data = np.append(np.ones(n_raw), shares.data[~single])
+        return cls(of_feature, Csr.from_entries(rows, columns, data, (n_raw, n_raw + len(others))))
 
     @classmethod
     def of(cls, players: Any, n_features: int) -> Players:
@@ -105,8 +125,8 @@ class Players:
         elif isinstance(players, Players):
             made = players
         else:
-            given = getattr(players, "matrix", players)
-            made = cls.folded(given) if is_sparse(given) or np.ndim(given) == 2 else cls.grouped(given)
+            is_map = isinstance(players, FeatureMap) or is_sparse(players) or np.ndim(players) == 2
+            made = cls.folded(players) if is_map else cls.grouped(players)
         if len(made.of_feature) != n_features:
             raise InputError(
                 f"`players` is for {len(made.of_feature)} features; the trees have {n_features}. Pass the weights "
@@ -115,8 +135,20 @@ class Players:
         return made
 
 
-def _csr(weights: Any) -> sp.csr_matrix:
-    matrix = sp.csr_matrix(weights, dtype=np.float64, copy=True)
-    matrix.sum_duplicates()
-    matrix.eliminate_zeros()
-    return matrix
+def _identity(n: int) -> Csr:
+    return Csr(np.arange(n + 1), np.arange(n), np.ones(n), (n, n))
+
+
+def _csr(weights: Any) -> Csr:
+    """Weights of a feature map, a sparse matrix or an array, each place once and without zeros."""
+    if isinstance(weights, FeatureMap):
+        given = Csr(*weights.arrays, weights.shape)
+    elif is_sparse(weights):
+        given = Csr.of(sp.csr_matrix(weights, dtype=np.float64))
+    else:
+        dense = np.asarray(weights, dtype=np.float64)
+        rows, columns = np.nonzero(dense)
+        return Csr.from_entries(rows, columns, dense[rows, columns], dense.shape)
+    kept = given.data != 0
+    rows, columns = given.rows()[kept], given.indices[kept]
+    return Csr.from_entries(rows, columns, np.asarray(given.data[kept], dtype=np.float64), given.shape)

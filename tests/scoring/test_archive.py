@@ -144,7 +144,7 @@ def test_the_manifest_names_versions_and_checksums(saved: Path) -> None:
 
 def test_loading_runs_no_code_of_the_file(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`load` executes no code from the file: no pickle is opened on the way."""
-    load(saved.parent).explain(rows("frame", 5), get_raw=True)  # numba reads its own cache of kernels once
+    load(saved.parent).explain(rows("frame", 5), get_raw=True)
 
     def refuse(*args: Any, **kwargs: Any) -> None:
         raise AssertionError("a pickle was read")

@@ -162,6 +162,6 @@ def engines(trees: TreeEnsemble, players: Players) -> dict[str, Engine]:
     some = Engine(trees, players, n_jobs=1, max_bytes=full.prepared.nbytes // 4)
     none = Engine(trees, players, n_jobs=1, max_bytes=0)
     assert some.prepared.nbytes > 0
-    assert len(some.prepared.branches.output) > 0
-    assert none.prepared.nbytes == 0
+    assert some.prepared.leaves_in_tables < full.prepared.leaves
+    assert none.prepared.nbytes == none.prepared.leaves_in_tables == 0
     return {"full": full, "some": some, "none": none}

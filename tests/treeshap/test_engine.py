@@ -6,9 +6,6 @@ import itertools
 import math
 import multiprocessing
 import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,20 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from automl_explain.exceptions import InputError, UnsupportedModelError
-from automl_explain.treeshap import (
-    Engine,
-    Players,
-    TreeEnsemble,
-    _branch_kernels,
-    _branches,
-    _grouping,
-    _kernels,
-    _leaves,
-    _margins,
-    _tables,
-    _vectors,
-    warm_up,
-)
+from automl_explain.treeshap import Engine, Players, TreeEnsemble
 
 N_FEATURES = 6
 
@@ -156,7 +140,7 @@ def stump(**changed: Any) -> TreeEnsemble:
 def test_a_stump_gives_the_numbers_on_paper() -> None:
     """A quarter of the rows is on the right at 4, so the mean is 1 (and 0.5 of the base)."""
     engine = Engine(stump(), Players.engineered(1))
-    np.testing.assert_array_equal(engine.prepared.expected_values, [1.5])
+    np.testing.assert_array_equal(engine.expected_values, [1.5])
     X = np.array([[0.0], [1.0], [np.nan], [0.5], [np.inf], [-np.inf]])
     np.testing.assert_allclose(engine.values(X)[0, :, 0], [-1, 3, -1, -1, 3, -1], atol=1e-15)
 
@@ -176,7 +160,7 @@ def test_trees_of_one_leaf_add_to_the_expected_value_only() -> None:
         cover=[1], value=[7], category=[-1],
     )  # fmt: skip
     engine = Engine(trees.validate(), Players.engineered(1))
-    np.testing.assert_array_equal(engine.prepared.expected_values, [7.5])
+    np.testing.assert_array_equal(engine.expected_values, [7.5])
     assert (engine.values(np.zeros((3, 1))) == 0).all()
     assert (engine.values(np.zeros((1, 1))) == 0).all()
     assert engine.values(np.zeros((0, 1))).shape == (1, 0, 1)
@@ -200,7 +184,7 @@ def test_values_are_those_of_brute_force_over_all_subsets_of_groups(groups: Any,
             wanted, base = brute_force(trees, row, players)
             # Sums of a few hundred products of doubles of size 1.
             np.testing.assert_allclose(found[:, r], wanted, atol=1e-12)
-            np.testing.assert_allclose(engine.prepared.expected_values, base, atol=1e-12)
+            np.testing.assert_allclose(engine.expected_values, base, atol=1e-12)
 
 
 # Properties
@@ -221,7 +205,7 @@ def test_tables_branches_rows_and_sparse_rows_agree_and_add_up(
     scale = 1 + np.abs(trees.value).max() * n_trees
     exact = Engine(trees, Players.engineered(N_FEATURES), max_bytes=0).values(X)
     np.testing.assert_allclose(found, exact, atol=1e-11 * scale)
-    output = found.sum(-1).T + engine.prepared.expected_values
+    output = found.sum(-1).T + engine.expected_values
     np.testing.assert_allclose(output, trees.predict(X), atol=1e-10 * scale)
     np.testing.assert_array_equal(np.concatenate([engine.values(X[i : i + 1]) for i in range(20)], axis=1), found)
     np.testing.assert_array_equal(engine.values(sp.csr_matrix(X)), found)
@@ -304,26 +288,6 @@ def test_rows_and_players_of_another_width_are_refused() -> None:
 # Processes
 
 
-def test_nothing_is_left_to_compile_after_warming_up() -> None:
-    warm_up()
-    kernels = [
-        k
-        for m in (_branch_kernels, _branches, _grouping, _kernels, _leaves, _margins, _tables, _vectors)
-        for k in vars(m).values()
-        if hasattr(k, "signatures")
-    ]
-    before = [len(k.signatures) for k in kernels]
-    trees, X = random_trees(1, n_outputs=2), random_rows(1)
-    X.flags.writeable = False
-    for players in (None, [0, 0, 1, 1, 2, 2], np.ones((2, N_FEATURES)) / 2):
-        for max_bytes in (2**28, 0):
-            engine = Engine(trees, Players.of(players, N_FEATURES), max_bytes=max_bytes)
-            for rows in (X, X[:1], sp.csr_matrix(X)):
-                engine.values(rows)
-                trees.predict(rows)
-    assert [len(k.signatures) for k in kernels] == before
-
-
 def _sum_in_child(queue: Any, engine: Engine, X: np.ndarray) -> None:
     queue.put(engine.values(X).sum())
 
@@ -340,18 +304,6 @@ def test_a_forked_process_explains_after_its_parent_did() -> None:
     child.start()
     assert queue.get(timeout=60) == wanted
     child.join()
-
-
-@pytest.mark.slow
-def test_without_a_directory_to_write_kernels_are_compiled_in_memory(tmp_path: Path) -> None:
-    """Numba finds no place for its cache; importing and explaining work all the same."""
-    code = (
-        "import numba.core.caching as c\n"
-        "c.CacheImpl._locator_classes = []\n"
-        "import automl_explain.treeshap as t; t.warm_up(); print('ok')"
-    )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, cwd=tmp_path)
-    assert run.stdout == "ok\n", run.stderr
 
 
 def test_more_cuts_than_a_rank_has_room_for_are_refused() -> None:

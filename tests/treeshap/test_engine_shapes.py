@@ -88,7 +88,7 @@ def test_shared_values_and_the_remainder_are_exact(raw: bool) -> None:
     assert 0 < (weights == 0).all(axis=0).sum() < 11
     players = Players.raw(weights) if raw else Players.folded(weights)
     values = exact_values(trees, X, np.append(players.of_feature, players.weights.shape[1] - 1))
-    wanted = np.einsum("knp,tp->knt", values, players.weights.toarray())
+    wanted = np.einsum("knp,tp->knt", values, players.weights.to_scipy().toarray())
     for engine in engines(trees, players).values():
         found, remainder = engine.values_and_remainder(X)
         np.testing.assert_allclose(found, wanted.astype(float), atol=CLOSE)
@@ -120,11 +120,11 @@ def test_wide_models_take_their_rows_in_narrow_blocks() -> None:
     """The sums of 2,048 rows would not fit the cache; the values are the same whatever the rows share a block with."""
     trees = make_trees(6, n_features=2000, n_trees=160, depth=5, n_outputs=4, digits=3)
     engine = Engine(trees, Players.engineered(2000), n_jobs=1)
-    assert 64 < engine._block < 1024
+    assert 64 < engine.prepared.block < 1024
     X = make_rows(6, trees, 200)
     found = engine.values(X)
     np.testing.assert_array_equal(np.concatenate([engine.values(X[i : i + 9]) for i in range(0, 200, 9)], 1), found)
-    np.testing.assert_allclose(found.sum(-1).T + engine.prepared.expected_values, trees.predict(X), atol=1e-10)
+    np.testing.assert_allclose(found.sum(-1).T + engine.expected_values, trees.predict(X), atol=1e-10)
 
 
 def test_columns_with_many_cuts_are_searched() -> None:
@@ -235,7 +235,7 @@ def test_a_leaf_that_no_row_can_reach_has_more_players_than_its_cells_say() -> N
     X = np.random.default_rng(0).choice([-1.0, 3.0, 7.0], size=(20, n))
     tabled, walked = (Engine(trees, Players.engineered(n), max_bytes=bound) for bound in (2**28, 0))
     np.testing.assert_allclose(tabled.values(X), walked.values(X), atol=1e-11)
-    output = tabled.values(X).sum(-1).T + tabled.prepared.expected_values
+    output = tabled.values(X).sum(-1).T + tabled.expected_values
     np.testing.assert_allclose(output, trees.predict(X), atol=1e-11)
 
 

@@ -1,6 +1,10 @@
 // The table of kernels of one processor level.
 #include "kernels.h"
 
+#include "explaining.h"
+#include "filling.h"
+#include "margins.h"
+
 #define AUTOML_EXPLAIN_JOIN_(a, b) a##b
 #define AUTOML_EXPLAIN_JOIN(a, b) AUTOML_EXPLAIN_JOIN_(a, b)
 #define AUTOML_EXPLAIN_TEXT_(a) #a
@@ -13,17 +17,15 @@
 #endif
 
 namespace automl_explain {
-namespace {
-
-void add(double *sums, const double *values, size_t n) {
-    for (size_t i = 0; i < n; i++) sums[i] += values[i];
-}
-
-}  // namespace
-
 const Kernels AUTOML_EXPLAIN_JOIN(kernels_, AUTOML_EXPLAIN_LEVEL) = {
     AUTOML_EXPLAIN_LEVEL_NAME,
-    add,
+    fill,
+    fill_factors,
+    explain_dense,
+    explain_sparse,
+    explain_row,
+    predict_dense,
+    predict_sparse_of,
 };
 
 }  // namespace automl_explain

@@ -6,15 +6,23 @@
 // an inline function with external linkage the linker keeps any one, perhaps one that this processor cannot run.
 #pragma once
 
-#include <stddef.h>
+#include "prepared.h"
+#include "rows.h"
 
 namespace automl_explain {
 
 struct Kernels {
     const char *level;  // as AUTOML_EXPLAIN_PROCESSOR spells it
 
-    // sums[i] += values[i] for i below n.
-    void (*add)(double *sums, const double *values, size_t n);
+    void (*fill)(const Layout& layout, const Leaves& leaves, const Slots& slots, Tables& tables, Arena& work);
+    void (*fill_factors)(const FactorLayout& layout, Factors& factors);
+    void (*explain_dense)(const Prepared& p, const DenseRows& rows, i64 first, i64 last, const Result& result,
+                          Arena& arena);
+    void (*explain_sparse)(const Prepared& p, const SparseRows& rows, i64 first, i64 last, const Result& result,
+                           Arena& arena);
+    void (*explain_row)(const Prepared& p, const DenseRows& row, f64* result, Arena& arena);
+    void (*predict_dense)(const Trees& trees, const f64* rows, i64 n, f64* margins);
+    void (*predict_sparse)(const Trees& trees, const SparseRows& rows, i64 n, f64* x, f64* margins);
 };
 
 #if defined(AUTOML_EXPLAIN_X86_64)

@@ -5,6 +5,9 @@
 
 namespace automl_explain {
 
+// The kernels in use, chosen when the module is loaded and constant from then on.
+extern const Kernels *kernels;
+
 constexpr int max_levels = 3;
 
 // The levels that this processor and its operating system can run, the least first; returns how many.

@@ -6,13 +6,14 @@
 
 #include <stdlib.h>
 
+#include "binding.h"
 #include "levels.h"
 
 namespace automl_explain {
-namespace {
 
-// The kernels in use, chosen when the module is loaded and constant from then on.
 const Kernels *kernels = nullptr;
+
+namespace {
 
 PyObject *level(PyObject *, PyObject *) { return PyUnicode_FromString(kernels->level); }
 
@@ -53,11 +54,15 @@ int choose_level() {
     return -1;
 }
 
-int load(PyObject *) { return choose_level(); }
+int load(PyObject *module) { return choose_level() < 0 ? -1 : add_types(module); }
 
 PyMethodDef functions[] = {
     {"level", level, METH_NOARGS, "The processor level whose kernels are in use."},
     {"levels", levels, METH_NOARGS, "The processor levels that this machine can run, the least first."},
+    {"prepare", as_function(prepare_trees), METH_FASTCALL, "prepare(trees, columns, players, max_bytes)"},
+    {"predict_dense", as_function(predict_dense), METH_FASTCALL, "predict_dense(trees, X, margins)"},
+    {"predict_sparse", as_function(predict_sparse), METH_FASTCALL,
+     "predict_sparse(trees, data, indices, indptr, margins)"},
     {nullptr, nullptr, 0, nullptr},
 };
 

@@ -1,0 +1,19 @@
+// What the module offers to Python besides the names of levels: preparing trees, explaining and predicting rows.
+#pragma once
+
+#include "cpython.h"
+
+namespace automl_explain {
+
+typedef PyObject* (*FastFunction)(PyObject* self, PyObject* const* arguments, Py_ssize_t n);
+
+static inline PyCFunction as_function(FastFunction function) { return (PyCFunction)(void (*)(void))function; }
+
+PyObject* prepare_trees(PyObject* module, PyObject* const* arguments, Py_ssize_t n);
+PyObject* predict_dense(PyObject* module, PyObject* const* arguments, Py_ssize_t n);
+PyObject* predict_sparse(PyObject* module, PyObject* const* arguments, Py_ssize_t n);
+
+// Adds the type `Prepared` to the module; -1 and an exception where that fails.
+int add_types(PyObject* module);
+
+}  // namespace automl_explain
