@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import os
 import pickle
 import re
@@ -32,7 +33,7 @@ from automl_explain import (
 )
 from automl_explain._threads import VARIABLE, available_threads, threads_for
 from automl_explain.exceptions import InputError
-from automl_explain.treeshap import TreeModel, _engine
+from automl_explain.treeshap import TreeModel
 
 X = np.random.default_rng(0).normal(size=(5000, 3))
 SURROGATES = (LGBMExplainableModel, DecisionTreeExplainableModel, LinearExplainableModel, SGDExplainableModel)
@@ -168,13 +169,14 @@ def used_by(engine_call: Any, monkeypatch: pytest.MonkeyPatch) -> int:
     """Threads that a call of the engine starts."""
     seen: list[int] = []
 
-    class Pool(_engine.ThreadPoolExecutor):
+    class Pool(concurrent.futures.ThreadPoolExecutor):
         def __init__(self, n: int) -> None:
             seen.append(n)
             super().__init__(n)
 
-    monkeypatch.setattr(_engine, "ThreadPoolExecutor", Pool)
-    engine_call()
+    with monkeypatch.context() as patch:
+        patch.setattr(concurrent.futures, "ThreadPoolExecutor", Pool)
+        engine_call()
     return seen[-1] if seen else 1
 
 
