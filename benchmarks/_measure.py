@@ -166,11 +166,10 @@ def first_values(model: Path, before: Interpreter | None) -> dict[str, Any]:
 _MEMORY = """
 import json, sys
 import numpy as np, scipy.sparse as sp
-from automl_explain.treeshap import Players, TreeModel, warm_up
+from automl_explain.treeshap import Players, TreeModel
 from _measure import Peak
 model, rows, weights, chunk = sys.argv[1:]
 load = np.load if rows.endswith("npy") else sp.load_npz
-warm_up()
 trees = TreeModel([open(model).read()], n_jobs=1)
 X = load(rows)
 players = Players.folded(sp.load_npz(weights)) if weights else None

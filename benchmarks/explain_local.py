@@ -112,7 +112,7 @@ def measure(teacher: Any, rows: Any, size: argparse.Namespace) -> dict[str, Any]
             start = time.process_time_ns()
             for row in given:
                 call(row)
-            if turn:  # the first one compiles, prepares tables and loads libraries
+            if turn:  # the first one prepares tables and loads libraries
                 times[name].append((time.process_time_ns() - start) / len(given) / 1000)
     least = np.add(times["engine"], times["teacher"])
     ratios = {

@@ -127,7 +127,7 @@ def by_turns(ways: dict[str, Way], turns: int) -> dict[str, Any]:
             start = time.process_time_ns()
             for rows in given:
                 call(rows)
-            if turn:  # the first one compiles, prepares tables and loads libraries
+            if turn:  # the first one prepares tables and loads libraries
                 times[name].append((time.process_time_ns() - start) / len(given) / 1000)
     found: dict[str, Any] = {name: {"cpu_us": spread(values)} for name, values in times.items()}
     for other in ("pred_contrib", "shap"):

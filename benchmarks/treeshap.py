@@ -39,7 +39,7 @@ from _cases import FULL, QUICK, Case, Effort, cases, categories, fitted, table, 
 from _measure import Interpreter
 
 import automl_explain
-from automl_explain.treeshap import Players, TreeModel, warm_up
+from automl_explain.treeshap import Players, TreeModel, _native
 
 _CHECKED_ROWS = 100
 _PREPARED = 3  # times
@@ -75,7 +75,6 @@ def main() -> None:
 
 
 def run(effort: Effort, workers: dict[str, Interpreter], folder: Path) -> dict[str, Any]:
-    warm_up()
     found: dict[str, Any] = {"machine": machine(), "base": dataclasses.asdict(effort.base), "grids": effort.grids}
     packages = {name: _peers.installed(name) or "not installed" for name in _peers.PACKAGES}
     packages |= {name: "in a worker" for name in packages if name.split()[0] in workers}
@@ -155,9 +154,9 @@ def figures(prepared: Any) -> dict[str, Any]:
     """What a row costs."""
     return {
         "table_mb": round(prepared.nbytes / 1e6, 1),
-        "exact_leaves": int(np.count_nonzero(prepared.branches.value)),
-        "lookups": len(prepared.tables.start),
-        "comparisons": len(prepared.tables.step_column),
+        "exact_leaves": prepared.leaves - prepared.leaves_in_tables,
+        "lookups": prepared.look_ups,
+        "comparisons": prepared.comparisons,
     }
 
 
@@ -269,6 +268,7 @@ def machine() -> dict[str, str]:
         "processor": processor,
         "processors": str(os.cpu_count()),
         "system": f"{platform.system()} {platform.machine()}",
+        "kernels": _native.level(),
         "python": platform.python_version(),
         "automl-explain": automl_explain.__version__,
         **{name: version(name) for name in names},

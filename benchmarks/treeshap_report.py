@@ -66,7 +66,8 @@ def setting(found: dict[str, Any]) -> str:
     absent = sorted(name for name, package in found["peers"].items() if package == "not installed")
     return (
         f"Machine: {machine['processor']}, {machine['processors']} processors, {machine['system']}, "
-        f"Python {machine['python']}; {', '.join(f'{name} {machine[name]}' for name in names)}. Peers: "
+        f"kernels of {machine['kernels']}, Python {machine['python']}; "
+        f"{', '.join(f'{name} {machine[name]}' for name in names)}. Peers: "
         f"{', '.join(sorted(set(peers.values())))}. Not installed: {', '.join(absent) or 'none'}.{before} "
         f"{found['turns']} turns; the run took {found['minutes']} minutes."
     )
