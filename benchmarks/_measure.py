@@ -118,12 +118,14 @@ def run_fresh(script: str, *arguments: Any, interpreter: Interpreter | None = No
     It is this one, with these benchmarks, where ``interpreter`` does not name another. ``variables`` are of its
     environment.
     """
-    here = Interpreter(sys.executable, os.pathsep.join([str(Path(__file__).parent), *sys.path]))
+    benchmarks = Path(__file__).resolve().parent
+    here = Interpreter(sys.executable, os.pathsep.join([str(benchmarks), *sys.path]))
     python, folder = interpreter or here
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     environment = {**os.environ, **threads, "PYTHONPATH": folder, **variables}
     command = [python, "-c", script, *map(str, arguments)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    # Python looks for packages in the current folder first, which may hold another version of this one.
+    done = subprocess.run(command, env=environment, cwd=benchmarks, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"a fresh interpreter failed:\n{done.stderr[-2000:]}")
     result: dict[str, Any] = json.loads(done.stdout)
