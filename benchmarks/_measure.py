@@ -17,7 +17,7 @@ _FIRST_ROWS = 50  # of the call that tells how many rows a slow peer gets
 _MOST_LOOPS = 2000
 _SLOW = 10  # times the wanted seconds; ways whose calls take longer get
 _FEW_TURNS = 3
-_SLOWEST = 75  # times the wanted seconds; ways whose calls take longer get one turn
+_SLOWEST = 40  # times the wanted seconds; ways whose calls take longer get one turn
 
 
 class Interpreter(NamedTuple):
@@ -42,31 +42,28 @@ def by_turns(
 ) -> dict[str, Any]:
     """CPU and wall microseconds a row of every way, the ways by turns, and how many times the first is faster.
 
-    A way gets as many of the rows as it explains in ``seconds`` (the first one, and those of ``whole``, all of them),
-    and repeats a shorter call until the time is up; a slow one gets fewer turns, a very slow one a single one. What it
-    raises at first is its result.
+    A way gets as many of the rows as it explains in ``seconds``, and repeats a shorter call until the time is up; a
+    slow one gets fewer turns, a very slow one a single one. The first way, and those of ``whole``, get all rows and all
+    turns. What a way raises at first is its result.
     """
-    plans: dict[str, tuple[int, int, int]] = {}
+    plans: dict[str, _Plan] = {}
     found: dict[str, Any] = {}
     first = next(iter(ways))
     for name, way in ways.items():
         try:
-            n, loops, wall = _plan(way, n_rows, seconds, whole=name in (first, *whole))
-            most = 1 if wall > _SLOWEST * seconds else _FEW_TURNS if wall > _SLOW * seconds else turns
-            plans[name] = n, loops, min(turns, most)
+            plans[name] = _plan(way, n_rows, turns, seconds, whole=name in (first, *whole))
         except Exception as error:
             found[name] = {"failed": f"{type(error).__name__}: {error}"[:200]}
-    times: dict[str, list[tuple[float, float]]] = {name: [] for name in plans}
     for turn in range(turns):
-        for name, (n, loops, most) in plans.items():
-            if turn < most:
-                times[name].append(ways[name].time(n, loops))
-    for name, (n, loops, _) in plans.items():
-        cpu, wall = (np.array(part) / n * 1e6 for part in zip(*times[name], strict=True))
+        for name, plan in plans.items():
+            if turn < plan.turns:
+                plan.times.append(ways[name].time(plan.rows, plan.loops))
+    for name, plan in plans.items():
+        cpu, wall = (np.array(part) / plan.rows * 1e6 for part in zip(*plan.times, strict=True))
         found[name] = {
-            "rows": n,
-            "loops": loops,
-            "turns": len(times[name]),
+            "rows": plan.rows,
+            "loops": plan.loops,
+            "turns": len(plan.times),
             "cpu_us": spread(cpu),
             "wall_us": spread(wall),
         }
@@ -77,13 +74,21 @@ def by_turns(
     return {name: found[name] for name in ways}
 
 
-def _plan(way: Way, n_rows: int, seconds: float, *, whole: bool) -> tuple[int, int, float]:
-    """Rows and repetitions of a call that takes about the wanted time, and seconds of one call."""
+class _Plan(NamedTuple):
+    rows: int
+    loops: int
+    turns: int
+    times: list[tuple[float, float]]  # CPU and wall seconds of a call
+
+
+def _plan(way: Way, n_rows: int, turns: int, seconds: float, *, whole: bool) -> _Plan:
+    """Rows and repetitions of a call that takes about the wanted time."""
     n = min(n_rows, _FIRST_ROWS)
-    way.time(n, 1)  # compiles, allocates
+    first = way.time(n, 1)  # compiles, allocates
+    if not whole and first[1] > _SLOWEST * seconds:
+        return _Plan(n, 1, 0, [first])
     wall = way.time(n, 1)[1]
-    if wall > _SLOWEST * seconds:
-        return n, 1, wall
+    each = wall / n
     if whole:
         n = n_rows
     elif way.most_rows:
@@ -93,9 +98,11 @@ def _plan(way: Way, n_rows: int, seconds: float, *, whole: bool) -> tuple[int, i
         each = (way.time(more, 1)[1] - wall) / max(more - n, 1)
         n = min(n_rows, way.most_rows, max(more, int(budget / max(each, 1e-9))))
     else:
-        n = min(n_rows, max(n, int(seconds / max(wall, 1e-9) * n)))
+        n = min(n_rows, max(n, int(seconds / max(each, 1e-9))))
+    if not whole and n * each > _SLOW * seconds:
+        return _Plan(n, 1, min(turns, _FEW_TURNS), [])
     wall = way.time(n, 1)[1]
-    return n, min(_MOST_LOOPS, max(1, int(seconds / max(wall, 1e-9)))), wall
+    return _Plan(n, min(_MOST_LOOPS, max(1, int(seconds / max(wall, 1e-9)))), turns, [])
 
 
 def spread(values: Any) -> dict[str, float]:
