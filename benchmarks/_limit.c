@@ -1,7 +1,8 @@
 /* What a processor does at best of the engine's work: `_limit.py` compiles and times this.
  *
  * The engine finds the cell of a row in every table, fetches the table row of that cell and adds it to sums. `look_up`
- * fetches and adds alone, `compare` finds cells alone; neither keeps what it finds apart by column.
+ * fetches and adds alone, `compare` finds cells alone; neither keeps what it finds apart by column. `multiply` is the
+ * arithmetic of leaves that have no table.
  */
 #include <stdint.h>
 
@@ -32,4 +33,13 @@ void compare(const ranks *columns, int64_t n_columns, const uint16_t *above, con
         }
         for (int k = 0; k < VECTORS; k++) cells[v + k] = cell[k];
     }
+}
+
+/* A multiplication and an addition of each number of eight vectors, n times. */
+void multiply(row *values, double factor, double more, int64_t n) {
+    row v[8];
+    for (int k = 0; k < 8; k++) v[k] = values[k];
+    for (int64_t i = 0; i < n; i++)
+        for (int k = 0; k < 8; k++) v[k] = v[k] * factor + more;
+    for (int k = 0; k < 8; k++) values[k] = v[k];
 }

@@ -44,10 +44,12 @@ def limits(works: dict[str, dict[str, Any]]) -> dict[str, Any]:
     with _compiled(compiler) as kernels:
         lookups = {name: _lookups_per_s(kernels, size) for name, size in _PLACES.items()}
         comparisons = _comparisons_per_s(kernels)
+        operations = _operations_per_s(kernels)
     bandwidth = _bytes_per_s()
     return {
         "lookups_per_s": lookups,
         "comparisons_per_s": comparisons,
+        "operations_per_s": operations,
         "bytes_per_s": bandwidth,
         "works": {
             name: {
@@ -87,6 +89,12 @@ def _comparisons_per_s(kernels: Any) -> float:
     parts = _pointer(columns), _integer(_COLUMNS), _pointer(above), _pointer(size), _integer(_STEPS)
     vectors = _integer(columns[0].nbytes // 64)
     return _rounded(_STEPS * _ROWS / _least_seconds(lambda: kernels.compare(*parts, vectors, _pointer(cells))))
+
+
+def _operations_per_s(kernels: Any) -> float:
+    values = _aligned((8, _ROW_BYTES // 8), np.float64)
+    parts = _pointer(values), ctypes.c_double(0.5), ctypes.c_double(0.5), _integer(_LOOKUPS)
+    return _rounded(2 * values.size * _LOOKUPS / _least_seconds(lambda: kernels.multiply(*parts)))
 
 
 def _bytes_per_s() -> float:

@@ -173,7 +173,8 @@ def limit_table(found: dict[str, Any]) -> str:
         "comparisons of 16-bit numbers alone, and its bytes of input and output alone; *part* is their sum over ours. "
         "What is left is table rows that come from farther, the sums that are kept for each column, and the walk to "
         "leaves without a table. This machine fetches and adds so many million table rows of 64 bytes a second, at "
-        f"random places: {rates}; it compares {limit['comparisons_per_s'] / 1e9:.0f} thousand million times and copies "
+        f"random places: {rates}; it compares {limit['comparisons_per_s'] / 1e9:.0f} thousand million times, multiplies "
+        f"or adds {limit['operations_per_s'] / 1e9:.0f} thousand million float64 numbers, and copies "
         f"{limit['bytes_per_s'] / 1e9:.0f} GB a second.\n\n"
         + table(["", "look-ups", "comparisons", "leaves without table", "look-ups, µs", "comparisons, µs", "bytes, µs",
                  "ours, µs", "part"], rows)
