@@ -168,14 +168,14 @@ def limit_table(found: dict[str, Any]) -> str:
             number(work["us_ours"]), f"{100 * sum(parts) / work['us_ours']:.0f} %",
         ])  # fmt: skip
     rates = ", ".join(f"{rate / 1e6:,.0f} from {size}" for size, rate in limit["lookups_per_s"].items())
+    compared, calculated, copied = (limit[f"{name}_per_s"] / 1e9 for name in ("comparisons", "operations", "bytes"))
     return (
         f"{head}Microseconds a row that its look-ups alone take if every table row is in the fastest cache, its "
         "comparisons of 16-bit numbers alone, and its bytes of input and output alone; *part* is their sum over ours. "
         "What is left is table rows that come from farther, the sums that are kept for each column, and the walk to "
         "leaves without a table. This machine fetches and adds so many million table rows of 64 bytes a second, at "
-        f"random places: {rates}; it compares {limit['comparisons_per_s'] / 1e9:.0f} thousand million times, multiplies "
-        f"or adds {limit['operations_per_s'] / 1e9:.0f} thousand million float64 numbers, and copies "
-        f"{limit['bytes_per_s'] / 1e9:.0f} GB a second.\n\n"
+        f"random places: {rates}; it makes {compared:.0f} thousand million comparisons, or {calculated:.0f} thousand "
+        f"million multiplications and additions of float64 numbers, and copies {copied:.0f} GB a second.\n\n"
         + table(["", "look-ups", "comparisons", "leaves without table", "look-ups, µs", "comparisons, µs", "bytes, µs",
                  "ours, µs", "part"], rows)
     )  # fmt: skip
