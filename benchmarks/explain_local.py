@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--only", choices=TEACHERS, action="append", help="this teacher alone; may be repeated")
     size = parser.parse_args()
     X, y = table(size)
-    packages = {name: version(name) for name in ("numpy", "pandas", "numba", "lightgbm", "scikit-learn", "flaml")}
+    packages = {name: version(name) for name in ("numpy", "pandas", "lightgbm", "scikit-learn", "flaml")}
     found: dict[str, Any] = {
         "size": vars(size),
         "machine": {"machine": platform.machine(), "python": platform.python_version(), **packages},
@@ -112,7 +112,7 @@ def measure(teacher: Any, rows: Any, size: argparse.Namespace) -> dict[str, Any]
             start = time.process_time_ns()
             for row in given:
                 call(row)
-            if turn:  # the first one compiles, prepares tables and loads libraries
+            if turn:  # the first one prepares tables and loads libraries
                 times[name].append((time.process_time_ns() - start) / len(given) / 1000)
     least = np.add(times["engine"], times["teacher"])
     ratios = {

@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=15)
     parser.add_argument("--calls", type=int, default=200, help="calls of a turn; slow ways make a tenth")
     size = parser.parse_args()
-    packages = {name: version(name) for name in ("numpy", "pandas", "numba", "lightgbm", "shap")}
+    packages = {name: version(name) for name in ("numpy", "pandas", "lightgbm", "shap")}
     found: dict[str, Any] = {
         "size": vars(size),
         "machine": {"machine": platform.machine(), "python": platform.python_version(), **packages},
@@ -127,7 +127,7 @@ def by_turns(ways: dict[str, Way], turns: int) -> dict[str, Any]:
             start = time.process_time_ns()
             for rows in given:
                 call(rows)
-            if turn:  # the first one compiles, prepares tables and loads libraries
+            if turn:  # the first one prepares tables and loads libraries
                 times[name].append((time.process_time_ns() - start) / len(given) / 1000)
     found: dict[str, Any] = {name: {"cpu_us": spread(values)} for name, values in times.items()}
     for other in ("pred_contrib", "shap"):
