@@ -25,6 +25,11 @@ class Players:
     weights : Csr of shape (n_targets, n_players)
         How the value of a player is shared among the targets; plain arrays, for which SciPy is not imported.
 
+    Raises
+    ------
+    InputError
+        If a feature belongs to no player, or the weights are not those of the players.
+
     Examples
     --------
     >>> Players.grouped([0, 0, 1]).n_targets
@@ -33,6 +38,21 @@ class Players:
 
     of_feature: np.ndarray
     weights: Csr
+
+    def __post_init__(self) -> None:
+        of_feature, weights = np.asarray(self.of_feature), Csr.of(self.weights)
+        n_players = weights.shape[1]
+        if of_feature.ndim != 1 or of_feature.dtype.kind not in "iu" or not _are_below(of_feature, n_players):
+            raise InputError(
+                f"`of_feature` is an array of shape {of_feature.shape} and dtype {of_feature.dtype}; expected the "
+                f"player of each feature, whole numbers from 0 to {n_players - 1}."
+            )
+        if len(weights.indptr) != weights.shape[0] + 1 or not _are_below(weights.indices, n_players):
+            raise InputError(f"`weights` has entries outside of its shape {weights.shape}, (n_targets, n_players).")
+        if not np.isfinite(weights.data).all():
+            raise InputError("`weights` has entries that are not finite; expected the share of each player's value.")
+        object.__setattr__(self, "of_feature", of_feature.astype(np.int64))
+        object.__setattr__(self, "weights", weights)
 
     @property
     def n_targets(self) -> int:
@@ -133,6 +153,10 @@ class Players:
                 "(n_raw, n_engineered) or the groups (n_engineered,) of the same columns."
             )
         return made
+
+
+def _are_below(numbers: np.ndarray, end: int) -> bool:
+    return not numbers.size or bool(numbers.min() >= 0 and numbers.max() < end)
 
 
 def _identity(n: int) -> Csr:

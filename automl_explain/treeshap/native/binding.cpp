@@ -1,7 +1,7 @@
 // Checks what Python gives, and calls the engine without the interpreter's lock.
 #include "binding.h"
 
-#include "buffers.h"
+#include "arguments.h"
 #include "levels.h"
 
 namespace automl_explain {
@@ -17,93 +17,6 @@ struct PreparedObject {
 
 Prepared& of(PyObject* self) { return *((PreparedObject*)self)->prepared; }
 
-bool has_arguments(const char* name, Py_ssize_t n, Py_ssize_t wanted) {
-    if (n == wanted) return true;
-    PyErr_Format(PyExc_TypeError, "%s takes %zd arguments; got %zd.", name, wanted, n);
-    return false;
-}
-
-bool is_tuple_of(PyObject* object, Py_ssize_t n) {
-    if (PyTuple_Check(object) && PyTuple_Size(object) == n) return true;
-    PyErr_Format(PyExc_TypeError, "expected a tuple of %zd arrays and numbers", n);
-    return false;
-}
-
-// The fields of a tuple, one after the other.
-struct Fields {
-    Buffers& buffers;
-    PyObject* tuple;
-    Py_ssize_t at = 0;
-
-    PyObject* next() { return PyTuple_GetItem(tuple, at++); }
-    template <class T>
-    const T* array(i64& n) {
-        return buffers.failed ? nullptr : buffers.array<T>(next(), n);
-    }
-    i64 number() {
-        i64 found = buffers.failed ? -1 : PyLong_AsLongLong(next());
-        if (found < 0 && !buffers.failed) {
-            buffers.failed = true;
-            if (!PyErr_Occurred()) PyErr_SetString(PyExc_ValueError, "expected a number that is not negative");
-        }
-        return found;
-    }
-};
-
-// Takes the arrays of a `TreeEnsemble`, which has checked what they hold; false with an exception set.
-bool take_trees(Buffers& buffers, PyObject* tuple, Trees& trees) {
-    if (!is_tuple_of(tuple, 15)) return false;
-    Fields fields = {buffers, tuple};
-    i64 n_offsets = -1, n_sets = -1, n_words = -1;
-    trees.n_trees = trees.n_nodes = trees.n_outputs = -1;
-    trees.n_features = fields.number();
-    trees.offsets = fields.array<i64>(n_offsets);
-    trees.output = fields.array<i32>(trees.n_trees);
-    trees.feature = fields.array<i32>(trees.n_nodes);
-    trees.threshold = fields.array<f64>(trees.n_nodes);
-    trees.missing = fields.array<i8>(trees.n_nodes);
-    trees.default_left = fields.array<u8>(trees.n_nodes);
-    trees.left = fields.array<i32>(trees.n_nodes);
-    trees.right = fields.array<i32>(trees.n_nodes);
-    trees.cover = fields.array<f64>(trees.n_nodes);
-    trees.value = fields.array<f64>(trees.n_nodes);
-    trees.category = fields.array<i32>(trees.n_nodes);
-    trees.category_offsets = fields.array<i64>(n_sets);
-    trees.category_bits = fields.array<u32>(n_words);
-    trees.base = fields.array<f64>(trees.n_outputs);
-    return !buffers.failed;
-}
-
-bool take_columns(Buffers& buffers, PyObject* tuple, i64 n_nodes, Columns& columns) {
-    if (!is_tuple_of(tuple, 9)) return false;
-    Fields fields = {buffers, tuple};
-    i64 n_cuts = -1, n_lefts = -1, n_ptr = -1;
-    columns.n = -1;
-    columns.feature = fields.array<i64>(columns.n);
-    columns.kind = fields.array<i64>(columns.n);
-    columns.cut_ptr = fields.array<i64>(n_ptr);
-    columns.cuts = fields.array<f64>(n_cuts);
-    columns.n_ranks = fields.array<i64>(columns.n);
-    columns.node_column = fields.array<i32>(n_nodes);
-    columns.node_rank = fields.array<i32>(n_nodes);
-    columns.node_ranks_left = fields.array<i64>(n_nodes);
-    columns.ranks_left = fields.array<u8>(n_lefts);
-    return !buffers.failed;
-}
-
-bool take_players(Buffers& buffers, PyObject* tuple, i64 n_features, Players& players) {
-    if (!is_tuple_of(tuple, 5)) return false;
-    Fields fields = {buffers, tuple};
-    i64 n_ptr = -1, n_shares = -1;
-    players.n_targets = fields.number();
-    players.of_feature = fields.array<i64>(n_features);
-    players.ptr = fields.array<i64>(n_ptr);
-    players.target = fields.array<i64>(n_shares);
-    players.weight = fields.array<f64>(n_shares);
-    players.n = n_ptr - 1;
-    return !buffers.failed;
-}
-
 void forget(Prepared* prepared) {
     if (prepared == nullptr) return;
     release_all(prepared->arena);
@@ -115,66 +28,9 @@ PyObject* out_of_memory(Arena& arena) {
     return PyErr_NoMemory();
 }
 
-struct Rows {
-    DenseRows dense;
-    i64 n;
-};
-
-bool take_dense(Buffers& buffers, PyObject* object, i64 n_features, Rows& rows) {
-    const Py_buffer* view = buffers.take(object, PyBUF_STRIDES);
-    if (view == nullptr) return false;
-    bool is_float = kind_of(*view) == NumberKind::floating && (view->itemsize == 8 || view->itemsize == 4);
-    if (!is_float || view->ndim != 2 || view->shape[1] != n_features || view->strides[0] % view->itemsize ||
-        view->strides[1] % view->itemsize) {
-        PyErr_SetString(PyExc_ValueError, "rows are not a table of floats with a column for every feature");
-        return false;
-    }
-    rows.dense = {view->buf, view->itemsize == 4, view->strides[0] / view->itemsize, view->strides[1] / view->itemsize};
-    rows.n = view->shape[0];
-    return true;
-}
-
-bool take_index(Buffers& buffers, PyObject* object, bool& is_wide, i64& n, const void*& data) {
-    const Py_buffer* view = buffers.take(object, PyBUF_C_CONTIGUOUS);
-    if (view == nullptr) return false;
-    if (kind_of(*view) != NumberKind::whole || (view->itemsize != 4 && view->itemsize != 8)) {
-        PyErr_SetString(PyExc_TypeError, "indices of sparse rows are not 32 or 64 bits wide");
-        return false;
-    }
-    is_wide = view->itemsize == 8;
-    n = view->len / view->itemsize;
-    data = view->buf;
-    return true;
-}
-
-struct CsrRows {
-    SparseRows sparse;
-    i64 n;
-};
-
-// A csr matrix whose order and columns the caller has checked.
-bool take_sparse(Buffers& buffers, PyObject* const* parts, CsrRows& rows) {
-    const Py_buffer* view = buffers.take(parts[0], PyBUF_C_CONTIGUOUS);
-    if (view == nullptr) return false;
-    bool wide_indices, wide_ptr;
-    i64 n_indices, n_ptr;
-    if (!take_index(buffers, parts[1], wide_indices, n_indices, rows.sparse.indices)) return false;
-    if (!take_index(buffers, parts[2], wide_ptr, n_ptr, rows.sparse.row_ptr)) return false;
-    if (kind_of(*view) != NumberKind::floating || wide_indices != wide_ptr || n_ptr < 1 ||
-        n_indices != view->len / view->itemsize) {
-        PyErr_SetString(PyExc_ValueError, "the parts of the sparse rows do not belong together");
-        return false;
-    }
-    rows.sparse.values = view->buf;
-    rows.sparse.is_float32 = view->itemsize == 4;
-    rows.sparse.is_wide = wide_ptr;
-    rows.n = n_ptr - 1;
-    return true;
-}
-
 // Where the values of n_rows rows go: (n_outputs, n_rows, n_targets), or where `compact` (n_rows, n_slots).
 bool take_result(Buffers& buffers, PyObject* object, const Prepared& p, i64 n_rows, bool compact, f64*& values) {
-    i64 n = compact ? n_rows * p.slots.n : p.n_outputs * n_rows * p.n_targets;
+    i64 n = times(n_rows, compact ? p.slots.n : p.n_outputs * p.n_targets);
     values = buffers.array<f64>(object, n, PyBUF_WRITABLE);
     return values != nullptr;
 }
@@ -361,7 +217,8 @@ PyObject* predict_dense(PyObject*, PyObject* const* arguments, Py_ssize_t n) {
     f64* margins = buffers.array<f64>(arguments[2], n_margins, PyBUF_WRITABLE);
     if (margins == nullptr) return nullptr;
     i64 n_rows = n_margins / trees.n_outputs;
-    n_values = n_rows * trees.n_features;
+    if (!buffers.need(n_margins % trees.n_outputs == 0, "margins have no place for every output")) return nullptr;
+    n_values = times(n_rows, trees.n_features);
     const f64* rows = buffers.array<f64>(arguments[1], n_values);
     if (rows == nullptr) return nullptr;
     Py_BEGIN_ALLOW_THREADS;
@@ -376,7 +233,7 @@ PyObject* predict_sparse(PyObject*, PyObject* const* arguments, Py_ssize_t n) {
     CsrRows rows;
     if (!has_arguments("predict_sparse", n, 5) || !take_trees(buffers, arguments[0], trees)) return nullptr;
     if (!take_sparse(buffers, arguments + 1, rows)) return nullptr;
-    i64 n_margins = rows.n * trees.n_outputs;
+    i64 n_margins = times(rows.n, trees.n_outputs);
     f64* margins = buffers.array<f64>(arguments[4], n_margins, PyBUF_WRITABLE);
     if (margins == nullptr) return nullptr;
     if (rows.sparse.is_float32) return PyErr_Format(PyExc_TypeError, "sparse rows to predict are not float64");

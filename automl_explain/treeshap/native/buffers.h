@@ -3,6 +3,7 @@
 
 #include "cpython.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "memory.h"
@@ -39,6 +40,12 @@ constexpr NumberKind KIND<u32> = NumberKind::unsigned_whole;
 template <>
 constexpr NumberKind KIND<u8> = NumberKind::boolean;  // all bytes here are truth values
 
+// The product of numbers that are not negative; the largest number where it would be larger.
+static inline i64 times(i64 a, i64 b) {
+    i64 product;
+    return __builtin_mul_overflow(a, b, &product) ? INT64_MAX : product;
+}
+
 // The buffers of one call. Where one is not as wanted, an exception is set and `failed` stays true.
 struct Buffers {
     static constexpr int MOST = 32;
@@ -52,12 +59,24 @@ struct Buffers {
         while (n > 0) PyBuffer_Release(&views[--n]);
     }
 
+    // False with a ValueError where something else is wrong with the arrays.
+    bool need(bool right, const char* problem) {
+        if (failed || right) return !failed;
+        failed = true;
+        PyErr_SetString(PyExc_ValueError, problem);
+        return false;
+    }
+
     const Py_buffer* take(PyObject* object, int flags) {
         if (failed || n == MOST || PyObject_GetBuffer(object, &views[n], flags | PyBUF_FORMAT) < 0) {
             failed = true;
             return nullptr;
         }
         return &views[n++];
+    }
+
+    bool is_aligned(const Py_buffer& view) {
+        return need((uintptr_t)view.buf % (uintptr_t)view.itemsize == 0, "The numbers of an array are not aligned.");
     }
 
     template <class T>
@@ -73,6 +92,7 @@ struct Buffers {
     T* array(PyObject* object, i64& n, int flags = 0) {
         const Py_buffer* view = take(object, flags | PyBUF_C_CONTIGUOUS);
         if (view == nullptr || !holds<T>(*view)) return nullptr;
+        if (!is_aligned(*view)) return nullptr;
         i64 found = view->len / (i64)sizeof(T);
         if (n >= 0 && found != n) {
             failed = true;
