@@ -19,6 +19,7 @@ from automl_explain._validation import as_table, is_nameless, listed
 from automl_explain.exceptions import DataError, InputError
 
 _PLAIN_KINDS = {"string", "boolean", "integer", "floating", "mixed-integer", "mixed-integer-float", "empty"}
+_FLOAT = np.dtype(np.float64)
 _MANY_LEVELS = 100  # more of them may be too many to be categories
 # Types of usual values, by what they are to Python; datetime64 and timedelta64 are numbers to numpy alone.
 _KIND_OF: dict[type, type] = {
@@ -134,7 +135,7 @@ class EngineeredEncoder:
         DataError
             If a value is not a number and its column is not categorical.
         """
-        if type(rows) is np.ndarray and rows.dtype == np.float64 and rows.ndim == 2 and len(rows):
+        if type(rows) is np.ndarray and rows.dtype == _FLOAT and rows.ndim == 2 and len(rows):
             self._check_width(rows.shape[1], argument)
             if not self.categories:
                 return np.ascontiguousarray(rows)

@@ -28,6 +28,8 @@ from automl_explain.scoring._parts import ScoringParts, Told, refuse_overflow
 if TYPE_CHECKING:
     from automl_explain.explanation import Explanation
 
+_BOTH = np.array([-1.0, 1.0]).reshape(2, 1, 1)  # contributions to two classes, from those to the second
+
 
 class WrongModelError(InputError):
     """The model that a file needs was not given, or another one."""
@@ -186,7 +188,7 @@ class ScoringExplainer(Told):
         if parts.classes is None:
             shown = values[0]
         elif parts.binary:
-            shown = np.concatenate([-values, values])
+            shown = values * _BOTH  # in one go: a row is explained in microseconds
         else:
             shown = values
         return shown.tolist() if as_list else shown  # values that are not finite are refused
@@ -346,12 +348,12 @@ class ScoringExplainer(Told):
     def _values(self, X: Any, raw: bool, output_unit: str | None) -> tuple[Any, np.ndarray | None]:
         conversion = self._parts.conversion(output_unit)
         rows = self._encode(X)
-        if not rows.shape[0]:
+        if rows.shape[0] == 0:
             names: Sequence[Any] = self.raw_features or () if raw else self._parts.encoder.names
             n_outputs = self._parts.source.n_outputs
             return np.zeros((n_outputs, 0, len(names))), np.zeros((n_outputs, 0)) if raw else None
         made = self._raw_values if raw else self._engineered_values
-        if self._parts.source.explainable_model_type() == "tree":  # leaf values are bounded when trees are made
+        if self._parts.bounded:
             values, unmapped = made(rows)
         else:
             with np.errstate(over="ignore", invalid="ignore"):  # refused below

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -63,12 +64,17 @@ class ScoringParts:
     fidelity: Fidelity | None
     featurized: bool = False
 
-    @property
+    @functools.cached_property
     def binary(self) -> bool:
         """Whether there are two classes, so one output."""
         return self.classes is not None and len(self.classes) == 2
 
-    @property
+    @functools.cached_property
+    def bounded(self) -> bool:
+        """Whether values cannot overflow: those of leaves are bounded when trees are made."""
+        return self.source.explainable_model_type() == "tree"
+
+    @functools.cached_property
     def own_unit(self) -> str:
         """Unit of the outputs of the source."""
         return "log-odds" if self.link in PROBABILITY_LINKS and self.classes is not None else str(self.output_unit)
@@ -81,8 +87,15 @@ class ScoringParts:
         InputError
             If there are no values in this unit.
         """
-        unit = self.output_unit if asked is None else check_output_unit(asked, self.own_unit)
+        if asked is None:
+            return self._usual_conversion
+        unit = check_output_unit(asked, self.own_unit)
         return None if unit == self.own_unit else ToProbability(self.source.expected_values, self.link)
+
+    @functools.cached_property
+    def _usual_conversion(self) -> ToProbability | None:
+        own = self.output_unit == self.own_unit
+        return None if own else ToProbability(self.source.expected_values, self.link)
 
     @classmethod
     def of(
