@@ -162,9 +162,17 @@ def check_raw_method(raw_method: Any) -> str:
 
 
 def as_table(rows: Any, argument: str, *, width: int | None = None, allow_empty: bool = False) -> Any:
+    """Rows as `table_and_types` gives them."""
+    return table_and_types(rows, argument, width=width, allow_empty=allow_empty)[0]
+
+
+def table_and_types(
+    rows: Any, argument: str, *, width: int | None = None, allow_empty: bool = False
+) -> tuple[Any, tuple[Any, ...]]:
     """Rows as DataFrame, 2-D ndarray or csr_matrix; one row may come as a vector of ``width`` values.
 
     Tables of polars and pyarrow become DataFrames of the same types, a Series or list of texts one of one column.
+    With them come the types of the columns, which take pandas longer to tell than a row takes to be explained.
 
     Raises
     ------
@@ -190,8 +198,7 @@ def as_table(rows: Any, argument: str, *, width: int | None = None, allow_empty:
         raise InputError(f"`{argument}` must have two dimensions (rows by features); got {rows.ndim}.")
     if rows.shape[0] == 0 and not allow_empty:
         raise InputError(f"`{argument}` has no rows; pass at least one.")
-    refuse_complex(rows, argument)
-    return rows
+    return rows, refuse_complex(rows, argument)
 
 
 def sound_sparse(rows: Any, argument: str) -> sp.csr_matrix:
@@ -275,20 +282,21 @@ def _unsound(argument: str, why: str) -> InputError:
     )
 
 
-def refuse_complex(rows: Any, argument: str) -> None:
-    """Refuse complex numbers, of which libraries below would drop the imaginary parts.
+def refuse_complex(rows: Any, argument: str) -> tuple[Any, ...]:
+    """Refuse complex numbers, of which libraries below would drop the imaginary parts; gives the types of the columns.
 
     Raises
     ------
     InputError
         If there are some.
     """
-    kinds = {getattr(dtype, "kind", "") for dtype in rows.dtypes} if is_frame(rows) else {rows.dtype.kind}
-    if "c" in kinds:
+    types = tuple(rows.dtypes) if is_frame(rows) else (rows.dtype,)
+    if "c" in {getattr(dtype, "kind", "") for dtype in types}:
         raise InputError(
             f"`{argument}` holds complex numbers; expected real ones. Pass the real part, the size or the angle of "
             "each, as columns of their own."
         )
+    return types
 
 
 def is_texts(rows: Any) -> bool:

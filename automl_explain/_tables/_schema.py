@@ -310,7 +310,7 @@ class TableSchema:
             return sp.csr_matrix(result.to_numpy(dtype=np.float64))
         return result.to_numpy()
 
-    def conform(self, rows: Any, argument: str = "X_test") -> Any:
+    def conform(self, rows: Any, argument: str = "X_test", *, types: tuple[Any, ...] | None = None) -> Any:
         """Rows of a table with the columns' order and types of training; the same object where they have them already.
 
         Parameters
@@ -318,6 +318,8 @@ class TableSchema:
         rows : DataFrame, ndarray or scipy sparse of shape (n_rows, n_raw)
         argument : str, default "X_test"
             What the rows are called in errors.
+        types : tuple of dtype, optional
+            Of the columns of a DataFrame that are in order, where they have been looked at already.
 
         Raises
         ------
@@ -327,14 +329,15 @@ class TableSchema:
             If the values of a column are of another kind than in training; names the column, the row and the value.
         """
         if is_frame(rows) and self.container == "frame":
-            rows = in_order(rows, self.names, argument)
+            ordered = in_order(rows, self.names, argument)
+            rows, types = ordered, types if ordered is rows else None
         elif rows.shape[1] != len(self.columns):
             raise InputError(
                 f"`{argument}` has {rows.shape[1]} columns; the model was trained on {len(self.columns)}. Pass the "
                 "same raw columns."
             )
         if is_frame(rows):
-            return self._conform_columns(rows, self.columns, argument)
+            return self._conform_columns(rows, self.columns, argument, types)
         return self._conform_array(rows, argument)
 
     def named(self, names: Sequence[str | int]) -> TableSchema:
@@ -343,9 +346,11 @@ class TableSchema:
         return dataclasses.replace(self, columns=tuple(columns))
 
     @staticmethod
-    def _conform_columns(rows: pd.DataFrame, known: Sequence[ColumnSchema], argument: str) -> pd.DataFrame:
+    def _conform_columns(
+        rows: pd.DataFrame, known: Sequence[ColumnSchema], argument: str, types: tuple[Any, ...] | None = None
+    ) -> pd.DataFrame:
         changed = {}
-        for j, (dtype, schema) in enumerate(zip(rows.dtypes, known, strict=True)):
+        for j, (dtype, schema) in enumerate(zip(rows.dtypes if types is None else types, known, strict=True)):
             if has_type(dtype, schema):  # known without the column, which costs more to take than to look at
                 continue
             column = rows.iloc[:, j]

@@ -17,6 +17,7 @@ from automl_explain.explainers._predictions import Predictions
 from automl_explain.explainers._request import AskingArguments, Request, View, join_blocks
 from automl_explain.explainers._scoring import Scored
 from automl_explain.explanation import Explanation, Fidelity, Note
+from automl_explain.explanation._fields import CheckedRows
 from automl_explain.explanation._units import ToProbability, check_output_unit
 from automl_explain.explanation._values import method_name
 from automl_explain.explanation._values import raw_rows as raw_rows_of
@@ -337,17 +338,17 @@ class RowExplainer(Scored):
         margins = self._margins(encoded, output)
         conversion = self._conversion(request.unit, output)
         described = self._describe(made, output, margins, conversion)
-        view = request.view
+        view, eval_data = request.view, CheckedRows(shown)
         if view.fold is not None:
             raw = request.raw_rows if self.feature_map is None else shown
-            shown, described["row_labels"] = raw_rows_of(raw, view.fold, described["row_labels"])
+            eval_data, described["row_labels"] = raw_rows_of(raw, view.fold, described["row_labels"])
         if not request.include_local:
-            return Explanation(eval_data=shown, **self._global_values(encoded, request, conversion), **described)
+            return Explanation(eval_data=eval_data, **self._global_values(encoded, request, conversion), **described)
         values, unmapped = join_blocks(
             encoded.shape[0], request.blocks(encoded, self.teacher.n_outputs, conversion, self.show_progress)
         )
         return Explanation(
-            values=values, unmapped=unmapped, eval_data=shown, **self._common(view, conversion), **described
+            values=values, unmapped=unmapped, eval_data=eval_data, **self._common(view, conversion), **described
         )
 
     def _conversion(self, unit: str, output: np.ndarray | None) -> ToProbability | None:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from automl_explain._tables._encoding import EngineeredEncoder
 from automl_explain._tables._schema import TableSchema
-from automl_explain._validation import as_table, shown
+from automl_explain._validation import as_table, shown, table_and_types
 from automl_explain.exceptions import ConflictingTransformationsError, InitDatasetMissingError, InputError
 from automl_explain.explanation._fields import feature_name
 from automl_explain.feature_map import FeatureMap, UniqueNames, unique_names
@@ -126,17 +126,20 @@ class Inputs:
     def engineered(self, rows: Any, argument: str) -> tuple[Any, Any]:
         """Rows as given, and as the model read them in training: same columns, order and categories."""
         if self.featurizer is None:
-            shown = made = as_table(rows, argument, width=self.encoder.n_features)
+            shown, types = table_and_types(rows, argument, width=self.encoder.n_features)
+            made = shown
         else:
-            shown = as_table(rows, argument, width=self.width)
+            shown, types = table_and_types(rows, argument, width=self.width)
             if self.feature_map is not None and self.feature_map.raw_schema is not None:
                 shown = self.feature_map.raw_schema.conform(shown, argument)
             made = self.featurizer.transform(shown)
         if isinstance(made, pd.DataFrame):
-            made = self.encoder.align(made, argument)
-            if self.schema is not None and (object in self.types or tuple(made.dtypes) != self.types):
-                made = self.schema.conform(made, argument)
-            made = _with_categories(made, self.category_types)
+            aligned = self.encoder.align(made, argument)
+            if self.schema is not None:
+                types = types if aligned is made else tuple(aligned.dtypes)
+                if object in self.types or types != self.types:
+                    aligned = self.schema.conform(aligned, argument, types=types)
+            made = _with_categories(aligned, self.category_types)
             shown = made if self.featurizer is None else shown
         return shown, made
 

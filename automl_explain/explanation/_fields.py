@@ -164,8 +164,18 @@ def _bound(given: Any) -> float:
     return float(given)
 
 
+@dataclasses.dataclass(frozen=True)
+class CheckedRows:
+    """Rows for an `Explanation` in which an explainer has found no complex numbers, so that they are not looked for."""
+
+    rows: Any
+
+
 def _table(name: str, rows: Any, n_rows: int) -> Any:
     """The rows, protected from later changes as far as this costs no copy."""
+    checked = isinstance(rows, CheckedRows)
+    if checked:
+        rows = rows.rows
     if rows is None:
         return None
     if is_series(rows):
@@ -180,7 +190,8 @@ def _table(name: str, rows: Any, n_rows: int) -> Any:
         table = read_only_csr(rows) if rows.dtype == np.float64 else sp.csr_matrix(rows)
     else:
         table = read_only(np.asarray(rows))
-    refuse_complex(table, name)
+    if not checked:
+        refuse_complex(table, name)
     if table.ndim != 2 or table.shape[0] != n_rows:
         raise InputError(
             f"`{name}` has shape {table.shape}; expected 2-D with {n_rows} rows: those explained, in order."

@@ -7,10 +7,12 @@ import pickle
 import weakref
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
 from automl_explain import Explanation, Fidelity, LGBMExplainableModel, MimicExplainer
+from automl_explain.exceptions import InputError
 from automl_explain.explanation._values import mean_absolute
 
 pytestmark = pytest.mark.filterwarnings("ignore::automl_explain.exceptions.LowFidelityWarning")
@@ -64,3 +66,39 @@ def test_a_note_says_that_global_values_are_those_of_a_sample(explainer: MimicEx
     assert str(note) == "No rows were given: these are values of 300 of the rows the explainer was made with."
     assert "note: No rows were given" in repr(explainer.explain_global())
     assert "sample" not in {note.category for note in explainer.explain_global(X).notes}
+
+
+@pytest.mark.parametrize("words", [False, True])
+def test_the_types_of_a_row_of_a_frame_are_looked_at_once(words: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pandas takes longer to tell them than the values of the row take; text is looked at value by value as well."""
+    frame = pd.DataFrame(X, columns=["a", "b", "c"])
+    if words:
+        frame["d"] = np.where(X[:, 0] > 0, "yes", "no").astype(object)
+    size = {"n_estimators": 3, "num_leaves": 7, "n_jobs": 1}
+    made = MimicExplainer(
+        lambda rows: rows["a"].to_numpy() * 2,
+        frame,
+        LGBMExplainableModel,
+        explainable_model_args=size,
+        augment_data=False,
+        is_function=True,
+    )
+    row, looks, types = frame.iloc[:1], [], pd.DataFrame.dtypes
+    wanted = made.explain_local(row)
+
+    def looked(one: pd.DataFrame) -> pd.Series:
+        looks.append(1)
+        return types.fget(one)
+
+    monkeypatch.setattr(pd.DataFrame, "dtypes", property(looked))
+    found = made.explain_local(row)
+    assert len(looks) == 1
+    np.testing.assert_array_equal(found.values, wanted.values)
+
+
+def test_complex_numbers_are_refused_by_explainers_and_by_explanations(explainer: MimicExplainer) -> None:
+    rows = pd.DataFrame(X[:2].astype(complex))
+    with pytest.raises(InputError, match="`evaluation_examples` holds complex numbers"):
+        explainer.explain_local(rows)
+    with pytest.raises(InputError, match="`eval_data` holds complex numbers"):
+        Explanation(values=np.zeros((1, 2, 3)), base=np.zeros(1), eval_data=rows, task="regression")
