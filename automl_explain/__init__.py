@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         TabularExplainer,
         TreeExplainer,
     )
-    from automl_explain.explanation import Explanation, Fidelity
+    from automl_explain.explanation import Explanation, Fidelity, InteractionExplanation
     from automl_explain.feature_map import FeatureMap
     from automl_explain.scoring import (
         DeepScoringExplainer,
@@ -73,6 +73,7 @@ _PUBLIC = {
     "Explanation": "explanation",
     "FeatureMap": "feature_map",
     "Fidelity": "explanation",
+    "InteractionExplanation": "explanation",
     "KernelExplainer": "explainers",
     "KernelScoringExplainer": "scoring",
     "LGBMExplainableModel": "surrogates",
@@ -117,6 +118,7 @@ __all__ = [
     "Explanation",
     "FeatureMap",
     "Fidelity",
+    "InteractionExplanation",
     "KernelExplainer",
     "KernelScoringExplainer",
     "LGBMExplainableModel",

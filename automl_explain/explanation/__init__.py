@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     from automl_explain.explanation._explanation import Explanation, load_explanation, save_explanation
     from automl_explain.explanation._fidelity import Fidelity
     from automl_explain.explanation._header import Note
+    from automl_explain.explanation._interactions import Interaction, InteractionExplanation
     from automl_explain.explanation._values import MirroredValues
 
 __all__ = [
     "Explanation",
     "Fidelity",
+    "Interaction",
+    "InteractionExplanation",
     "MirroredValues",
     "Note",
     "bar_table",
@@ -32,6 +35,8 @@ __getattr__, __dir__ = attach(
     {
         "Explanation": "._explanation",
         "Fidelity": "._fidelity",
+        "Interaction": "._interactions",
+        "InteractionExplanation": "._interactions",
         "MirroredValues": "._values",
         "Note": "._header",
         "bar_table": "._display",

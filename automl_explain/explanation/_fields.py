@@ -29,7 +29,7 @@ def _worked_out(explanation: ExplanationFields) -> np.ndarray | None:
     work_out = explanation.__dict__["_residuals"]
     assert explanation.n_explained_rows is not None
     shape = (len(explanation.base), explanation.n_explained_rows)
-    return None if work_out is None else _floats("residuals", work_out(), shape)
+    return None if work_out is None else as_floats("residuals", work_out(), shape)
 
 
 def feature_name(value: Any) -> FeatureName:
@@ -88,20 +88,20 @@ class ExplanationFields(ExplanationHeader):
                 raise InputError(f"`n_explained_rows` is {self.n_explained_rows}, but `values` has {n_rows} rows.")
         self._set("n_explained_rows", int(n_rows))
         if self.unmapped is not None:
-            self._set("unmapped", _floats("unmapped", self.unmapped, (n_outputs, n_rows)))
+            self._set("unmapped", as_floats("unmapped", self.unmapped, (n_outputs, n_rows)))
             if self.unmapped_global is None:
                 self._set("unmapped_global", np.abs(self.unmapped).sum(axis=1) / max(1, n_rows))
         if self.unmapped_global is not None:
-            self._set("unmapped_global", _floats("unmapped_global", self.unmapped_global, (n_outputs,)))
+            self._set("unmapped_global", as_floats("unmapped_global", self.unmapped_global, (n_outputs,)))
         if given is not None:
-            self._set("global_values", _floats("global_values", given, (n_outputs, n_features)))
+            self._set("global_values", as_floats("global_values", given, (n_outputs, n_features)))
         if self.global_spread is not None:
-            self._set("global_spread", _floats("global_spread", self.global_spread, (n_outputs, n_features)))
+            self._set("global_spread", as_floats("global_spread", self.global_spread, (n_outputs, n_features)))
         if self.local_fit is not None:
-            self._set("local_fit", _floats("local_fit", self.local_fit, (n_outputs, n_rows)))
+            self._set("local_fit", as_floats("local_fit", self.local_fit, (n_outputs, n_rows)))
         residuals = self._late("residuals")
         if residuals is not None:
-            self._set("residuals", _floats("residuals", residuals, (n_outputs, n_rows)))
+            self._set("residuals", as_floats("residuals", residuals, (n_outputs, n_rows)))
         if self.residual_bound is not None:
             self._set("residual_bound", _bound(self.residual_bound))
         self._set("unmapped_features", tuple(feature_name(n) for n in self.unmapped_features))
@@ -151,7 +151,8 @@ class ExplanationFields(ExplanationHeader):
                 )
 
 
-def _floats(name: str, given: Any, shape: tuple[int, ...]) -> np.ndarray:
+def as_floats(name: str, given: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Read-only float64 of this shape."""
     array = np.asarray(given, dtype=np.float64)
     if array.shape != shape:
         raise InputError(f"`{name}` has shape {array.shape}; expected {shape} to fit `values` and `base`.")

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from automl_explain.scoring._base import ScoringExplainer
+
+if TYPE_CHECKING:
+    from automl_explain.explanation import InteractionExplanation
 
 
 class TreeScoringExplainer(ScoringExplainer):
@@ -67,3 +72,62 @@ class TreeScoringExplainer(ScoringExplainer):
     """
 
     _only = "tree"
+
+    def explain_interactions(
+        self,
+        X: Any,
+        get_raw: bool | None = None,
+        *,
+        output_unit: str | None = None,
+        include_local: bool = True,
+        n_jobs: int | None = None,
+    ) -> InteractionExplanation:
+        """Main effects and interactions of every pair of features, exact, in the unit of the trees.
+
+        Parameters
+        ----------
+        X : DataFrame, ndarray or scipy sparse of shape (n_rows, n_engineered)
+            As in `explain`.
+        get_raw : bool, optional
+            Whether features are raw columns; as in `explain`.
+        output_unit : str, optional
+            The unit in which the trees add up: ``"log-odds"``, ``"probability"`` for forests, ``"target"``.
+            Interactions have no exact form in another, such as the probability of boosted trees.
+        include_local : bool, default True
+            Whether to keep the matrix of every row; else their mean magnitudes alone, worked out block by block.
+        n_jobs : int or None, default None
+            Threads; None for as many as the process may use.
+
+        Returns
+        -------
+        InteractionExplanation
+            Whose rows add up to `predict_output`; checked for every row that is kept.
+
+        Raises
+        ------
+        InputError
+            If the unit is another one than that of the trees, or the matrices of all rows would take more than 4 GiB.
+        MissingRawTransformationsError
+            If raw values are asked for without a feature map.
+
+        Notes
+        -----
+        Raw columns are as ``raw_method`` says: folded, an entry of the matrix is the weighted sum of the entries of the
+        engineered features behind its two columns; grouped, the raw columns themselves are the players.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from lightgbm import LGBMRegressor
+        >>> from automl_explain import TreeExplainer, TreeScoringExplainer
+        >>> X = np.random.default_rng(0).normal(size=(500, 3))
+        >>> model = LGBMRegressor(n_estimators=30, verbose=-1).fit(X, X[:, 0] * X[:, 1] + X[:, 2])
+        >>> scoring = TreeScoringExplainer(TreeExplainer(model, features=["a", "b", "c"]))
+        >>> found = scoring.explain_interactions(X[:100])
+        >>> [(pair.feature, pair.other) for pair in found.top_interactions(1)]
+        [('a', 'b')]
+        """
+        from automl_explain.scoring._interactions import explain_interactions  # most who explain rows need none
+
+        raw, rows = self._is_raw(get_raw), self._encode(X)
+        return explain_interactions(self._parts, rows, raw, output_unit, include_local=include_local, n_jobs=n_jobs)

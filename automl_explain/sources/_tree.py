@@ -15,7 +15,7 @@ from automl_explain.feature_map import MAX_DENSE_RAW_COLUMNS, FeatureMap
 from automl_explain.treeshap import Players, TreeEnsemble, TreeModel
 
 if TYPE_CHECKING:
-    from automl_explain.treeshap import Engine
+    from automl_explain.treeshap import Engine, Interactions
 
 
 class TreeSource:
@@ -60,9 +60,13 @@ class TreeSource:
         """Contributions of the raw columns, and the share of features without a raw parent, see `RawValues`."""
         kept = self._raw
         if kept is None or kept[0] is not feature_map or kept[1] != raw_method:
-            kept = feature_map, raw_method, RawValues(self.trees, feature_map, check_raw_method(raw_method))
+            kept = feature_map, raw_method, RawValues(self.trees, feature_map, raw_method)
             self._raw = kept
         return kept[2].of(X)
+
+    def interactions(self, feature_map: FeatureMap | None = None, raw_method: str = "folded") -> Interactions:
+        """What gives interaction values of every column, or of the raw columns of a map (see `RawValues`)."""
+        return self.trees.interactions(None if feature_map is None else raw_players(feature_map, raw_method))
 
     def warm_up(self) -> None:
         """Prepare the tables of engineered values."""
@@ -93,6 +97,12 @@ class TreeSource:
         return cls(TreeModel.of(TreeEnsemble.from_arrays(arrays, fields["n_features"])))
 
 
+def raw_players(feature_map: FeatureMap, raw_method: str) -> Players:
+    """Who plays where values of raw columns are wanted."""
+    made = Players.raw if check_raw_method(raw_method) == "grouped" else Players.folded
+    return made(feature_map)
+
+
 class RawValues:
     """Values of the raw columns of one feature map; the tables are prepared at the first rows, and kept.
 
@@ -118,8 +128,7 @@ class RawValues:
     """
 
     def __init__(self, trees: TreeModel, feature_map: FeatureMap, raw_method: str = "folded") -> None:
-        made = Players.raw if raw_method == "grouped" else Players.folded
-        self._trees, self._players = trees, made(feature_map)
+        self._trees, self._players = trees, raw_players(feature_map, raw_method)
         self._wide = feature_map.n_raw > MAX_DENSE_RAW_COLUMNS
         self._engine: Engine | None = None
 

@@ -12,7 +12,7 @@ import functools
 import os
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,10 +25,12 @@ from automl_explain.treeshap._players import Players
 
 if TYPE_CHECKING:
     from automl_explain.treeshap._engine import Engine
+    from automl_explain.treeshap._interactions import Interactions
     from automl_explain.treeshap._readers import averages_probabilities, has_trees, read_trees
 
 __all__ = [
     "Engine",
+    "Interactions",
     "Players",
     "TreeEnsemble",
     "TreeModel",
@@ -44,6 +46,7 @@ __getattr__, __dir__ = attach(
     __name__,
     {
         "Engine": "._engine",
+        "Interactions": "._interactions",
         "averages_probabilities": "._readers",
         "has_trees": "._readers",
         "read_trees": "._readers",
@@ -110,6 +113,7 @@ class TreeModel:
         self.n_features: int = ensemble.n_features
         self.n_outputs: int = ensemble.n_outputs
         self._prepared: dict[Any, Engine] = {}
+        self._interactions: dict[Any, Interactions] = {}
         self._own: Engine | None = None
         self._lock = threading.Lock()
         _LIVING.add(self)
@@ -178,6 +182,86 @@ class TreeModel:
         if players is None:
             return self._engineered.sparse_values(X) if is_sparse(X) else self._engineered.values(X)
         return self.prepared(players).values(X)
+
+    def interactions(self, players: Any = None) -> Interactions:
+        """What gives interaction values for one choice of players, made on first use and kept; see `Interactions`.
+
+        Parameters
+        ----------
+        players : optional
+            See `prepared`. Weights W fold the matrix M of a row to W M W^T; groups have interactions of their own.
+        """
+        chosen = Players.of(players, self.n_features)
+        key = chosen.key
+        with self._lock:
+            if key not in self._interactions:
+                from automl_explain.treeshap._interactions import Interactions
+
+                made = Interactions(self.ensemble, chosen, n_jobs=self.n_jobs)
+                self._interactions = dict([*self._interactions.items(), (key, made)][-_KEPT:])
+            return self._interactions[key]
+
+    def interaction_values(self, X: Any, players: Any = None, n_jobs: int | None = None) -> np.ndarray:
+        """Exact pairwise interaction values of the columns (or raw columns, or groups), in the unit of the margins.
+
+        Parameters
+        ----------
+        X : ndarray or csr_matrix of shape (n_rows, n_features), float64 or float32
+        players : optional
+            See `interactions`.
+        n_jobs : int or None, default None
+            Threads of this call; those of the model where left out.
+
+        Returns
+        -------
+        ndarray of shape (n_outputs, n_rows, n_targets, n_targets)
+            Symmetric. Off the diagonal half of the Shapley interaction index of a pair, on it the main effect: what
+            the others leave of the Shapley value. All entries of a row add up to its output minus the expected value,
+            apart from what features without a raw parent contribute, which `Interactions.values_and_remainder` gives.
+
+        See Also
+        --------
+        interaction_blocks : The same, block by block.
+        mean_absolute_interactions : Their mean magnitudes alone.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.tree import DecisionTreeClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> trees = TreeModel.of(read_trees(DecisionTreeClassifier(max_depth=3).fit(X, y)))
+        >>> values = trees.interaction_values(X[:5])
+        >>> values.shape, bool(np.allclose(values.sum(axis=3), trees.shapley_values(X[:5])))
+        ((3, 5, 4, 4), True)
+        """
+        return self.interactions(players).values(X, n_jobs=n_jobs)
+
+    def interaction_blocks(
+        self, X: Any, players: Any = None, *, max_bytes: int = 2**26, n_jobs: int | None = None
+    ) -> Iterator[tuple[slice, np.ndarray]]:
+        """`interaction_values` of one block of rows after the other: which rows, and their values.
+
+        Parameters
+        ----------
+        X, players, n_jobs
+            As of `interaction_values`.
+        max_bytes : int, default 64 MiB
+            Largest size of a block; one row where a row is larger.
+        """
+        for rows, values, _ in self.interactions(players).blocks(X, max_bytes=max_bytes, n_jobs=n_jobs):
+            yield rows, values
+
+    def mean_absolute_interactions(self, X: Any, players: Any = None, n_jobs: int | None = None) -> np.ndarray:
+        """Mean magnitudes of `interaction_values` over the rows, shape (n_outputs, n_targets, n_targets).
+
+        The values of all rows are never held at once.
+
+        Parameters
+        ----------
+        X, players, n_jobs
+            As of `interaction_values`.
+        """
+        return self.interactions(players).mean_absolute(X, n_jobs=n_jobs)[0]
 
     def __getstate__(self) -> dict[str, Any]:
         # Tables are larger than the trees they come from, and texts hold the trees.

@@ -1,31 +1,25 @@
-"""Engine: explains rows with everything prepared; chooses the kernel and spreads rows over threads."""
+"""Engine: explains rows with everything prepared."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from automl_explain._lazy import is_sparse
 from automl_explain._lazy import sparse as sp
-from automl_explain._threads import threads_for
-from automl_explain.exceptions import InputError, UnsupportedModelError
+from automl_explain.exceptions import InputError
 from automl_explain.treeshap import _native
-from automl_explain.treeshap._columns import Columns
-from automl_explain.treeshap._ensemble import TreeEnsemble, csr_rows
+from automl_explain.treeshap._ensemble import TreeEnsemble
 from automl_explain.treeshap._players import Players
+from automl_explain.treeshap._row_engine import RowEngine, native_arguments
 from automl_explain.treeshap._validity import MAX_VALUES
 
 #: Bytes that the tables of one model may take; the way to leaves beyond is walked for every row.
 DEFAULT_TABLE_BYTES = 256 * 2**20
-_MOST_RANKS = np.iinfo(np.uint16).max  # what a rank has room for in the kernels
 _SPARSE_ROWS = 4096  # rows whose values are dense at a time when the result is sparse
-_ONE_THREAD = 4096  # rows below which a second thread costs more than it saves
 
 
-class Engine:
+class Engine(RowEngine):
     """Exact Shapley values of one tree ensemble for one choice of players.
 
     Parameters
@@ -37,6 +31,8 @@ class Engine:
     max_bytes : int, default 256 MB
         Memory of the tables. Branches to leaves that do not fit are walked for every row, which is slower.
     """
+
+    prepared: _native.Prepared
 
     def __init__(
         self,
@@ -52,14 +48,7 @@ class Engine:
                 f"`players` gives values to {everyone.n_targets:,} targets for each of {trees.n_outputs:,} outputs; at "
                 f"most {MAX_VALUES:,} values are supported, 1 GiB for one row. Group the features."
             )
-        columns = Columns.of(trees)
-        if columns.n_ranks.max(initial=0) > _MOST_RANKS:
-            raise UnsupportedModelError(
-                f"The trees cut one column at {columns.n_ranks.max():,} places; at most {_MOST_RANKS:,} are supported. "
-                "Fit the surrogate with a smaller `max_bin`."
-            )
-        shares = (everyone.n_targets, everyone.of_feature, *everyone.shares)
-        self.prepared = _native.prepare(trees.native, columns.native, shares, max_bytes)
+        self.prepared = _native.prepare(*native_arguments(trees, everyone), max_bytes)
         self.n_features, self.n_outputs = trees.n_features, trees.n_outputs
         self.n_targets, self._width = players.n_targets, everyone.n_targets
         self.n_jobs = n_jobs
@@ -116,47 +105,3 @@ class Engine:
         else:
             self._run(X, result)
         return result
-
-    def _run(self, X: Any, result: np.ndarray, compact: bool = False) -> None:
-        """Fill ``result`` (n_outputs, n_rows, n_targets), or (n_rows, n_slots) where it is compact."""
-        explain: Callable[[int, int, bool], None]
-        if isinstance(X, np.ndarray):
-            explain = partial(self.prepared.explain_dense, X, result)
-        else:
-            explain = partial(self.prepared.explain_sparse, X.data, X.indices, X.indptr, result)
-        spans = list(self._spans(X.shape[0]))
-        # The kernels let go of the interpreter's lock; a pool that ends with the call survives no fork.
-        if len(spans) == 1:
-            explain(*spans[0], compact)
-        elif spans:
-            from concurrent.futures import ThreadPoolExecutor  # one row needs none of it
-
-            with ThreadPoolExecutor(len(spans)) as pool:
-                list(pool.map(lambda span: explain(*span, compact), spans))
-
-    def _spans(self, n_rows: int) -> Iterator[tuple[int, int]]:
-        """Rows of each thread: whole blocks."""
-        block = self.prepared.block
-        threads = 1 if n_rows < _ONE_THREAD else min(threads_for(self.n_jobs), -(-n_rows // block))
-        each = -(-n_rows // threads)
-        each = -(-each // block) * block if threads > 1 else each
-        for first in range(0, n_rows, max(each, 1)):
-            yield first, min(n_rows, first + each)
-
-    def _checked(self, X: Any) -> Any:
-        """Rows as an ndarray of floats, or a canonical csr_matrix of floats."""
-        if X.ndim != 2 or X.shape[1] != self.n_features:
-            raise InputError(
-                f"`X` has shape {X.shape}; expected (n_rows, {self.n_features}), the columns of the trees."
-            )
-        if isinstance(X, np.ndarray):
-            if X.dtype in _FLOATS and X.flags.aligned:
-                return X
-            return np.ascontiguousarray(X, dtype=np.float64)
-        if not is_sparse(X):
-            return self._checked(np.asarray(X, dtype=np.float64))
-        rows = csr_rows(X)
-        return rows if rows.dtype in _FLOATS else rows.astype(np.float64)
-
-
-_FLOATS = (np.dtype(np.float64), np.dtype(np.float32))

@@ -37,6 +37,28 @@ class Prepared:
         /,
     ) -> None: ...
 
+class Interactions:
+    """What interaction values of an ensemble need, for one choice of players."""
+
+    entries: bytes
+    block: int
+    nbytes: int
+    def explain_dense(self, X: np.ndarray, result: np.ndarray, first: int, last: int, compact: bool, /) -> None: ...
+    def explain_sparse(
+        self,
+        data: np.ndarray,
+        indices: np.ndarray,
+        indptr: np.ndarray,
+        result: np.ndarray,
+        first: int,
+        last: int,
+        compact: bool,
+        /,
+    ) -> None: ...
+
+def prepare_interactions(
+    trees: Sequence[Any], columns: Sequence[Any], players: Sequence[Any], /
+) -> Interactions | None: ...
 def prepare(trees: Sequence[Any], columns: Sequence[Any], players: Sequence[Any], max_bytes: int, /) -> Prepared: ...
 def predict_dense(trees: Sequence[Any], X: np.ndarray, margins: np.ndarray, /) -> None: ...
 def predict_sparse(

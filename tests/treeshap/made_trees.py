@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -119,27 +120,20 @@ def exact_values(trees: TreeEnsemble, X: np.ndarray, groups: np.ndarray) -> np.n
     """
     found = np.zeros((trees.n_outputs, len(X), int(groups.max()) + 1), dtype=np.longdouble)
     for output, leaf, path in _paths(trees):
-        inside: dict[int, np.ndarray] = {}
-        share: dict[int, Any] = {}
-        for node, is_left in path:
-            j, child = int(groups[trees.feature[node]]), (trees.left if is_left else trees.right)[node]
-            ratio = np.longdouble(trees.cover[child]) / trees.cover[node] if trees.cover[node] > 0 else 0.0
-            took = goes_left(trees, node, X[:, trees.feature[node]]) == is_left
-            inside[j], share[j] = inside.get(j, True) & took, share.get(j, np.longdouble(1)) * ratio
-        d = len(inside)
+        players, o, z = _answers(trees, X, path, groups)
+        d = len(players)
         if d == 0:
             continue
-        o, z = np.stack([*inside.values()], axis=1).astype(np.longdouble), [*share.values()]
         by_size = np.zeros((len(X), d, d), dtype=np.longdouble)  # of the sets without j, last axis: |S|
         by_size[:, :, :1] = 1
         for i in range(d):
             more = by_size * z[i]
-            more[:, :, 1:] += by_size[:, :, :-1] * o[:, i, None, None]
+            more[:, :, 1:] += by_size[:, :, :-1] * o[i][:, None, None]
             more[:, i] = by_size[:, i]
             by_size = more
         weights = np.array([1 / (d * np.longdouble(math.comb(d - 1, size))) for size in range(d)])
-        for i, j in enumerate(inside):
-            found[output, :, j] += trees.value[leaf] * (o[:, i] - z[i]) * (by_size[:, i] @ weights)
+        for i, j in enumerate(players):
+            found[output, :, j] += trees.value[leaf] * (o[i] - z[i]) * (by_size[:, i] @ weights)
     return found
 
 
@@ -165,3 +159,85 @@ def engines(trees: TreeEnsemble, players: Players) -> dict[str, Engine]:
     assert some.prepared.leaves_in_tables < full.prepared.leaves
     assert none.prepared.nbytes == none.prepared.leaves_in_tables == 0
     return {"full": full, "some": some, "none": none}
+
+
+def exact_interactions(trees: TreeEnsemble, X: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Interaction values of groups of features, (n_outputs, n_rows, n_groups, n_groups), in long double.
+
+    By definition: with w(S) the expectation where the players S are known, and n players, off the diagonal half the
+    sum over all sets S of other players of |S|! (n - |S| - 2)! / (n - 1)! (w(S, i, j) - w(S, i) - w(S, j) + w(S)); on
+    it what these leave of the Shapley value. For few players: there are 2**n sets.
+    """
+    n = int(groups.max()) + 1
+    worth = _expectations(trees, X, groups)
+    found = np.zeros((trees.n_outputs, len(X), n, n), dtype=np.longdouble)
+    for i, j in itertools.combinations(range(n), 2):
+        both = 1 << i | 1 << j
+        for known in (k for k in range(2**n) if not k & both):
+            size = known.bit_count()
+            weight = 1 / ((n - 1) * np.longdouble(math.comb(n - 2, size)))
+            gain = worth[known | both] - worth[known | 1 << i] - worth[known | 1 << j] + worth[known]
+            found[:, :, i, j] += weight * gain / 2
+        found[:, :, j, i] = found[:, :, i, j]
+    values = exact_values(trees, X, groups)
+    for i in range(n):
+        found[:, :, i, i] = values[:, :, i] - found[:, :, i].sum(axis=-1)
+    return found
+
+
+def _expectations(trees: TreeEnsemble, X: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Mean of the trees over the training rows for every set of groups that decide, (2**n, n_outputs, n_rows)."""
+    n = int(groups.max()) + 1
+    worth = np.zeros((2**n, trees.n_outputs, len(X)), dtype=np.longdouble)
+    known = np.arange(2**n)[:, None]
+    for output, leaf, path in _paths(trees):
+        reached = np.full((2**n, len(X)), np.longdouble(trees.value[leaf]))
+        for node, is_left in path:
+            feature, child = trees.feature[node], (trees.left if is_left else trees.right)[node]
+            ratio = _ratio(trees, node, child)
+            took = goes_left(trees, node, X[:, feature]) == is_left
+            reached *= np.where(known >> groups[feature] & 1, took, ratio)
+        worth[:, output] += reached
+    return worth
+
+
+def exact_pairs(trees: TreeEnsemble, X: np.ndarray) -> np.ndarray:
+    """Half of the interaction index of every two features, of the same shape, with 0 on the diagonal.
+
+    Leaf by leaf, with the sets of one size taken together, as in `exact_values`: for paths of many features.
+    """
+    n = trees.n_features
+    found = np.zeros((trees.n_outputs, len(X), n, n), dtype=np.longdouble)
+    for output, leaf, path in _paths(trees):
+        features, o, z = _answers(trees, X, path, np.arange(n))
+        d = len(features)
+        weights = np.array([1 / ((d - 1) * np.longdouble(math.comb(d - 2, size))) for size in range(d - 1)])
+        for a, b in itertools.combinations(range(d), 2):
+            by_size = np.zeros((len(X), d - 1), dtype=np.longdouble)
+            by_size[:, 0] = 1
+            for i in (i for i in range(d) if i not in (a, b)):
+                more = by_size * z[i]
+                more[:, 1:] += by_size[:, :-1] * o[i][:, None]
+                by_size = more
+            index = trees.value[leaf] * (o[a] - z[a]) * (o[b] - z[b]) * (by_size @ weights)
+            found[output, :, features[a], features[b]] += index / 2
+            found[output, :, features[b], features[a]] += index / 2
+    return found
+
+
+def _answers(
+    trees: TreeEnsemble, X: np.ndarray, path: list[tuple[int, bool]], groups: np.ndarray
+) -> tuple[list[int], list[np.ndarray], list[Any]]:
+    """Groups on a path, whether each row satisfies all splits on each, and the share of training rows that do."""
+    inside: dict[int, np.ndarray] = {}
+    share: dict[int, Any] = {}
+    for node, is_left in path:
+        feature, child = trees.feature[node], (trees.left if is_left else trees.right)[node]
+        j, took = int(groups[feature]), goes_left(trees, node, X[:, feature]) == is_left
+        inside[j], share[j] = inside.get(j, True) & took, share.get(j, np.longdouble(1)) * _ratio(trees, node, child)
+    return [*inside], [o.astype(np.longdouble) for o in inside.values()], [*share.values()]
+
+
+def _ratio(trees: TreeEnsemble, node: int, child: int) -> Any:
+    """Share of the training rows of a node that go to a child."""
+    return np.longdouble(trees.cover[child]) / trees.cover[node] if trees.cover[node] > 0 else np.longdouble(0)

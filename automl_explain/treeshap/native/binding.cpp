@@ -23,11 +23,6 @@ void forget(Prepared* prepared) {
     free(prepared);
 }
 
-PyObject* out_of_memory(Arena& arena) {
-    release_all(arena);
-    return PyErr_NoMemory();
-}
-
 // Where the values of n_rows rows go: (n_outputs, n_rows, n_targets), or where `compact` (n_rows, n_slots).
 bool take_result(Buffers& buffers, PyObject* object, const Prepared& p, i64 n_rows, bool compact, f64*& values) {
     i64 n = times(n_rows, compact ? p.slots.n : p.n_outputs * p.n_targets);
@@ -42,16 +37,6 @@ Result result_of(Arena& arena, const Prepared& p, i64 n_rows, bool compact, f64*
         at[s] = compact ? s : output * n_rows * p.n_targets + target;
     }
     return {values, at, compact ? p.slots.n : p.n_targets};
-}
-
-bool take_span(PyObject* const* arguments, i64 n_rows, i64& first, i64& last, bool& compact) {
-    first = PyLong_AsLongLong(arguments[0]);
-    last = PyLong_AsLongLong(arguments[1]);
-    compact = PyObject_IsTrue(arguments[2]) > 0;
-    if (PyErr_Occurred()) return false;
-    if (0 <= first && first <= last && last <= n_rows) return true;
-    PyErr_SetString(PyExc_ValueError, "there are no such rows");
-    return false;
 }
 
 // Explains rows first to last without the lock of the interpreter.
@@ -255,7 +240,8 @@ PyObject* predict_sparse(PyObject*, PyObject* const* arguments, Py_ssize_t n) {
 int add_types(PyObject* module) {
     prepared_type = PyType_FromModuleAndSpec(module, &spec, nullptr);
     if (prepared_type == nullptr) return -1;
-    return PyModule_AddObjectRef(module, "Prepared", prepared_type);
+    if (PyModule_AddObjectRef(module, "Prepared", prepared_type) < 0) return -1;
+    return add_interactions_type(module);
 }
 
 }  // namespace automl_explain

@@ -54,27 +54,13 @@ void explain_blocks(const Prepared& p, i64 first, i64 last, const Result& result
 
 void explain_dense(const Prepared& p, const DenseRows& rows, i64 first, i64 last, const Result& result, Arena& arena) {
     explain_blocks(p, first, last, result, arena, [&](i64 start, i64 n, i64 stride, u16* ranks, f64* x) {
-        if (rows.is_float32)
-            rank_dense<f32>(p.ranking, rows, start, n, stride, x, ranks);
-        else
-            rank_dense<f64>(p.ranking, rows, start, n, stride, x, ranks);
+        rank(p.ranking, rows, start, n, stride, x, ranks);
     });
 }
 
-template <class T>
-void rank_sparse_of(const Prepared& p, const SparseRows& rows, i64 start, i64 n, i64 stride, u16* ranks) {
-    if (rows.is_wide)
-        rank_sparse<T, i64>(p.ranking, rows, start, n, stride, ranks);
-    else
-        rank_sparse<T, i32>(p.ranking, rows, start, n, stride, ranks);
-}
-
 void explain_sparse(const Prepared& p, const SparseRows& rows, i64 first, i64 last, const Result& result, Arena& arena) {
-    explain_blocks(p, first, last, result, arena, [&](i64 start, i64 n, i64 stride, u16* ranks, f64*) {
-        if (rows.is_float32)
-            rank_sparse_of<f32>(p, rows, start, n, stride, ranks);
-        else
-            rank_sparse_of<f64>(p, rows, start, n, stride, ranks);
+    explain_blocks(p, first, last, result, arena, [&](i64 start, i64 n, i64 stride, u16* ranks, f64* x) {
+        rank(p.ranking, rows, start, n, stride, x, ranks);
     });
 }
 

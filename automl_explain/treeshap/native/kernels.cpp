@@ -3,6 +3,7 @@
 
 #include "explaining.h"
 #include "filling.h"
+#include "interacting.h"
 #include "margins.h"
 
 #define AUTOML_EXPLAIN_JOIN_(a, b) a##b
@@ -24,6 +25,8 @@ const Kernels AUTOML_EXPLAIN_JOIN(kernels_, AUTOML_EXPLAIN_LEVEL) = {
     explain_dense,
     explain_sparse,
     explain_row,
+    interact_dense,
+    interact_sparse,
     predict_dense,
     predict_sparse_of,
 };

@@ -6,6 +6,7 @@
 // an inline function with external linkage the linker keeps any one, perhaps one that this processor cannot run.
 #pragma once
 
+#include "interactions.h"
 #include "prepared.h"
 #include "rows.h"
 
@@ -21,6 +22,10 @@ struct Kernels {
     void (*explain_sparse)(const Prepared& p, const SparseRows& rows, i64 first, i64 last, const Result& result,
                            Arena& arena);
     void (*explain_row)(const Prepared& p, const DenseRows& row, f64* result, Arena& arena);
+    void (*interact_dense)(const Interactions& prepared, const DenseRows& rows, i64 first, i64 last,
+                           const Entries& entries, Arena& arena);
+    void (*interact_sparse)(const Interactions& prepared, const SparseRows& rows, i64 first, i64 last,
+                            const Entries& entries, Arena& arena);
     void (*predict_dense)(const Trees& trees, const f64* rows, i64 n, f64* margins);
     void (*predict_sparse)(const Trees& trees, const SparseRows& rows, i64 n, f64* x, f64* margins);
 };

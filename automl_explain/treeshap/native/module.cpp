@@ -60,6 +60,8 @@ PyMethodDef functions[] = {
     {"level", level, METH_NOARGS, "The processor level whose kernels are in use."},
     {"levels", levels, METH_NOARGS, "The processor levels that this machine can run, the least first."},
     {"prepare", as_function(prepare_trees), METH_FASTCALL, "prepare(trees, columns, players, max_bytes)"},
+    {"prepare_interactions", as_function(make_interactions), METH_FASTCALL,
+     "prepare_interactions(trees, columns, players): None where there are too many pairs"},
     {"predict_dense", as_function(predict_dense), METH_FASTCALL, "predict_dense(trees, X, margins)"},
     {"predict_sparse", as_function(predict_sparse), METH_FASTCALL,
      "predict_sparse(trees, data, indices, indptr, margins)"},

@@ -10,6 +10,24 @@ constexpr i64 MOST_ROWS = 2048;
 constexpr i64 BLOCK_BYTES = 1 << 21;  // of the sums of one output and the ranks of a block: narrower for wide models
 constexpr i64 ALL_BYTES = 1 << 24;    // of the sums of all outputs
 
+Slots keep(Arena& kept, const Slots& slots, i64 n_outputs) {
+    i64 n_places = n_outputs * slots.n_players, n_shares = slots.ptr[n_places];
+    return {slots.n,
+            slots.n_players,
+            copied(kept, slots.ptr, n_places + 1),
+            copied(kept, slots.slot, n_shares),
+            copied(kept, slots.weight, n_shares),
+            copied(kept, slots.target, slots.n)};
+}
+
+i64 block_rows(i64 n_slots, i64 n_columns, i64 n_outputs) {
+    i64 sums = 8 * n_slots, ranks = 2 * n_columns;
+    i64 fits = smaller(BLOCK_BYTES / larger<i64>(sums / n_outputs + ranks, 1), ALL_BYTES / larger<i64>(sums, 1));
+    return larger<i64>(64, smaller(MOST_ROWS, fits / 64 * 64));
+}
+
+}  // namespace
+
 Ranking find_ranking(Arena& kept, const Columns& columns, i64 n_features) {
     Ranking made = {columns.n,
                     n_features,
@@ -31,24 +49,6 @@ Ranking find_ranking(Arena& kept, const Columns& columns, i64 n_features) {
     for (i64 f = 0; f < n_features; f++) made.column_ptr[f + 1] += made.column_ptr[f];
     return made;
 }
-
-Slots keep(Arena& kept, const Slots& slots, i64 n_outputs) {
-    i64 n_places = n_outputs * slots.n_players, n_shares = slots.ptr[n_places];
-    return {slots.n,
-            slots.n_players,
-            copied(kept, slots.ptr, n_places + 1),
-            copied(kept, slots.slot, n_shares),
-            copied(kept, slots.weight, n_shares),
-            copied(kept, slots.target, slots.n)};
-}
-
-i64 block_rows(i64 n_slots, i64 n_columns, i64 n_outputs) {
-    i64 sums = 8 * n_slots, ranks = 2 * n_columns;
-    i64 fits = smaller(BLOCK_BYTES / larger<i64>(sums / n_outputs + ranks, 1), ALL_BYTES / larger<i64>(sums, 1));
-    return larger<i64>(64, smaller(MOST_ROWS, fits / 64 * 64));
-}
-
-}  // namespace
 
 bool prepare(Prepared& made, const Trees& trees, const Columns& columns, const Players& players, i64 max_bytes) {
     Arena work, temporary, more;

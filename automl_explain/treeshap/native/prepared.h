@@ -16,6 +16,8 @@ struct Ranking {
     i64* column_ptr;  // columns of each feature: numbers column_ptr[f] to column_ptr[f + 1]
 };
 
+Ranking find_ranking(Arena& kept, const Columns& columns, i64 n_features);
+
 struct Prepared {
     Arena arena;  // all below lies here
     i64 n_outputs, n_targets;

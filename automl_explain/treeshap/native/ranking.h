@@ -97,5 +97,28 @@ void rank_sparse(const Ranking& columns, const SparseRows& rows, i64 first, i64 
             }
 }
 
+// The same for rows of either kind, whatever their numbers.
+void rank(const Ranking& columns, const DenseRows& rows, i64 first, i64 n, i64 stride, f64* x, u16* ranks) {
+    if (rows.is_float32)
+        rank_dense<f32>(columns, rows, first, n, stride, x, ranks);
+    else
+        rank_dense<f64>(columns, rows, first, n, stride, x, ranks);
+}
+
+template <class T>
+void rank_sparse_of(const Ranking& columns, const SparseRows& rows, i64 first, i64 n, i64 stride, u16* ranks) {
+    if (rows.is_wide)
+        rank_sparse<T, i64>(columns, rows, first, n, stride, ranks);
+    else
+        rank_sparse<T, i32>(columns, rows, first, n, stride, ranks);
+}
+
+void rank(const Ranking& columns, const SparseRows& rows, i64 first, i64 n, i64 stride, f64*, u16* ranks) {
+    if (rows.is_float32)
+        rank_sparse_of<f32>(columns, rows, first, n, stride, ranks);
+    else
+        rank_sparse_of<f64>(columns, rows, first, n, stride, ranks);
+}
+
 }  // namespace
 }  // namespace automl_explain

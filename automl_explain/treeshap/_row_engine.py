@@ -1,0 +1,89 @@
+"""RowEngine: what explains rows with all that is prepared natively; checks rows and spreads them over threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+
+from automl_explain._lazy import is_sparse
+from automl_explain._threads import threads_for
+from automl_explain.exceptions import InputError, UnsupportedModelError
+from automl_explain.treeshap import _native
+from automl_explain.treeshap._columns import Columns
+from automl_explain.treeshap._ensemble import TreeEnsemble, csr_rows
+from automl_explain.treeshap._players import Players
+
+_MOST_RANKS = np.iinfo(np.uint16).max  # what a rank has room for in the kernels
+_FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
+
+
+class RowEngine:
+    """Checks rows, and lets native code fill the results of whole blocks of them on several threads."""
+
+    #: Rows below which a second thread costs more than it saves.
+    _one_thread: ClassVar[int] = 4096
+
+    prepared: _native.Prepared | _native.Interactions
+    n_features: int
+    n_jobs: int | None
+
+    def _run(self, X: Any, result: np.ndarray, compact: bool = False, n_jobs: int | None = None) -> None:
+        """Fill ``result`` (n_outputs, n_rows, ...), or where it is compact (n_rows, numbers that may differ from 0)."""
+        explain: Callable[[int, int, bool], None]
+        if isinstance(X, np.ndarray):
+            explain = partial(self.prepared.explain_dense, X, result)
+        else:
+            explain = partial(self.prepared.explain_sparse, X.data, X.indices, X.indptr, result)
+        spans = list(self._spans(X.shape[0], self.n_jobs if n_jobs is None else n_jobs))
+        # The kernels let go of the interpreter's lock; a pool that ends with the call survives no fork.
+        if len(spans) == 1:
+            explain(*spans[0], compact)
+        elif spans:
+            from concurrent.futures import ThreadPoolExecutor  # one row needs none of it
+
+            with ThreadPoolExecutor(len(spans)) as pool:
+                list(pool.map(lambda span: explain(*span, compact), spans))
+
+    def _spans(self, n_rows: int, n_jobs: int | None) -> Iterator[tuple[int, int]]:
+        """Rows of each thread: whole blocks."""
+        block = self.prepared.block
+        threads = 1 if n_rows < self._one_thread else min(threads_for(n_jobs), -(-n_rows // block))
+        each = -(-n_rows // threads)
+        each = -(-each // block) * block if threads > 1 else each
+        for first in range(0, n_rows, max(each, 1)):
+            yield first, min(n_rows, first + each)
+
+    def _checked(self, X: Any) -> Any:
+        """Rows as an ndarray of floats, or a canonical csr_matrix of floats."""
+        if X.ndim != 2 or X.shape[1] != self.n_features:
+            raise InputError(
+                f"`X` has shape {X.shape}; expected (n_rows, {self.n_features}), the columns of the trees."
+            )
+        if isinstance(X, np.ndarray):
+            if X.dtype in _FLOATS and X.flags.aligned:
+                return X
+            return np.ascontiguousarray(X, dtype=np.float64)
+        if not is_sparse(X):
+            return self._checked(np.asarray(X, dtype=np.float64))
+        rows = csr_rows(X)
+        return rows if rows.dtype in _FLOATS else rows.astype(np.float64)
+
+
+def native_arguments(trees: TreeEnsemble, players: Players) -> tuple[Any, Any, Any]:
+    """Trees, columns and players as native code prepares them.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If the trees cut one column at more places than ranks have room for.
+    """
+    columns = Columns.of(trees)
+    if columns.n_ranks.max(initial=0) > _MOST_RANKS:
+        raise UnsupportedModelError(
+            f"The trees cut one column at {columns.n_ranks.max():,} places; at most {_MOST_RANKS:,} are supported. "
+            "Fit the surrogate with a smaller `max_bin`."
+        )
+    return trees.native, columns.native, (players.n_targets, players.of_feature, *players.shares)
