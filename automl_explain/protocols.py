@@ -130,7 +130,8 @@ class ValueSource(Protocol):
 class ScorableSource(ValueSource, Protocol):
     """A source that explains rows in production, without the explainer around it.
 
-    One that has tables to prepare may have a method ``warm_up()``, which is called before the first row.
+    One that has tables to prepare may have a method ``warm_up()``, which is called before the first row. One whose
+    attribute ``takes_n_jobs`` is true is given the threads of a call, ``n_jobs=...``, with the rows.
     """
 
     @property

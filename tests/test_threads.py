@@ -8,6 +8,7 @@ import pickle
 import re
 import sys
 import types
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from flaml import AutoML
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
@@ -24,15 +26,20 @@ from automl_explain import (
     DecisionTreeExplainableModel,
     LGBMExplainableModel,
     LinearExplainableModel,
+    LinearExplainer,
+    LinearScoringExplainer,
     MimicExplainer,
     MimicWrapper,
     SGDExplainableModel,
+    TreeScoringExplainer,
     _threads,
     automl_setup_model_explanations,
     fit_and_explain,
+    load,
+    save,
 )
 from automl_explain._threads import VARIABLE, available_threads, threads_for
-from automl_explain.exceptions import InputError
+from automl_explain.exceptions import InputError, LowFidelityWarning
 from automl_explain.treeshap import TreeModel
 
 X = np.random.default_rng(0).normal(size=(5000, 3))
@@ -178,6 +185,74 @@ def used_by(engine_call: Any, monkeypatch: pytest.MonkeyPatch) -> int:
         patch.setattr(concurrent.futures, "ThreadPoolExecutor", Pool)
         engine_call()
     return seen[-1] if seen else 1
+
+
+@pytest.fixture(scope="module")
+def scoring() -> TreeScoringExplainer:
+    model = LinearRegression().fit(X, X[:, 0])
+    few = {"n_estimators": 3, "num_leaves": 7}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LowFidelityWarning)
+        explainer = MimicExplainer(model, X, LGBMExplainableModel, few, augment_data=False)
+    return TreeScoringExplainer(explainer, feature_maps=[np.eye(3)])
+
+
+@pytest.mark.parametrize("get_raw", [False, True])
+def test_a_scoring_explainer_takes_its_threads_by_call_by_object_and_by_environment(
+    scoring: TreeScoringExplainer, get_raw: bool, machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def threads(**arguments: Any) -> int:
+        return used_by(lambda: scoring.explain(X, get_raw, **arguments), monkeypatch)
+
+    wanted = scoring.explain(X, get_raw, n_jobs=1)
+    monkeypatch.setenv(VARIABLE, "2")
+    assert (threads(), threads(n_jobs=3), threads(n_jobs=1), threads(n_jobs=-1)) == (2, 3, 1, 2)
+    monkeypatch.setattr(scoring, "n_jobs", 1)
+    assert (threads(), threads(n_jobs=3)) == (1, 3)
+    assert used_by(lambda: scoring.explanation(X, get_raw, n_jobs=3), monkeypatch) == 3
+    assert scoring.explain(X, get_raw, n_jobs=3).tobytes() == wanted.tobytes()
+
+
+def test_sparse_rows_and_trees_take_threads_by_call(
+    scoring: TreeScoringExplainer, machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trees, rows = scoring.source.trees, sp.csr_matrix(X)
+    assert used_by(lambda: trees.shapley_values(X, n_jobs=3), monkeypatch) == 3
+    assert used_by(lambda: trees.shapley_values(X, [0, 0, 1], n_jobs=3), monkeypatch) == 3
+    assert used_by(lambda: trees.shapley_values(rows, [0, 0, 1], n_jobs=3), monkeypatch) == 3
+    assert used_by(lambda: TreeModel(trees.texts, n_jobs=2).shapley_values(X), monkeypatch) == 2
+
+
+@pytest.mark.parametrize("n_jobs", [1.5, "2", True])
+def test_a_wrong_n_jobs_is_refused_where_it_is_given(
+    scoring: TreeScoringExplainer, n_jobs: Any, tmp_path: Path
+) -> None:
+    calls: list[Any] = [
+        lambda: scoring.explain(X[:1], n_jobs=n_jobs),
+        lambda: scoring.source.trees.shapley_values(X[:1], n_jobs=n_jobs),
+        lambda: TreeModel(scoring.source.trees.texts, n_jobs=n_jobs),
+        lambda: load(tmp_path, n_jobs=n_jobs),
+    ]
+    for call in calls:
+        with pytest.raises(InputError, match="`n_jobs` is .* expected a whole number of threads"):
+            call()
+
+
+def test_a_scoring_explainer_is_kept_without_its_threads(scoring: TreeScoringExplainer, tmp_path: Path) -> None:
+    scoring.n_jobs = 3
+    try:
+        assert pickle.loads(pickle.dumps(scoring)).n_jobs is None
+        save(scoring, tmp_path / "scorer")
+        assert load(tmp_path / "scorer").n_jobs is None
+        assert load(tmp_path / "scorer", n_jobs=2).n_jobs == 2
+    finally:
+        scoring.n_jobs = None
+
+
+def test_a_scoring_explainer_without_trees_takes_an_n_jobs_as_well() -> None:
+    explainer = LinearExplainer(LinearRegression().fit(X, X[:, 0]), X)
+    linear = LinearScoringExplainer(explainer, n_jobs=2)
+    np.testing.assert_array_equal(linear.explain(X[:5], n_jobs=3), linear.explain(X[:5]))
 
 
 @pytest.mark.parametrize("kind", [LGBMExplainableModel, DecisionTreeExplainableModel])

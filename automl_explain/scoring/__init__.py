@@ -9,6 +9,7 @@ from automl_explain._files._archive import Format, read_file, write_file
 from automl_explain._files._writing import as_ours, place
 from automl_explain._lazy import attach
 from automl_explain._lazy import load as load_part
+from automl_explain._threads import check_n_jobs
 from automl_explain.exceptions import AlreadyExistsError, CorruptFileError, InputError
 from automl_explain.scoring._kinds import KINDS, name_of
 
@@ -107,7 +108,9 @@ def save(scoring_explainer: Any, directory: str | Path = ".", exist_ok: bool = F
     return str(path)
 
 
-def load(directory: str | Path = ".", *, model: Any = None, transformations: Any = None) -> Any:
+def load(
+    directory: str | Path = ".", *, model: Any = None, transformations: Any = None, n_jobs: int | None = None
+) -> Any:
     """Read a scoring explainer; no code of the file is run.
 
     Parameters
@@ -120,6 +123,8 @@ def load(directory: str | Path = ".", *, model: Any = None, transformations: Any
         Fitted, those that the explainer was made with: rows are raw then, as before saving. Without them the
         engineered half is there, and rows are engineered; ``"applied"`` says that they are, where their
         columns could be either.
+    n_jobs : int or None, default None
+        Threads of a call, see `ScoringExplainer`.
 
     Returns
     -------
@@ -130,12 +135,13 @@ def load(directory: str | Path = ".", *, model: Any = None, transformations: Any
     Raises
     ------
     InputError
-        If ``directory`` is no path, or ``model`` is missing, not needed, or another one.
+        If ``directory`` is no path, ``model`` is missing, not needed, or another one, or ``n_jobs`` is no whole number.
     NotFoundError
         If there is none.
     CorruptFileError
         If the file is damaged, was changed, is not ours, or comes from a newer version.
     """
+    check_n_jobs(n_jobs)
     given = place(directory, "directory")
     with as_ours("read the scoring explainer at", given, "directory"):
         path = given if given.is_file() else given / FILE_NAME
@@ -149,4 +155,5 @@ def load(directory: str | Path = ".", *, model: Any = None, transformations: Any
     more = {"model": model} if needs_model else {}
     made = load_part(KINDS[kind])._from_members(members, manifest["format_version"], **more)
     made._bring(transformations)
+    made.n_jobs = n_jobs
     return made

@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from automl_explain._lazy import is_frame
 from automl_explain._lazy import sparse as sp
-from automl_explain._validation import as_table, check_raw_method, listed, shown, warn
+from automl_explain._threads import check_n_jobs
+from automl_explain._validation import check_raw_method, shown, warn
 from automl_explain.exceptions import (
     ConflictingTransformationsError,
     CorruptFileError,
     ExplanationWarning,
     InputError,
-    MissingRawTransformationsError,
     StorageError,
 )
 from automl_explain.explanation._units import output_probabilities
 from automl_explain.explanation._values import dense_if_small, method_name
-from automl_explain.feature_map import FeatureMap
+from automl_explain.feature_map import MAX_DENSE_RAW_COLUMNS, FeatureMap
 from automl_explain.protocols import ScorableSource
 from automl_explain.scoring._kinds import check_kind, class_of, explainer_behind, read, slim, written
-from automl_explain.scoring._parts import ScoringParts, Told, refuse_overflow
+from automl_explain.scoring._parts import ScoringParts, refuse_overflow
+from automl_explain.scoring._reader import Reader
 
 if TYPE_CHECKING:
     from automl_explain.explanation import Explanation
@@ -31,11 +31,14 @@ if TYPE_CHECKING:
 _BOTH = np.array([-1.0, 1.0]).reshape(2, 1, 1)  # contributions to two classes, from those to the second
 
 
+_OPEN: Mapping[str, int] = {}  # no number of threads was given
+
+
 class WrongModelError(InputError):
     """The model that a file needs was not given, or another one."""
 
 
-class ScoringExplainer(Told):
+class ScoringExplainer(Reader):
     """Explains rows with the source of any explainer; holds no training row beyond a background.
 
     Subclasses take explainers of one kind alone: `TreeScoringExplainer`, `LinearScoringExplainer`,
@@ -56,6 +59,9 @@ class ScoringExplainer(Told):
     output_unit : {"log-odds", "probability"}, optional
         Unit of a classification's values where `explain` is asked for none; that of the explainer where
         left out. Saved with the explainer.
+    n_jobs : int or None, default None
+        Threads of a call, where trees are explained; None for as many as the process may use then. An attribute that
+        may be changed; neither saved nor pickled, since another machine has other cores.
 
     Raises
     ------
@@ -85,7 +91,7 @@ class ScoringExplainer(Told):
 
     #: Kind that a subclass takes; any where it is None.
     _only: str | None = None
-    _transformed = False
+    n_jobs: int | None = None
 
     def __init__(
         self,
@@ -96,7 +102,9 @@ class ScoringExplainer(Told):
         *,
         raw_method: str = "folded",
         output_unit: str | None = None,
+        n_jobs: int | None = None,
     ) -> None:
+        check_n_jobs(n_jobs)
         explainer = explainer_behind(original_explainer)
         source = self._source_of(explainer)
         if explainer.explain_subset is not None:
@@ -119,7 +127,7 @@ class ScoringExplainer(Told):
             raw_method=check_raw_method(raw_method),
             output_unit=output_unit,
         )
-        self._transformed = False
+        self._transformed, self.n_jobs = False, n_jobs
         by_model = getattr(explainer, "shap_values_output", "default") == "teacher_probability"
         if by_model and self._parts.output_unit == "probability":
             warn(
@@ -150,7 +158,13 @@ class ScoringExplainer(Told):
         return made
 
     def explain(
-        self, X: Any, get_raw: bool | None = None, *, as_list: bool = False, output_unit: str | None = None
+        self,
+        X: Any,
+        get_raw: bool | None = None,
+        *,
+        as_list: bool = False,
+        output_unit: str | None = None,
+        n_jobs: int | None = None,
     ) -> Any:
         """Contributions of every feature to the output explained.
 
@@ -164,6 +178,9 @@ class ScoringExplainer(Told):
             Whether to give nested lists, ready for JSON.
         output_unit : {"log-odds", "probability"}, optional
             Unit of the values; `output_unit` of the explainer where left out.
+        n_jobs : int, optional
+            Threads of this call, where trees are explained; `n_jobs` of the explainer where left out. Values do not
+            depend on it.
 
         Returns
         -------
@@ -177,9 +194,9 @@ class ScoringExplainer(Told):
         MissingRawTransformationsError
             If raw values are asked for without a feature map.
         InputError, DataError
-            If columns are missing or values cannot be read.
+            If columns are missing, values cannot be read, or ``n_jobs`` is no whole number.
         """
-        values, _ = self._values(X, self._is_raw(get_raw), output_unit)
+        values, _ = self._values(X, self._is_raw(get_raw), output_unit, n_jobs)
         parts = self._parts
         if isinstance(values, tuple):
             blocks = [-values[0], values[0]] if parts.binary else list(values)
@@ -216,7 +233,7 @@ class ScoringExplainer(Told):
         if ready is not None:
             ready()
             if self._parts.feature_map is not None:
-                self._raw_values(sp.csr_matrix((1, self._parts.encoder.n_features)))
+                self._raw_values(self._empty_row(self._parts.feature_map), _OPEN)
         return self
 
     def predict_output(self, X: Any) -> np.ndarray:
@@ -239,19 +256,21 @@ class ScoringExplainer(Told):
             return margins
         return output_probabilities(margins, self._parts.link)
 
-    def explanation(self, X: Any, get_raw: bool | None = None, *, output_unit: str | None = None) -> Explanation:
+    def explanation(
+        self, X: Any, get_raw: bool | None = None, *, output_unit: str | None = None, n_jobs: int | None = None
+    ) -> Explanation:
         """Contributions as an `Explanation`, to be shown, sliced or saved.
 
         Parameters
         ----------
-        X, get_raw, output_unit
+        X, get_raw, output_unit, n_jobs
             As in `explain`.
         """
         from automl_explain.explanation import Explanation  # values alone need no views
 
         raw, parts = self._is_raw(get_raw), self._parts
         unit: Any = output_unit or self.output_unit
-        values, unmapped = self._values(X, raw, output_unit)
+        values, unmapped = self._values(X, raw, output_unit, n_jobs)
         rest = parts.feature_map.unmapped if raw and parts.feature_map is not None else ()
         return Explanation(
             values=values,
@@ -268,84 +287,8 @@ class ScoringExplainer(Told):
             unmapped_features=tuple(parts.encoder.names[j] for j in rest),
         )
 
-    def read_records(self, rows: Any) -> Any:
-        """Raw rows that arrived as JSON, as the table the pipeline was trained on.
-
-        Column order, whole numbers, booleans, categories and dates are restored.
-
-        Parameters
-        ----------
-        rows : list, dict, DataFrame, str or bytes
-            Records, one per row; or lists of values in the order of the columns, a single record,
-            ``{"data": [...]}`` with or without ``"columns"``, pandas' ``{column: {index: value}}``, a table of pandas,
-            polars or pyarrow, or JSON text of these. Columns in excess are left out; None and NaN are missing values.
-
-        Returns
-        -------
-        DataFrame, ndarray or csr_matrix of shape (n_rows, n_raw)
-            Without rows an empty table of the same types.
-
-        Raises
-        ------
-        InputError
-            If the rows are something else, or a column is missing or there twice; names the row and the column.
-        DataError
-            If a value cannot be read; names the column, the row and the value.
-        """
-        if self.input_schema is None:
-            raise MissingRawTransformationsError(
-                "The raw columns are not known: make the scoring explainer with `feature_maps=[setup.feature_map]`."
-            )
-        return self.input_schema.read(rows)
-
-    def _is_raw(self, get_raw: bool | None) -> bool:
-        if get_raw is not None and not isinstance(get_raw, (bool, np.bool_)):
-            raise InputError(
-                f"`get_raw` is {shown(get_raw)}; expected True, False or None. Pass True for the values of raw columns."
-            )
-        raw = self._featurizer is not None if get_raw is None else bool(get_raw)
-        if raw and self.feature_map is None:
-            raise MissingRawTransformationsError(
-                "`get_raw=True` needs a feature map: make the scoring explainer with "
-                "`feature_maps=[setup.feature_map]`."
-            )
-        return raw
-
-    def _encode(self, X: Any) -> Any:
-        if self._featurizer is not None:
-            width = None if self.feature_map is None else self.feature_map.n_raw
-            X = as_table(X, "X", width=width, allow_empty=True)
-            if not X.shape[0]:  # transformers refuse them
-                return self._no_raw_rows(X)
-            X = self._featurizer.transform(X if self.input_schema is None else self.input_schema.conform(X, "X"))
-        elif self._parts.featurized and not self._transformed:
-            self._refuse_unclear(X)
-        return self._parts.encoder.encode(X, "X", allow_empty=True)
-
-    def _no_raw_rows(self, X: Any) -> np.ndarray:
-        """An empty batch of engineered rows from one of raw rows."""
-        names = self.raw_features or []
-        wanted = {str(name) for name in names}
-        if X.shape[1] != len(names) or (is_frame(X) and {str(c) for c in X.columns} != wanted):
-            raise InputError(f"`X` has no rows, and other columns than the raw ones: {listed(names)}. Pass those.")
-        return np.zeros((0, self._parts.encoder.n_features))
-
-    def _refuse_unclear(self, X: Any) -> None:
-        """Refuse rows that are raw, and those that may be raw or engineered: both would be taken."""
-        own = {str(name) for name in self._parts.encoder.names}
-        raw = {str(name) for name in self.raw_features or ()}
-        if is_frame(X):
-            unclear, is_raw = own == raw, raw == {str(name) for name in X.columns}
-        else:
-            unclear, is_raw = len(own) == len(raw), np.shape(X)[1:] == (len(raw),)
-        if unclear or is_raw:
-            raise InputError(
-                "The file was made by an explainer with `transformations`, which are not in it, and `X` "
-                f"{'may be raw or engineered' if unclear else 'holds raw rows'}. Load it with load(directory, "
-                "transformations=...) to pass raw rows, or with transformations='applied' to pass engineered ones."
-            )
-
-    def _values(self, X: Any, raw: bool, output_unit: str | None) -> tuple[Any, np.ndarray | None]:
+    def _values(self, X: Any, raw: bool, output_unit: str | None, n_jobs: int | None) -> tuple[Any, np.ndarray | None]:
+        threads = _OPEN if n_jobs is None and self.n_jobs is None else self._threads(n_jobs)
         conversion = self._parts.conversion(output_unit)
         rows = self._encode(X)
         if rows.shape[0] == 0:
@@ -354,22 +297,35 @@ class ScoringExplainer(Told):
             return np.zeros((n_outputs, 0, len(names))), np.zeros((n_outputs, 0)) if raw else None
         made = self._raw_values if raw else self._engineered_values
         if self._parts.bounded:
-            values, unmapped = made(rows)
+            values, unmapped = made(rows, threads)
         else:
             with np.errstate(over="ignore", invalid="ignore"):  # refused below
-                values, unmapped = made(rows)
+                values, unmapped = made(rows, threads)
             refuse_overflow(values)
         if conversion is not None:
             values, unmapped = conversion(values, unmapped)
         return dense_if_small(values), unmapped
 
-    def _engineered_values(self, rows: Any) -> tuple[Any, None]:
-        return self._parts.source.shapley_values(rows), None
+    def _engineered_values(self, rows: Any, threads: Mapping[str, int]) -> tuple[Any, None]:
+        return self._parts.source.shapley_values(rows, **threads), None
 
-    def _raw_values(self, rows: Any) -> tuple[Any, np.ndarray]:
+    def _raw_values(self, rows: Any, threads: Mapping[str, int]) -> tuple[Any, np.ndarray]:
         parts = self._parts
         assert parts.feature_map is not None
-        return parts.source.raw_values(rows, parts.feature_map, parts.raw_method)
+        return parts.source.raw_values(rows, parts.feature_map, parts.raw_method, **threads)
+
+    def _threads(self, n_jobs: int | None) -> Mapping[str, int]:
+        """The threads of a call as an argument, for a source that takes them."""
+        chosen = self.n_jobs if n_jobs is None else n_jobs
+        check_n_jobs(chosen)
+        if chosen is None or not getattr(self._parts.source, "takes_n_jobs", False):
+            return _OPEN
+        return {"n_jobs": chosen}
+
+    def _empty_row(self, feature_map: FeatureMap) -> Any:
+        """A row such as comes: values of wide maps come from tables of their own where rows are sparse."""
+        shape = (1, self._parts.encoder.n_features)
+        return sp.csr_matrix(shape) if feature_map.n_raw > MAX_DENSE_RAW_COLUMNS else np.zeros(shape)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"_featurizer": self._featurizer, "_parts": self._parts, "_transformed": self._transformed}

@@ -28,6 +28,9 @@ class TreeScoringExplainer(ScoringExplainer):
     output_unit : {"log-odds", "probability"}, optional
         Unit of a classification's values where `explain` is asked for none; that of the explainer where
         left out. Saved with the explainer.
+    n_jobs : int or None, default None
+        Threads of a call; None for as many as the process may use then. An attribute that may be changed; neither
+        saved nor pickled, since another machine has other cores.
 
     Attributes
     ----------

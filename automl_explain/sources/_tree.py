@@ -30,6 +30,8 @@ class TreeSource:
         Name shown in explanations.
     """
 
+    takes_n_jobs = True
+
     def __init__(self, trees: TreeModel, model: Any = None, method: str = "tree") -> None:
         self.trees, self.model, self.method = trees, model, method
         self.n_features, self.n_outputs = trees.n_features, trees.n_outputs
@@ -52,17 +54,19 @@ class TreeSource:
         """Sums of the trees, shape (n_rows, n_outputs)."""
         return self.trees.predict_output(X)
 
-    def shapley_values(self, X: Any) -> Any:
+    def shapley_values(self, X: Any, *, n_jobs: int | None = None) -> Any:
         """Contributions of every column, see `TreeModel.shapley_values`."""
-        return self.trees.shapley_values(X)
+        return self.trees.shapley_values(X, n_jobs=n_jobs)
 
-    def raw_values(self, X: Any, feature_map: FeatureMap, raw_method: str = "folded") -> tuple[Any, np.ndarray]:
+    def raw_values(
+        self, X: Any, feature_map: FeatureMap, raw_method: str = "folded", *, n_jobs: int | None = None
+    ) -> tuple[Any, np.ndarray]:
         """Contributions of the raw columns, and the share of features without a raw parent, see `RawValues`."""
         kept = self._raw
         if kept is None or kept[0] is not feature_map or kept[1] != raw_method:
             kept = feature_map, raw_method, RawValues(self.trees, feature_map, raw_method)
             self._raw = kept
-        return kept[2].of(X)
+        return kept[2].of(X, n_jobs)
 
     def interactions(self, feature_map: FeatureMap | None = None, raw_method: str = "folded") -> Interactions:
         """What gives interaction values of every column, or of the raw columns of a map (see `RawValues`)."""
@@ -139,13 +143,15 @@ class RawValues:
             self._engine = self._trees.prepared(self._players)
         return self._engine
 
-    def of(self, X: Any) -> tuple[Any, np.ndarray]:
+    def of(self, X: Any, n_jobs: int | None = None) -> tuple[Any, np.ndarray]:
         """Raw values, and what engineered features without a raw parent contribute.
 
         Parameters
         ----------
         X : ndarray or csr_matrix of shape (n_rows, n_engineered)
             Encoded rows.
+        n_jobs : int or None, default None
+            Threads of this call; those of the trees where left out.
 
         Returns
         -------
@@ -154,15 +160,16 @@ class RawValues:
             columns.
         unmapped : ndarray of shape (n_outputs, n_rows)
         """
+        n_jobs = self._trees.threads(n_jobs)
         if self._wide and is_sparse(X):
-            return self._sparse(X)
-        return self.engine.values_and_remainder(X)
+            return self._sparse(X, n_jobs)
+        return self.engine.values_and_remainder(X, n_jobs)
 
-    def _sparse(self, X: sp.csr_matrix) -> tuple[tuple[sp.csr_matrix, ...], np.ndarray]:
+    def _sparse(self, X: sp.csr_matrix, n_jobs: int | None) -> tuple[tuple[sp.csr_matrix, ...], np.ndarray]:
         # Sparse values come without the remainder, so it is asked for as one more column.
         n_raw = self._players.n_targets
         players = self._players.with_remainder
-        found = self._trees.prepared(players).sparse_values(X)
+        found = self._trees.prepared(players).sparse_values(X, n_jobs)
         if players.n_targets == n_raw:
             return found, np.zeros((len(found), X.shape[0]))
         return tuple(v[:, :n_raw] for v in found), np.stack([v[:, n_raw].toarray().ravel() for v in found])

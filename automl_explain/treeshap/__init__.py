@@ -19,6 +19,7 @@ import numpy as np
 
 from automl_explain._lazy import attach, is_sparse
 from automl_explain._lazy import sparse as sp
+from automl_explain._threads import check_n_jobs
 from automl_explain.treeshap._ensemble import TreeEnsemble
 from automl_explain.treeshap._lightgbm import read_lightgbm
 from automl_explain.treeshap._players import Players
@@ -109,6 +110,7 @@ class TreeModel:
         return made
 
     def _set(self, texts: tuple[str, ...], ensemble: TreeEnsemble, n_jobs: int | None) -> None:
+        check_n_jobs(n_jobs)
         self.texts, self.ensemble, self.n_jobs = texts, ensemble, n_jobs
         self.n_features: int = ensemble.n_features
         self.n_outputs: int = ensemble.n_outputs
@@ -163,7 +165,9 @@ class TreeModel:
         """Margins of shape (n_rows, n_outputs) for rows of shape (n_rows, n_features)."""
         return self.ensemble.predict(X)
 
-    def shapley_values(self, X: Any, players: Any = None) -> np.ndarray | tuple[sp.csr_matrix, ...]:
+    def shapley_values(
+        self, X: Any, players: Any = None, *, n_jobs: int | None = None
+    ) -> np.ndarray | tuple[sp.csr_matrix, ...]:
         """Contributions of every column (or raw column, or group) to every output.
 
         Parameters
@@ -171,6 +175,8 @@ class TreeModel:
         X : ndarray or csr_matrix of shape (n_rows, n_features), float64 or float32
         players : optional
             See `prepared`.
+        n_jobs : int or None, default None
+            Threads of this call; those of the model where left out.
 
         Returns
         -------
@@ -178,10 +184,24 @@ class TreeModel:
             In the unit of the margins. Without ``players`` sparse rows give sparse values; with them
             values are dense, of shape (n_outputs, n_rows, n_raw or n_groups). What features without a
             raw parent contribute is left out: `Engine.values_and_remainder` gives it.
+
+        Raises
+        ------
+        InputError
+            If the rows have another number of columns, or ``n_jobs`` is no whole number.
         """
+        n_jobs = self.threads(n_jobs)
         if players is None:
-            return self._engineered.sparse_values(X) if is_sparse(X) else self._engineered.values(X)
-        return self.prepared(players).values(X)
+            engine = self._engineered
+            return engine.sparse_values(X, n_jobs) if is_sparse(X) else engine.values(X, n_jobs)
+        return self.prepared(players).values(X, n_jobs)
+
+    def threads(self, n_jobs: int | None) -> int | None:
+        """The ``n_jobs`` of a call, checked; that of the model where it is None."""
+        if n_jobs is None:
+            return self.n_jobs
+        check_n_jobs(n_jobs)
+        return n_jobs
 
     def interactions(self, players: Any = None) -> Interactions:
         """What gives interaction values for one choice of players, made on first use and kept; see `Interactions`.

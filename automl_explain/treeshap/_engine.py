@@ -58,25 +58,27 @@ class Engine(RowEngine):
         """Output where all contributions are zero, shape (n_outputs,), read-only."""
         return np.frombuffer(self.prepared.expected_values)
 
-    def values(self, X: Any) -> np.ndarray:
-        """Values of shape (n_outputs, n_rows, n_targets), without the remainder."""
-        found = self._explain(X)
+    def values(self, X: Any, n_jobs: int | None = None) -> np.ndarray:
+        """Values of shape (n_outputs, n_rows, n_targets), without the remainder; ``n_jobs`` of the engine if None."""
+        found = self._explain(X, n_jobs)
         return found if self._width == self.n_targets else found[:, :, : self.n_targets]
 
-    def values_and_remainder(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
+    def values_and_remainder(self, X: Any, n_jobs: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Values (n_outputs, n_rows, n_targets), and what goes to no target (n_outputs, n_rows).
 
         Parameters
         ----------
         X : ndarray or csr_matrix of shape (n_rows, n_features)
             Sparse rows are never made dense: only their stored values are looked at.
+        n_jobs : int or None, default None
+            Threads of this call; those of the engine where left out.
         """
-        found = self._explain(X)
+        found = self._explain(X, n_jobs)
         if self._width == self.n_targets:
             return found, np.zeros(found.shape[:2])
         return found[:, :, : self.n_targets], found[:, :, self.n_targets]
 
-    def sparse_values(self, X: Any) -> tuple[sp.csr_matrix, ...]:
+    def sparse_values(self, X: Any, n_jobs: int | None = None) -> tuple[sp.csr_matrix, ...]:
         """Values as one csr_matrix (n_rows, n_targets) per output, without the remainder."""
         X = self._checked(X)
         parts: list[list[sp.csr_matrix]] = [[] for _ in range(self.n_outputs)]
@@ -85,7 +87,7 @@ class Engine(RowEngine):
         for first in range(0, max(X.shape[0], 1), _SPARSE_ROWS):
             rows = X[first : first + _SPARSE_ROWS]
             dense = np.zeros((rows.shape[0], len(target)))
-            self._run(rows, dense, compact=True)
+            self._run(rows, dense, compact=True, n_jobs=n_jobs)
             for k in range(self.n_outputs):
                 part = sp.csr_matrix(dense[:, ends[k] : ends[k + 1]])
                 columns = target[ends[k] : ends[k + 1]] - k * self._width
@@ -97,11 +99,11 @@ class Engine(RowEngine):
             found.append(sp.csr_matrix(sp.vstack(parts.pop(0))))
         return tuple(found)
 
-    def _explain(self, X: Any) -> np.ndarray:
+    def _explain(self, X: Any, n_jobs: int | None) -> np.ndarray:
         X = self._checked(X)
         result = np.zeros((self.n_outputs, X.shape[0], self._width))
         if X.shape[0] == 1 and isinstance(X, np.ndarray):
             self.prepared.explain_row(X, result)
         else:
-            self._run(X, result)
+            self._run(X, result, n_jobs=n_jobs)
         return result

@@ -72,7 +72,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], tupl
 
 CASES = [
     (kind, task, arguments)
-    for kind in ("linear",)
+    for kind in ("linear", "tree", "tree without a map", "grouped tree")
     for task in ("regression", "binary", "multiclass")
     for arguments in (
         {},
@@ -96,3 +96,15 @@ def test_the_first_row_of_a_process_needs_numpy_and_us(
     assert not set(packages) & set(FORBIDDEN), sorted(set(packages) & set(FORBIDDEN))
     ours = [name for name, package in zip(modules, packages, strict=True) if package in ("numpy", "automl_explain")]
     assert len(ours) <= MOST_MODULES, ours
+
+
+def test_a_service_that_warms_up_needs_no_more(made: dict[tuple[str, str], tuple[Any, str]]) -> None:
+    code = START.format(root=str(ROOT), folder=made["tree", "multiclass"][1], arguments={"get_raw": True})
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code.replace("values =", "scoring.warm_up()\nvalues =")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    modules = json.loads(done.stdout)[1]
+    assert not {name.partition(".")[0] for name in modules} & set(FORBIDDEN)
