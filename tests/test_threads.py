@@ -229,7 +229,9 @@ def test_a_wrong_n_jobs_is_refused_where_it_is_given(
 ) -> None:
     calls: list[Any] = [
         lambda: scoring.explain(X[:1], n_jobs=n_jobs),
+        lambda: scoring.explain_interactions(X[:1], n_jobs=n_jobs),
         lambda: scoring.source.trees.shapley_values(X[:1], n_jobs=n_jobs),
+        lambda: scoring.source.trees.interaction_values(X[:1], n_jobs=n_jobs),
         lambda: TreeModel(scoring.source.trees.texts, n_jobs=n_jobs),
         lambda: load(tmp_path, n_jobs=n_jobs),
     ]

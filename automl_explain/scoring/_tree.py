@@ -133,4 +133,5 @@ class TreeScoringExplainer(ScoringExplainer):
         from automl_explain.scoring._interactions import explain_interactions  # most who explain rows need none
 
         raw, rows = self._is_raw(get_raw), self._encode(X)
-        return explain_interactions(self._parts, rows, raw, output_unit, include_local=include_local, n_jobs=n_jobs)
+        threads = self._threads(n_jobs).get("n_jobs")
+        return explain_interactions(self._parts, rows, raw, output_unit, include_local=include_local, n_jobs=threads)

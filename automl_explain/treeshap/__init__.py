@@ -254,7 +254,7 @@ class TreeModel:
         >>> values.shape, bool(np.allclose(values.sum(axis=3), trees.shapley_values(X[:5])))
         ((3, 5, 4, 4), True)
         """
-        return self.interactions(players).values(X, n_jobs=n_jobs)
+        return self.interactions(players).values(X, n_jobs=self.threads(n_jobs))
 
     def interaction_blocks(
         self, X: Any, players: Any = None, *, max_bytes: int = 2**26, n_jobs: int | None = None
@@ -268,7 +268,7 @@ class TreeModel:
         max_bytes : int, default 64 MiB
             Largest size of a block; one row where a row is larger.
         """
-        for rows, values, _ in self.interactions(players).blocks(X, max_bytes=max_bytes, n_jobs=n_jobs):
+        for rows, values, _ in self.interactions(players).blocks(X, max_bytes=max_bytes, n_jobs=self.threads(n_jobs)):
             yield rows, values
 
     def mean_absolute_interactions(self, X: Any, players: Any = None, n_jobs: int | None = None) -> np.ndarray:
@@ -281,7 +281,7 @@ class TreeModel:
         X, players, n_jobs
             As of `interaction_values`.
         """
-        return self.interactions(players).mean_absolute(X, n_jobs=n_jobs)[0]
+        return self.interactions(players).mean_absolute(X, n_jobs=self.threads(n_jobs))[0]
 
     def __getstate__(self) -> dict[str, Any]:
         # Tables are larger than the trees they come from, and texts hold the trees.
