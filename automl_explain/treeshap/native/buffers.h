@@ -24,21 +24,21 @@ static inline NumberKind kind_of(const Py_buffer& view) {
 }
 
 template <class T>
-constexpr NumberKind KIND = NumberKind::other;
+inline constexpr NumberKind KIND = NumberKind::other;
 template <>
-constexpr NumberKind KIND<f64> = NumberKind::floating;
+inline constexpr NumberKind KIND<f64> = NumberKind::floating;
 template <>
-constexpr NumberKind KIND<f32> = NumberKind::floating;
+inline constexpr NumberKind KIND<f32> = NumberKind::floating;
 template <>
-constexpr NumberKind KIND<i64> = NumberKind::whole;
+inline constexpr NumberKind KIND<i64> = NumberKind::whole;
 template <>
-constexpr NumberKind KIND<i32> = NumberKind::whole;
+inline constexpr NumberKind KIND<i32> = NumberKind::whole;
 template <>
-constexpr NumberKind KIND<i8> = NumberKind::whole;
+inline constexpr NumberKind KIND<i8> = NumberKind::whole;
 template <>
-constexpr NumberKind KIND<u32> = NumberKind::unsigned_whole;
+inline constexpr NumberKind KIND<u32> = NumberKind::unsigned_whole;
 template <>
-constexpr NumberKind KIND<u8> = NumberKind::boolean;  // all bytes here are truth values
+inline constexpr NumberKind KIND<u8> = NumberKind::boolean;  // all bytes here are truth values
 
 // The product of numbers that are not negative; the largest number where it would be larger.
 static inline i64 times(i64 a, i64 b) {
