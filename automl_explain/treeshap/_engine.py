@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from automl_explain.treeshap._validity import MAX_VALUES
 
 #: Bytes that the tables of one model may take; the way to leaves beyond is walked for every row.
 DEFAULT_TABLE_BYTES = 256 * 2**20
-_SPARSE_ROWS = 4096  # rows whose values are dense at a time when the result is sparse
+_SPARSE_ROWS = 4096  # rows that room for all values is kept for when the result is sparse
 
 
 class Engine(RowEngine):
@@ -80,24 +81,36 @@ class Engine(RowEngine):
 
     def sparse_values(self, X: Any, n_jobs: int | None = None) -> tuple[sp.csr_matrix, ...]:
         """Values as one csr_matrix (n_rows, n_targets) per output, without the remainder."""
-        X = self._checked(X)
-        parts: list[list[sp.csr_matrix]] = [[] for _ in range(self.n_outputs)]
+        X = sp.csr_matrix(self._checked(X))
         target = np.frombuffer(self.prepared.targets, dtype=np.int64)
         ends = np.searchsorted(target, np.arange(self.n_outputs + 1) * self._width)
-        for first in range(0, max(X.shape[0], 1), _SPARSE_ROWS):
-            rows = X[first : first + _SPARSE_ROWS]
-            dense = np.zeros((rows.shape[0], len(target)))
-            self._run(rows, dense, compact=True, n_jobs=n_jobs)
-            for k in range(self.n_outputs):
-                part = sp.csr_matrix(dense[:, ends[k] : ends[k + 1]])
-                columns = target[ends[k] : ends[k + 1]] - k * self._width
-                shape = (rows.shape[0], self._width)
-                wide = sp.csr_matrix((part.data, columns[part.indices], part.indptr), shape=shape)
-                parts[k].append(wide[:, : self.n_targets])
+        threads = self._over_threads(X.shape[0], partial(self._csr_parts, X, ends), n_jobs)
+        parts = [part for some in threads for part in some]
+        if not parts:
+            return tuple(sp.csr_matrix((0, self.n_targets)) for _ in range(self.n_outputs))
         found: list[sp.csr_matrix] = []
-        while parts:  # one output at a time: no second copy of all
-            found.append(sp.csr_matrix(sp.vstack(parts.pop(0))))
+        for k in range(self.n_outputs):  # one output at a time: no second copy of all
+            values, columns, counts = (np.concatenate([part[k][i] for part in parts]) for i in range(3))
+            row_ptr = np.append(0, np.cumsum(counts))
+            found.append(sp.csr_matrix((values, columns, row_ptr), shape=(X.shape[0], self.n_targets)))
+            for part in parts:
+                part[k] = None
         return tuple(found)
+
+    def _csr_parts(self, X: Any, ends: np.ndarray, first: int, last: int) -> list[list[Any]]:
+        """For some rows at a time and every output: values that are not 0, their columns, and how many a row has."""
+        rows = min(_SPARSE_ROWS, last - first)
+        values, columns = np.empty(rows * ends[-1]), np.empty(rows * ends[-1], dtype=np.int32)
+        parts = []
+        for start in range(first, last, rows):
+            stop = min(start + rows, last)
+            n, size = stop - start, (stop - start) * ends[-1]
+            row_ptr = np.empty((self.n_outputs, n + 1), dtype=np.int64)
+            room = (values[:size], columns[:size], row_ptr)
+            self.prepared.explain_to_csr(X.data, X.indices, X.indptr, *room, self.n_targets, start, stop)
+            used = [slice(n * ends[k], n * ends[k] + row_ptr[k, -1]) for k in range(self.n_outputs)]
+            parts.append([[values[s].copy(), columns[s].copy(), np.diff(row_ptr[k])] for k, s in enumerate(used)])
+        return parts
 
     def _explain(self, X: Any, n_jobs: int | None) -> np.ndarray:
         X = self._checked(X)
@@ -105,5 +118,5 @@ class Engine(RowEngine):
         if X.shape[0] == 1 and isinstance(X, np.ndarray):
             self.prepared.explain_row(X, result)
         else:
-            self._run(X, result, n_jobs=n_jobs)
+            self._fill(X, result, n_jobs=n_jobs)
         return result

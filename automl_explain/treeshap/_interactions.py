@@ -57,7 +57,7 @@ class Interactions(RowEngine):
     doi:10.1038/s42256-019-0138-9.
     """
 
-    _one_thread = 256  # a row takes twenty times as long as its Shapley values
+    _thread_rows = 128  # a row takes twenty times as long as its Shapley values
     prepared: _native.Interactions
 
     def __init__(self, trees: TreeEnsemble, players: Players, *, n_jobs: int | None = None) -> None:
@@ -104,7 +104,7 @@ class Interactions(RowEngine):
         """
         X = self._checked(X)
         found = np.zeros((self.n_outputs, X.shape[0], self._width, self._width))
-        self._run(X, found, n_jobs=n_jobs)
+        self._fill(X, found, False, n_jobs=n_jobs)
         return self._parted(found)
 
     def blocks(
@@ -126,7 +126,7 @@ class Interactions(RowEngine):
         total = np.zeros(len(entries))
         for rows in chunks(X.shape[0], max(1, BLOCK_BYTES // max(8 * len(entries), 1))):
             found = np.zeros((rows.stop - rows.start, len(entries)))
-            self._run(X[rows], found, compact=True, n_jobs=n_jobs)
+            self._fill(X[rows], found, True, n_jobs=n_jobs)
             for values in np.abs(found, out=found):  # row after row: the sum does not depend on the blocks
                 total += values
         result = np.zeros((self.n_outputs, self._width, self._width))

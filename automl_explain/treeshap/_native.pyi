@@ -24,7 +24,7 @@ class Prepared:
     bundles: int
     comparisons: int
     def explain_row(self, X: np.ndarray, result: np.ndarray, /) -> None: ...
-    def explain_dense(self, X: np.ndarray, result: np.ndarray, first: int, last: int, compact: bool, /) -> None: ...
+    def explain_dense(self, X: np.ndarray, result: np.ndarray, first: int, last: int, /) -> None: ...
     def explain_sparse(
         self,
         data: np.ndarray,
@@ -33,7 +33,19 @@ class Prepared:
         result: np.ndarray,
         first: int,
         last: int,
-        compact: bool,
+        /,
+    ) -> None: ...
+    def explain_to_csr(
+        self,
+        data: np.ndarray,
+        indices: np.ndarray,
+        indptr: np.ndarray,
+        values: np.ndarray,
+        columns: np.ndarray,
+        row_ptr: np.ndarray,
+        n_kept: int,
+        first: int,
+        last: int,
         /,
     ) -> None: ...
 

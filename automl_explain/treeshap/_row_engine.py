@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -17,44 +17,42 @@ from automl_explain.treeshap._ensemble import TreeEnsemble, csr_rows
 from automl_explain.treeshap._players import Players
 
 _MOST_RANKS = np.iinfo(np.uint16).max  # what a rank has room for in the kernels
+T = TypeVar("T")
 _FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 
 
 class RowEngine:
     """Checks rows, and lets native code fill the results of whole blocks of them on several threads."""
 
-    #: Rows below which a second thread costs more than it saves.
-    _one_thread: ClassVar[int] = 4096
+    #: Rows of a thread at least: with fewer, another one costs more than it saves.
+    _thread_rows: ClassVar[int] = 1024
 
     prepared: _native.Prepared | _native.Interactions
     n_features: int
     n_jobs: int | None
 
-    def _run(self, X: Any, result: np.ndarray, compact: bool = False, n_jobs: int | None = None) -> None:
-        """Fill ``result`` (n_outputs, n_rows, ...), or where it is compact (n_rows, numbers that may differ from 0)."""
-        explain: Callable[[int, int, bool], None]
+    def _fill(self, X: Any, result: np.ndarray, *options: Any, n_jobs: int | None = None) -> None:
+        """Fill ``result``, which has a place for every row; the kernels get the options after the rows."""
+        explain: Callable[..., None]
         if isinstance(X, np.ndarray):
             explain = partial(self.prepared.explain_dense, X, result)
         else:
             explain = partial(self.prepared.explain_sparse, X.data, X.indices, X.indptr, result)
-        spans = list(self._spans(X.shape[0], self.n_jobs if n_jobs is None else n_jobs))
+        self._over_threads(X.shape[0], lambda first, last: explain(first, last, *options), n_jobs)
+
+    def _over_threads(self, n_rows: int, call: Callable[[int, int], T], n_jobs: int | None) -> list[T]:
+        """What a call gives for the rows of each thread, from first to last."""
+        most = n_rows // self._thread_rows
+        threads = min(most, threads_for(self.n_jobs if n_jobs is None else n_jobs)) if most > 1 else 1
+        each = max(1, -(-n_rows // threads))
+        spans = [(first, min(n_rows, first + each)) for first in range(0, n_rows, each)]
+        if len(spans) <= 1:
+            return [call(*span) for span in spans]
+        from concurrent.futures import ThreadPoolExecutor  # one row needs none of it
+
         # The kernels let go of the interpreter's lock; a pool that ends with the call survives no fork.
-        if len(spans) == 1:
-            explain(*spans[0], compact)
-        elif spans:
-            from concurrent.futures import ThreadPoolExecutor  # one row needs none of it
-
-            with ThreadPoolExecutor(len(spans)) as pool:
-                list(pool.map(lambda span: explain(*span, compact), spans))
-
-    def _spans(self, n_rows: int, n_jobs: int | None) -> Iterator[tuple[int, int]]:
-        """Rows of each thread: whole blocks."""
-        block = self.prepared.block
-        threads = 1 if n_rows < self._one_thread else min(threads_for(n_jobs), -(-n_rows // block))
-        each = -(-n_rows // threads)
-        each = -(-each // block) * block if threads > 1 else each
-        for first in range(0, n_rows, max(each, 1)):
-            yield first, min(n_rows, first + each)
+        with ThreadPoolExecutor(len(spans)) as pool:
+            return list(pool.map(lambda span: call(*span), spans))
 
     def _checked(self, X: Any) -> Any:
         """Rows as an ndarray of floats, or a canonical csr_matrix of floats."""

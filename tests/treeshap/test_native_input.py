@@ -110,7 +110,7 @@ def test_players_and_targets_that_are_none_are_not_prepared(at: int, entry: int)
 def test_rows_of_another_form_are_not_explained(name: str) -> None:
     rows = wrong(DENSE)[name]
     with pytest.raises(REFUSED):
-        PREPARED.explain_dense(rows, result(), 0, N_ROWS, False)
+        PREPARED.explain_dense(rows, result(), 0, N_ROWS)
     with pytest.raises(REFUSED):
         PREPARED.explain_row(rows[:1] if isinstance(rows, np.ndarray) else rows, np.zeros((2, 1, 4)))
     with pytest.raises(REFUSED):
@@ -120,7 +120,7 @@ def test_rows_of_another_form_are_not_explained(name: str) -> None:
 @pytest.mark.parametrize("shape", [(N_ROWS, 3), (N_ROWS, 5), (4,), (1, N_ROWS, 4), ()])
 def test_rows_of_another_shape_are_not_explained(shape: tuple[int, ...]) -> None:
     with pytest.raises(REFUSED):
-        PREPARED.explain_dense(np.zeros(shape), result(), 0, 1, False)
+        PREPARED.explain_dense(np.zeros(shape), result(), 0, 1)
     with pytest.raises(REFUSED):
         PREPARED.explain_row(np.zeros(shape), np.zeros((2, 1, 4)))
     if np.prod(shape) != DENSE.size:
@@ -159,9 +159,9 @@ def test_results_that_cannot_be_filled_are_refused(name: str) -> None:
     bad: Any = BAD_RESULTS[name]
     refused = (*REFUSED, BufferError)
     with pytest.raises(refused):
-        PREPARED.explain_dense(DENSE, bad, 0, N_ROWS, False)
+        PREPARED.explain_dense(DENSE, bad, 0, N_ROWS)
     with pytest.raises(refused):
-        PREPARED.explain_sparse(*CSR, bad, 0, N_ROWS, False)
+        PREPARED.explain_sparse(*CSR, bad, 0, N_ROWS)
     with pytest.raises(refused):
         PREPARED.explain_row(DENSE[:1], bad[:, :1] if isinstance(bad, np.ndarray) and bad.ndim == 3 else bad)
     if name not in ("fewer", "more", "empty"):
@@ -187,7 +187,7 @@ def test_spans_outside_of_the_rows_are_refused(span: tuple[Any, Any]) -> None:
     filled = result()
     for explain, given in ((PREPARED.explain_dense, (DENSE,)), (PREPARED.explain_sparse, CSR)):
         with pytest.raises(REFUSED):
-            explain(*given, filled, *span, False)  # type: ignore[operator]
+            explain(*given, filled, *span)  # type: ignore[operator]
     assert not filled.any()
 
 
@@ -196,7 +196,7 @@ def test_sparse_rows_of_another_form_are_refused(at: int) -> None:
     for part in wrong(CSR[at]).values():
         given = (*CSR[:at], part, *CSR[at + 1 :])
         with pytest.raises(REFUSED):
-            PREPARED.explain_sparse(*given, result(), 0, N_ROWS, False)
+            PREPARED.explain_sparse(*given, result(), 0, N_ROWS)
         with pytest.raises(REFUSED):
             _native.predict_sparse(TREES.native, *given, np.zeros((N_ROWS, 2)))
 
@@ -210,7 +210,7 @@ def test_parts_of_sparse_rows_that_do_not_belong_together_are_refused() -> None:
         (data, indices, indptr[:0]),
     ):
         with pytest.raises(ValueError, match="do not belong together"):
-            PREPARED.explain_sparse(*given, result(), 0, N_ROWS, False)
+            PREPARED.explain_sparse(*given, result(), 0, N_ROWS)
 
 
 def test_wrong_numbers_of_arguments_are_refused() -> None:

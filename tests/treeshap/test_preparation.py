@@ -98,11 +98,11 @@ def test_any_memory_gives_the_values_on_paper(trees: TreeEnsemble, rows: np.ndar
     assert (in_tables[0], in_tables[-1]) == (0, made.prepared.leaves)
 
 
-def test_the_smallest_tables_come_first_and_the_other_leaves_are_walked_to() -> None:
-    """Room for the leaves that ask about a alone: those of 4 and 5, but not that of 7."""
-    alone = dataclasses.replace(LARGE_AND_SMALL, value=[0, 0, 0, 0, 0, 0, 4, 0, 5, 0])
-    made = engine(LARGE_AND_SMALL, engine(alone).prepared.nbytes)
-    assert (made.prepared.leaves, made.prepared.leaves_in_tables) == (3, 2)
+def test_leaves_without_room_for_their_tables_are_walked_to() -> None:
+    """Half of the memory is for factors where the tables need more than all of it."""
+    needed = engine(LARGE_AND_SMALL).prepared.nbytes
+    made = engine(LARGE_AND_SMALL, needed - 8)
+    assert (made.prepared.leaves, made.prepared.leaves_in_tables, made.prepared.leaves_in_factors) == (3, 0, 0)
     check(made, LARGE_ROWS, LARGE_VALUES)
 
 
@@ -155,5 +155,5 @@ def test_figures_say_what_a_row_costs() -> None:
     for max_bytes in (2**20, 256, 0):
         prepared = engine(LARGE_AND_SMALL, max_bytes).prepared
         assert prepared.bundles <= prepared.look_ups <= prepared.nbytes // 64
-        assert (prepared.comparisons > 0) == (prepared.leaves_in_tables > 0)
+        assert (prepared.comparisons > 0) == (prepared.leaves_in_tables + prepared.leaves_in_factors > 0)
         assert prepared.block % 64 == 0

@@ -182,11 +182,10 @@ static inline bool take_sparse(Buffers& buffers, PyObject* const* parts, CsrRows
     return true;
 }
 
-// Which rows to explain, and whether the result holds only numbers that may differ from 0.
-static inline bool take_span(PyObject* const* arguments, i64 n_rows, i64& first, i64& last, bool& compact) {
+// Which rows to explain.
+static inline bool take_span(PyObject* const* arguments, i64 n_rows, i64& first, i64& last) {
     first = PyLong_AsLongLong(arguments[0]);
     last = PyLong_AsLongLong(arguments[1]);
-    compact = PyObject_IsTrue(arguments[2]) > 0;
     if (PyErr_Occurred()) return false;
     if (0 <= first && first <= last && last <= n_rows) return true;
     PyErr_SetString(PyExc_ValueError, "there are no such rows");

@@ -23,29 +23,27 @@ void forget(Prepared* prepared) {
     free(prepared);
 }
 
-// Where the values of n_rows rows go: (n_outputs, n_rows, n_targets), or where `compact` (n_rows, n_slots).
-bool take_result(Buffers& buffers, PyObject* object, const Prepared& p, i64 n_rows, bool compact, f64*& values) {
-    i64 n = times(n_rows, compact ? p.slots.n : p.n_outputs * p.n_targets);
+// Where the values of n_rows rows go: (n_outputs, n_rows, n_targets).
+bool take_result(Buffers& buffers, PyObject* object, const Prepared& p, i64 n_rows, f64*& values) {
+    i64 n = times(n_rows, p.n_outputs * p.n_targets);
     values = buffers.array<f64>(object, n, PyBUF_WRITABLE);
     return values != nullptr;
 }
 
-Result result_of(Arena& arena, const Prepared& p, i64 n_rows, bool compact, f64* values) {
+Result result_of(Arena& arena, const Prepared& p, i64 n_rows, f64* values) {
     i64* at = room<i64>(arena, p.slots.n);
-    for (i64 s = 0; s < p.slots.n; s++) {
-        i64 output = p.slots.target[s] / p.n_targets, target = p.slots.target[s] % p.n_targets;
-        at[s] = compact ? s : output * n_rows * p.n_targets + target;
-    }
-    return {values, at, compact ? p.slots.n : p.n_targets};
+    for (i64 s = 0; s < p.slots.n; s++)
+        at[s] = p.slots.target[s] / p.n_targets * n_rows * p.n_targets + p.slots.target[s] % p.n_targets;
+    return {values, at, p.n_targets};
 }
 
-// Explains rows first to last without the lock of the interpreter.
+// Calls a kernel without the lock of the interpreter.
 template <class Explain>
-PyObject* explained(const Prepared& p, i64 n_rows, bool compact, f64* values, Explain explain) {
+PyObject* explained(Explain explain) {
     Arena arena;
     bool done;
     Py_BEGIN_ALLOW_THREADS;
-    done = within([&] { explain(result_of(arena, p, n_rows, compact, values), arena); }, arena);
+    done = within([&] { explain(arena); }, arena);
     Py_END_ALLOW_THREADS;
     if (!done) return out_of_memory(arena);
     release_all(arena);
@@ -58,7 +56,7 @@ PyObject* explain_row(PyObject* self, PyObject* const* arguments, Py_ssize_t n) 
     f64* values;
     const Prepared& p = of(self);
     if (!has_arguments("explain_row", n, 2) || !take_dense(buffers, arguments[0], p.ranking.n_features, rows)) return nullptr;
-    if (!take_result(buffers, arguments[1], p, rows.n, false, values)) return nullptr;
+    if (!take_result(buffers, arguments[1], p, rows.n, values)) return nullptr;
     if (rows.n != 1) return PyErr_Format(PyExc_ValueError, "expected one row");
     Arena arena;
     // Takes microseconds: not worth letting go of the lock, and waiting for it.
@@ -67,36 +65,52 @@ PyObject* explain_row(PyObject* self, PyObject* const* arguments, Py_ssize_t n) 
     return Py_NewRef(Py_None);
 }
 
-// explain_dense(X, result, first, last, compact)
+// explain_dense(X, result, first, last)
 PyObject* explain_dense(PyObject* self, PyObject* const* arguments, Py_ssize_t n) {
     Buffers buffers;
     Rows rows;
     f64* values;
     i64 first, last;
-    bool compact;
     const Prepared& p = of(self);
-    if (!has_arguments("explain_dense", n, 5) || !take_dense(buffers, arguments[0], p.ranking.n_features, rows)) return nullptr;
-    if (!take_span(arguments + 2, rows.n, first, last, compact)) return nullptr;
-    if (!take_result(buffers, arguments[1], p, rows.n, compact, values)) return nullptr;
-    return explained(p, rows.n, compact, values, [&](const Result& result, Arena& arena) {
-        kernels->explain_dense(p, rows.dense, first, last, result, arena);
+    if (!has_arguments("explain_dense", n, 4) || !take_dense(buffers, arguments[0], p.ranking.n_features, rows)) return nullptr;
+    if (!take_span(arguments + 2, rows.n, first, last)) return nullptr;
+    if (!take_result(buffers, arguments[1], p, rows.n, values)) return nullptr;
+    return explained([&](Arena& arena) {
+        kernels->explain_dense(p, rows.dense, first, last, result_of(arena, p, rows.n, values), arena);
     });
 }
 
-// explain_sparse(data, indices, indptr, result, first, last, compact)
+// explain_sparse(data, indices, indptr, result, first, last)
 PyObject* explain_sparse(PyObject* self, PyObject* const* arguments, Py_ssize_t n) {
     Buffers buffers;
     CsrRows rows;
     f64* values;
     i64 first, last;
-    bool compact;
     const Prepared& p = of(self);
-    if (!has_arguments("explain_sparse", n, 7) || !take_sparse(buffers, arguments, rows)) return nullptr;
-    if (!take_span(arguments + 4, rows.n, first, last, compact)) return nullptr;
-    if (!take_result(buffers, arguments[3], p, rows.n, compact, values)) return nullptr;
-    return explained(p, rows.n, compact, values, [&](const Result& result, Arena& arena) {
-        kernels->explain_sparse(p, rows.sparse, first, last, result, arena);
+    if (!has_arguments("explain_sparse", n, 6) || !take_sparse(buffers, arguments, rows)) return nullptr;
+    if (!take_span(arguments + 4, rows.n, first, last)) return nullptr;
+    if (!take_result(buffers, arguments[3], p, rows.n, values)) return nullptr;
+    return explained([&](Arena& arena) {
+        kernels->explain_sparse(p, rows.sparse, first, last, result_of(arena, p, rows.n, values), arena);
     });
+}
+
+// explain_to_csr(data, indices, indptr, values, columns, row_ptr, n_kept, first, last)
+PyObject* explain_to_csr(PyObject* self, PyObject* const* arguments, Py_ssize_t n) {
+    Buffers buffers;
+    CsrRows rows;
+    CsrResult result;
+    i64 first, last;
+    const Prepared& p = of(self);
+    if (!has_arguments("explain_to_csr", n, 9) || !take_sparse(buffers, arguments, rows)) return nullptr;
+    if (!take_span(arguments + 7, rows.n, first, last)) return nullptr;
+    i64 n_values = times(last - first, p.slots.n), n_ptr = times(last - first + 1, p.n_outputs);
+    result.values = buffers.array<f64>(arguments[3], n_values, PyBUF_WRITABLE);
+    result.columns = buffers.failed ? nullptr : buffers.array<i32>(arguments[4], n_values, PyBUF_WRITABLE);
+    result.row_ptr = buffers.failed ? nullptr : buffers.array<i64>(arguments[5], n_ptr, PyBUF_WRITABLE);
+    result.n_kept = PyLong_AsLongLong(arguments[6]);
+    if (buffers.failed || PyErr_Occurred()) return nullptr;
+    return explained([&](Arena& arena) { kernels->explain_to_csr(p, rows.sparse, first, last, result, arena); });
 }
 
 // Read-only figures and arrays (as bytes).
@@ -142,9 +156,11 @@ PyGetSetDef figures[] = {
 
 PyMethodDef methods[] = {
     {"explain_row", as_function(explain_row), METH_FASTCALL, "explain_row(X, result): values of one dense row"},
-    {"explain_dense", as_function(explain_dense), METH_FASTCALL, "explain_dense(X, result, first, last, compact)"},
+    {"explain_dense", as_function(explain_dense), METH_FASTCALL, "explain_dense(X, result, first, last)"},
     {"explain_sparse", as_function(explain_sparse), METH_FASTCALL,
-     "explain_sparse(data, indices, indptr, result, first, last, compact)"},
+     "explain_sparse(data, indices, indptr, result, first, last)"},
+    {"explain_to_csr", as_function(explain_to_csr), METH_FASTCALL,
+     "explain_to_csr(data, indices, indptr, values, columns, row_ptr, n_kept, first, last)"},
     {nullptr, nullptr, 0, nullptr},
 };
 

@@ -40,8 +40,8 @@ PyObject* interacted(
     const Interactions& p, Buffers& buffers, PyObject* result, PyObject* const* span, i64 n_rows, Interact interact
 ) {
     i64 first, last;
-    bool compact;
-    if (!take_span(span, n_rows, first, last, compact)) return nullptr;
+    if (!take_span(span, n_rows, first, last)) return nullptr;
+    bool compact = PyObject_IsTrue(span[2]) > 0;
     i64 n = times(n_rows, compact ? p.second.n : p.n_outputs * p.n_targets * p.n_targets);
     f64* values = buffers.array<f64>(result, n, PyBUF_WRITABLE);
     if (values == nullptr) return nullptr;

@@ -31,15 +31,15 @@ void write(const f64* sums, i64 length, i64 n, i64 first, i64 n_slots, const Res
     }
 }
 
-// Explains rows `first` to `last`; `rank` finds the ranks of a block.
-template <class Rank>
-void explain_blocks(const Prepared& p, i64 first, i64 last, const Result& result, Arena& arena, Rank rank) {
+// Explains rows `first` to `last`; `rank` finds the ranks of a block, and `write_block` takes its sums.
+template <class Rank, class Write>
+void explain_blocks(const Prepared& p, i64 first, i64 last, Arena& arena, Rank rank, Write write_block) {
     i64 block = smaller(p.block, (last - first + RANK_ROWS - 1) / RANK_ROWS * RANK_ROWS), n_slots = p.slots.n;
     i64 stride = block + RANK_ROWS, length = block + 24;  // no power of two, which would share places in the cache
     u16* ranks = zeros<u16>(arena, p.ranking.n * stride);
     u16* cells = zeros<u16>(arena, p.most_parts * (stride + AHEAD));
     f64* sums = room<f64>(arena, (n_slots + 1) * length);
-    Multiplying multiplying = room_to_multiply(arena, p.factors, stride);
+    Multiplying multiplying = room_to_multiply(arena, p.factors);
     Walking walking = p.branches.n ? room_to_walk(arena, p.branches) : Walking{};
     for (i64 start = first; start < last; start += block) {
         i64 n = smaller(block, last - start), rounded = (n + RANK_ROWS - 1) / RANK_ROWS * RANK_ROWS;
@@ -48,20 +48,73 @@ void explain_blocks(const Prepared& p, i64 first, i64 last, const Result& result
         add_tables(p, ranks, stride, rounded, cells, sums, length);
         if (p.factors.n) add_factors(p, ranks, stride, rounded, sums, length, multiplying);
         if (p.branches.n) add_branches(p, ranks, stride, n, sums, length, walking);
-        write(sums, length, n, start, n_slots, result);
+        write_block(sums, length, n, start);
     }
 }
 
 void explain_dense(const Prepared& p, const DenseRows& rows, i64 first, i64 last, const Result& result, Arena& arena) {
-    explain_blocks(p, first, last, result, arena, [&](i64 start, i64 n, i64 stride, u16* ranks, f64* x) {
-        rank(p.ranking, rows, start, n, stride, x, ranks);
-    });
+    explain_blocks(
+        p, first, last, arena,
+        [&](i64 start, i64 n, i64 stride, u16* ranks, f64* x) { rank(p.ranking, rows, start, n, stride, x, ranks); },
+        [&](const f64* sums, i64 length, i64 n, i64 start) { write(sums, length, n, start, p.slots.n, result); });
 }
 
 void explain_sparse(const Prepared& p, const SparseRows& rows, i64 first, i64 last, const Result& result, Arena& arena) {
-    explain_blocks(p, first, last, result, arena, [&](i64 start, i64 n, i64 stride, u16* ranks, f64* x) {
-        rank(p.ranking, rows, start, n, stride, x, ranks);
-    });
+    explain_blocks(
+        p, first, last, arena,
+        [&](i64 start, i64 n, i64 stride, u16* ranks, f64* x) { rank(p.ranking, rows, start, n, stride, x, ranks); },
+        [&](const f64* sums, i64 length, i64 n, i64 start) { write(sums, length, n, start, p.slots.n, result); });
+}
+
+// Writes the values of n rows of one output that are not 0; `row_ptr` begins with where the first row begins.
+void write_csr(const f64* sums, i64 length, i64 n, const i32* column, i64 n_slots, i64* row_ptr, f64* values,
+               i32* columns) {
+    for (i64 r = 0; r < n; r += LANES) {
+        i64x8 found = {};
+        for (i64 s = 0; s < n_slots; s++) found -= load(sums + s * length + r) != f64x8{};
+        for (i64 i = 0; i < smaller(LANES, n - r); i++) row_ptr[r + i + 1] = row_ptr[r + i] + found[i];
+    }
+    for (i64 r = 0; r < n; r += LANES) {
+        i64 at[LANES], n_rows = smaller(LANES, n - r);
+        for (i64 i = 0; i < n_rows; i++) at[i] = row_ptr[r + i];
+        for (i64 s = 0; s < n_slots; s += LANES) {
+            i64 n_tile = smaller(LANES, n_slots - s);
+            f64x8 tile[LANES];
+            for (i64 k = 0; k < LANES; k++) tile[k] = k < n_tile ? load(sums + (s + k) * length + r) : f64x8{};
+            transpose(tile);
+            for (i64 i = 0; i < n_rows; i++)
+                for (i64 k = 0; k < n_tile; k++) {
+                    if (tile[i][k] == 0.0) continue;
+                    values[at[i]] = tile[i][k];
+                    columns[at[i]++] = column[s + k];
+                }
+        }
+    }
+}
+
+void explain_to_csr(const Prepared& p, const SparseRows& rows, i64 first, i64 last, const CsrResult& result,
+                    Arena& arena) {
+    i32* column = room<i32>(arena, p.slots.n);
+    i64 *ends = zeros<i64>(arena, p.n_outputs + 1), *kept = zeros<i64>(arena, p.n_outputs), n_rows = last - first;
+    for (i64 s = 0; s < p.slots.n; s++) {
+        i64 output = p.slots.target[s] / p.n_targets;
+        column[s] = (i32)(p.slots.target[s] % p.n_targets);
+        ends[output + 1] = s + 1;
+        kept[output] += column[s] < result.n_kept;
+    }
+    for (i64 k = 0; k < p.n_outputs; k++) {
+        ends[k + 1] = larger(ends[k], ends[k + 1]);  // an output without slots ends where it begins
+        result.row_ptr[k * (n_rows + 1)] = 0;
+    }
+    explain_blocks(
+        p, first, last, arena,
+        [&](i64 start, i64 n, i64 stride, u16* ranks, f64* x) { rank(p.ranking, rows, start, n, stride, x, ranks); },
+        [&](const f64* sums, i64 length, i64 n, i64 start) {
+            for (i64 k = 0; k < p.n_outputs; k++)
+                write_csr(sums + ends[k] * length, length, n, column + ends[k], kept[k],
+                          result.row_ptr + k * (n_rows + 1) + start - first, result.values + ends[k] * n_rows,
+                          result.columns + ends[k] * n_rows);
+        });
 }
 
 // Values of one dense row, in the order of sums of a block, so with the same bits.
@@ -83,7 +136,7 @@ void explain_row(const Prepared& p, const DenseRows& row, f64* result, Arena& ar
             sum += *(const f64x8*)(tables.values + tables.part_start[i] + WIDTH * (i64)cells[tables.part_group[i]]);
         for (i64 k = 0; k < WIDTH; k++) sums[tables.slot[WIDTH * b + k] * LANES] += sum[k];
     }
-    if (p.factors.n) add_factors_of_row(p, ranks, sums, LANES, room_to_multiply(arena, p.factors, 0));
+    if (p.factors.n) add_factors_of_row(p, ranks, sums, LANES, room_to_multiply(arena, p.factors));
     if (p.branches.n) {
         Walking walking = room_to_walk(arena, p.branches);
         u16* of_lanes = zeros<u16>(arena, columns.n * LANES);

@@ -11,7 +11,7 @@ constexpr i64 MOST_PLAYERS = 64;    // of a leaf
 
 // Nanoseconds a row, measured: for a factor, a player of A and one of B, for each vector of nodes; for the sums of a
 // player, for a step; and what a cache line of a table is worth.
-constexpr f64 FACTOR = 2.5, OF_A = 0.55, OF_B = 1.0, PLAYER = 0.25, STEP = 0.015, LINE = 2.4e-3;
+constexpr f64 FACTOR = 2.5, OF_A = 0.55, OF_B = 1.0, PLAYER = 0.25, STEP = 0.015, LINE = 1e-2;
 
 // Leaves with some of their players.
 struct LeafLists {
@@ -54,11 +54,11 @@ struct LeafLists {
     }
 };
 
-// What is known of a node of a tree, and of the wanted leaves below it.
-struct Below {
-    i64 n_leaves;
-    f64 cost;       // of the best way to explain them
-    bool together;  // as one factor, else as those of its children
+// Leaves that may become one factor: a chained list, which begins at one leaf and ends at another.
+struct Candidate {
+    i64 top;  // lowest node above all of them
+    i64 n, first, last;
+    f64 cost;
 };
 
 struct Finder {
@@ -68,25 +68,16 @@ struct Finder {
     const Players& players;
     const Leaves& leaves;
     i64 *parent, *leaf_of_node;  // of each node; a leaf that is wanted, or -1
+    i64* next;                   // leaf in the list of its candidate
     i64 *stamp, now;             // of each player: a set of them is those with the stamp of now
-    Below* below;                // of each node
+    Candidate* open;             // of each node: the one that leaves above it may join, n = 0 where there is none
 
     i64 player_of(i64 node) const { return players.of_feature[trees.feature[node]]; }
 
-    // The wanted leaves below a node, which are few.
-    i64 collect(i64 node, i64* found) const {
-        i64 waiting[2 * MOST_LEAVES + 1], n_waiting = 0, n = 0;
-        waiting[n_waiting++] = node;
-        while (n_waiting > 0) {
-            node = waiting[--n_waiting];
-            if (trees.left[node] < 0) {
-                found[n++] = leaf_of_node[node];
-                continue;
-            }
-            if (below[trees.right[node]].n_leaves) waiting[n_waiting++] = trees.right[node];
-            if (below[trees.left[node]].n_leaves) waiting[n_waiting++] = trees.left[node];
-        }
-        return n;
+    i64 collect(const Candidate& candidate, i64* found) const {
+        i64 leaf = candidate.first;
+        for (i64 i = 0; i < candidate.n; i++, leaf = next[leaf]) found[i] = leaf;
+        return candidate.n;
     }
 
     // Stamps the players asked about between a node and leaves below it; gives how many.
@@ -111,11 +102,9 @@ struct Finder {
         return true;
     }
 
-    // Nanoseconds a row for the leaves below a node as one factor; infinite where they are too many.
-    f64 cost_together(i64 node) {
-        if (below[node].n_leaves > MOST_LEAVES) return __builtin_inf();
-        i64 leaf[MOST_LEAVES], n = collect(node, leaf), n_b = stamp_below(node, leaf, n);
-        i64 most = 0, conditions = 0, n_a = 0;
+    // Nanoseconds a row for leaves as one factor; infinite where they are too many.
+    f64 cost_of(const i64* leaf, i64 n, i64 top) {
+        i64 n_b = stamp_below(top, leaf, n), most = 0, conditions = 0, n_a = 0;
         for (i64 i = 0; i < n; i++) most = larger(most, leaves.n_players(leaf[i]));
         for (i64 j = leaves.player_ptr[leaf[0]]; j < leaves.player_ptr[leaf[0] + 1]; j++) {
             if (is_below(leaves.player[j])) continue;
@@ -142,35 +131,38 @@ struct Finder {
 
     static i64 vectors_for(i64 n_players) { return (nodes_for(n_players) + NODES - 1) / NODES; }
 
-    // Finds the best factors of a tree, from its leaves up; children have larger numbers than their node.
-    void weigh(i64 t) {
-        for (i64 node = trees.offsets[t + 1] - 1; node >= trees.offsets[t]; node--) {
-            if (trees.left[node] < 0) {
-                below[node] = {leaf_of_node[node] >= 0, 0.0, true};
-                if (below[node].n_leaves) below[node].cost = cost_together(node);
-                continue;
-            }
-            const Below &left = below[trees.left[node]], &right = below[trees.right[node]];
-            below[node] = {left.n_leaves + right.n_leaves, left.cost + right.cost, false};
-            if (left.n_leaves == 0 || right.n_leaves == 0) continue;  // better below the branch that all take
-            f64 together = cost_together(node);
-            if (together < below[node].cost) below[node] = {below[node].n_leaves, together, true};
-        }
+    Candidate both(const Candidate& left, const Candidate& right, i64 top) {
+        i64 leaf[MOST_LEAVES];
+        if (left.n + right.n > MOST_LEAVES) return {top, 0, 0, 0, __builtin_inf()};
+        collect(left, leaf);
+        collect(right, leaf + left.n);
+        f64 cost = cost_of(leaf, left.n + right.n, top);
+        return {top, left.n + right.n, left.first, right.last, cost};
     }
 
-    // Nodes whose leaves make a factor each.
-    void choose(i64 t, List<i64>& waiting, List<i64>& chosen) const {
-        waiting.add(trees.offsets[t]);
-        while (waiting.n > 0) {
-            i64 node = waiting[--waiting.n];
-            if (below[node].n_leaves == 0) continue;
-            if (below[node].together) {
-                chosen.add(node);
+    // Finds the factors of a tree from its leaves up: two candidates that meet at a node become one where that saves
+    // time; else the one with more leaves is done, and the other may still grow.
+    void find(i64 t, List<Candidate>& chosen) {
+        for (i64 node = trees.offsets[t + 1] - 1; node >= trees.offsets[t]; node--) {
+            i64 leaf = leaf_of_node[node];
+            if (trees.left[node] < 0) {
+                open[node] = leaf < 0 ? Candidate{} : Candidate{node, 1, leaf, leaf, cost_of(&leaf, 1, node)};
                 continue;
             }
-            waiting.add(trees.right[node]);
-            waiting.add(trees.left[node]);
+            const Candidate &left = open[trees.left[node]], &right = open[trees.right[node]];
+            if (left.n == 0 || right.n == 0) {
+                open[node] = left.n ? left : right;
+                continue;
+            }
+            open[node] = both(left, right, node);
+            if (open[node].cost < left.cost + right.cost) {
+                next[left.last] = right.first;
+                continue;
+            }
+            open[node] = left.n < right.n ? left : right;
+            chosen.add(left.n < right.n ? right : left);
         }
+        if (open[trees.offsets[t]].n) chosen.add(open[trees.offsets[t]]);
     }
 };
 
@@ -195,66 +187,120 @@ bool add_bit(StepList& steps, const Leaves& leaves, i64 condition, i64 n_ranks, 
 
 // Lays the factors out: players, tables with their steps, and where their values begin.
 struct Builder {
+    Finder& finder;
     const Leaves& leaves;
-    const Columns& columns;
     StepList steps;
     List<Factor> factors;
-    List<i64> start, player, part;
-    List<u16> answers;
+    List<FactorPlayer> players;
+    List<i64> start, output, ptr, player_ptr, tree_player;
+    List<i64> player;  // of each entry of `players`
     List<f64> share;
     i64 n_values = 0;
 
-    Builder(Arena& kept, Arena& work, const Leaves& of, const Columns& with)
-        : leaves(of), columns(with), steps(kept), factors(kept), start(kept), player(kept), part(kept), answers(kept),
-          share(work) {}
+    Builder(Arena& kept, Arena& work, Finder& of)
+        : finder(of), leaves(of.leaves), steps(kept), factors(kept), players(kept), start(kept), output(kept), ptr(kept),
+          player_ptr(kept), tree_player(kept), player(work), share(work) {
+        ptr.add(0);
+        player_ptr.add(0);
+    }
+
+    void add_player(i64 p, f64 of_rows, i64 part, i64 answers) {
+        i64 first = player_ptr[player_ptr.n - 1], place = first;
+        while (place < tree_player.n && tree_player[place] != p) place++;
+        if (place == tree_player.n) tree_player.add(p);
+        players.add({place - first, part, (i16)answers});
+        player.add(p);
+        share.add(of_rows);
+    }
+
+    void end_table(i64 first_cell, i64 values) {
+        steps.end_table(first_cell);
+        start.add(n_values);
+        n_values += values;
+    }
 
     // Tables of the players of A, each with the conditions of some of them.
-    void add_prefix(Finder& finder, i64 leaf, Factor& factor) {
+    void add_prefix(i64 leaf, Factor& factor) {
         i64 n_bits = 0, first_cell = 0;
         auto end_part = [&] {
-            steps.end_table(first_cell);
-            start.add(n_values);
-            n_values += ((i64)1 << n_bits) * factor.n_vectors * NODES;
+            end_table(first_cell, ((i64)1 << n_bits) * factor.n_vectors * NODES);
             factor.n_parts++;
             n_bits = first_cell = 0;
         };
         for (i64 j = leaves.player_ptr[leaf]; j < leaves.player_ptr[leaf + 1]; j++) {
             if (finder.is_below(leaves.player[j])) continue;
-            i64 n_conditions = leaves.condition_ptr[j + 1] - leaves.condition_ptr[j];
-            if (n_bits + n_conditions > PART_CONDITIONS) end_part();
-            i64 mask = 0;
+            i64 answers = 0;
+            if (n_bits + leaves.condition_ptr[j + 1] - leaves.condition_ptr[j] > PART_CONDITIONS) end_part();
             for (i64 c = leaves.condition_ptr[j]; c < leaves.condition_ptr[j + 1]; c++, n_bits++) {
                 i64 bit = (i64)1 << n_bits;
-                mask |= bit;
-                if (add_bit(steps, leaves, c, columns.n_ranks[leaves.column[c]], bit)) first_cell |= bit;
+                answers |= bit;
+                if (add_bit(steps, leaves, c, finder.columns.n_ranks[leaves.column[c]], bit)) first_cell |= bit;
             }
-            player.add(leaves.player[j]);
-            share.add(leaves.share[j]);
-            answers.add((u16)mask);
-            part.add(factor.n_parts);
+            add_player(leaves.player[j], leaves.share[j], factor.n_parts, answers);
             factor.n_a++;
         }
         if (n_bits > 0) end_part();
     }
 
-    void add_rest(const LeafLists& lists, i64 first_leaf, const Described& described, Factor& factor) {
+    void add_below(const LeafLists& lists, i64 first_leaf, const Described& described, Factor& factor) {
         for (i64 j = lists.player_ptr[first_leaf]; j < lists.player.n; j++) {
             i64 k = factor.first_player + factor.n_a;
             while (k < player.n && player[k] != lists.player[j]) k++;
             if (k < player.n) continue;
-            player.add(lists.player[j]);
-            share.add(0.0);
-            answers.add(0);
-            part.add(0);
+            add_player(lists.player[j], 0.0, 0, 0);
             factor.n_b++;
         }
         for (i64 s = 0; s < described.step_ptr[1]; s++)
             steps.add(described.step_column[s], described.step_above[s], described.step_size[s]);
-        steps.end_table(0);
-        start.add(n_values);
-        n_values += described.cells[0] * (factor.n_b + 1) * factor.n_vectors * NODES;
+        end_table(0, described.cells[0] * (factor.n_b + 1) * factor.n_vectors * NODES);
+    }
+
+    void add(const i64* leaf, i64 n, const LeafLists& lists, i64 first, const Described& described) {
+        i64 most = 0;
+        for (i64 k = 0; k < n; k++) most = larger(most, leaves.n_players(leaf[k]));
+        Factor factor = {Finder::vectors_for(most), start.n, 0, player.n, 0, 0, 0, 0};
+        add_prefix(leaf[0], factor);
+        add_below(lists, first, described, factor);
+        factor.stride = (factor.n_a + 1 + NODES - 1) / NODES * NODES;
         factor.constant = n_values;
-        n_values += factor.n_vectors * NODES * ((factor.n_a + NODES - 1) / NODES * NODES);
+        n_values += factor.n_vectors * NODES * factor.stride;
+        factors.add(factor);
+    }
+
+    void undo_last() {
+        const Factor& last = factors[--factors.n];
+        n_values = start[last.first_part];
+        start.n = steps.first.n = last.first_part;
+        steps.ptr.n = last.first_part + 1;
+        steps.column.n = steps.above.n = steps.size.n = steps.ptr[last.first_part];
+        players.n = player.n = share.n = last.first_player;
+    }
+
+    void end_tree(i64 of_output) {
+        if (factors.n == ptr[ptr.n - 1]) return;
+        ptr.add(factors.n);
+        player_ptr.add(tree_player.n);
+        output.add(of_output);
+    }
+
+    void give(Factors& all) const {
+        all.n_trees = output.n;
+        all.n = factors.n;
+        all.ptr = ptr.data;
+        all.output = output.data;
+        all.player_ptr = player_ptr.data;
+        all.tree_player = tree_player.data;
+        all.factor = factors.data;
+        all.player = players.data;
+        all.steps = steps.steps();
+        all.start = start.data;
+        all.n_values = n_values;
+        for (i64 t = 0; t < output.n; t++) {
+            const Factor& last = factors[ptr[t + 1] - 1];
+            i64 tables = last.first_part + last.n_parts + 1 - factors[ptr[t]].first_part;
+            all.most_tables = larger(all.most_tables, tables);
+            all.most_players = larger(all.most_players, player_ptr[t + 1] - player_ptr[t]);
+        }
     }
 };
 
@@ -271,69 +317,54 @@ FactorLayout find_factors(Arena& kept, Arena& work, Arena& temporary, Arena& mor
                      leaves,
                      parents_of(work, trees),
                      room<i64>(work, trees.n_nodes),
+                     room<i64>(work, leaves.n),
                      zeros<i64>(work, players.n),
                      0,
-                     room<Below>(work, trees.n_nodes)};
+                     room<Candidate>(work, trees.n_nodes)};
     for (i64 i = 0; i < trees.n_nodes; i++) finder.leaf_of_node[i] = -1;
     for (i64 leaf = 0; leaf < leaves.n; leaf++)
         if (!in_tables[leaf] && max_bytes > 0 && finder.can_take(leaf)) finder.leaf_of_node[leaves.node[leaf]] = leaf;
-    List<i64> waiting(work), chosen(work);
-    for (i64 t = 0; t < trees.n_trees; t++) {
-        finder.weigh(t);
-        finder.choose(t, waiting, chosen);
-    }
 
-    Builder builder(kept, work, leaves, columns);
+    Builder builder(kept, work, finder);
     LeafLists lists(work, leaves);
+    List<Candidate> chosen(work);
     List<i64> order(work), ptr(work);
     ptr.add(0);
     i64 most_vectors = 0;
-    for (i64 i = 0; i < chosen.n; i++) {
-        i64 leaf[MOST_LEAVES], n = finder.collect(chosen[i], leaf), first = lists.node.n, most = 0;
-        finder.stamp_below(chosen[i], leaf, n);
-        for (i64 k = 0; k < n; k++) {
-            lists.add(leaf[k], [&](i64 p) { return finder.is_below(p); });
-            order.add(first + k);
-            most = larger(most, leaves.n_players(leaf[k]));
+    bool fits = true;
+    for (i64 t = 0; t < trees.n_trees && fits; t++) {
+        chosen.n = 0;
+        finder.find(t, chosen);
+        for (i64 i = 0; i < chosen.n; i++) {
+            i64 leaf[MOST_LEAVES], ends[] = {0, finder.collect(chosen[i], leaf)}, first = lists.node.n;
+            finder.stamp_below(chosen[i].top, leaf, ends[1]);
+            for (i64 k = 0; k < ends[1]; k++) {
+                lists.add(leaf[k], [&](i64 p) { return finder.is_below(p); });
+                order.add(first + k);
+            }
+            Mark marks[] = {mark(temporary), mark(more)};
+            Described described = describe(temporary, more, {1, order.data + first, ends}, lists.leaves(), columns);
+            builder.add(leaf, ends[1], lists, first, described);
+            release(temporary, marks[0]);
+            release(more, marks[1]);
+            fits = builder.n_values * (i64)sizeof(f64) <= max_bytes;
+            if (!fits) {  // the rest is walked to
+                builder.undo_last();
+                break;
+            }
+            ptr.add(order.n);
+            most_vectors = larger(most_vectors, builder.factors[builder.factors.n - 1].n_vectors);
+            factors.n_leaves += ends[1];
+            for (i64 k = 0; k < ends[1]; k++) in_tables[leaf[k]] = 1;
         }
-        Mark marks[] = {mark(temporary), mark(more)};
-        i64 ends[] = {0, n};
-        Described described = describe(temporary, more, {1, order.data + first, ends}, lists.leaves(), columns);
-        Factor factor = {};
-        factor.output = leaves.output[leaf[0]];
-        factor.n_vectors = Finder::vectors_for(most);
-        factor.first_part = builder.steps.first.n;
-        factor.first_player = builder.player.n;
-        i64 before = builder.n_values;
-        builder.add_prefix(finder, leaf[0], factor);
-        builder.add_rest(lists, first, described, factor);
-        release(temporary, marks[0]);
-        release(more, marks[1]);
-        if (builder.n_values * (i64)sizeof(f64) > max_bytes) {  // the rest is walked to
-            builder.n_values = before;
-            break;
-        }
-        builder.factors.add(factor);
-        ptr.add(order.n);
-        most_vectors = larger(most_vectors, factor.n_vectors);
-        factors.most_tables = larger(factors.most_tables, factor.n_parts + 1);
-        factors.most_players = larger(factors.most_players, factor.n_a + factor.n_b);
-        factors.n_leaves += n;
-        for (i64 k = 0; k < n; k++) in_tables[leaf[k]] = 1;
+        builder.end_tree(trees.output[t]);
     }
-    factors.n = builder.factors.n;
-    factors.factor = builder.factors.data;
-    factors.steps = builder.steps.steps();
-    factors.start = builder.start.data;
-    factors.player = builder.player.data;
-    factors.answers = builder.answers.data;
-    factors.part = builder.part.data;
-    factors.n_values = builder.n_values;
+    builder.give(factors);
     factors.values = zeros<f64>(kept, factors.n_values);
     if (factors.n) factors.rules = quadrature_rules(kept, most_vectors * NODES);
     Groups groups = {factors.n, order.data, ptr.data};
     Leaves below = lists.leaves();
-    return {below, groups, describe(work, temporary, groups, below, columns), builder.share.data};
+    return {below, groups, describe(work, temporary, groups, below, columns), builder.player.data, builder.share.data};
 }
 
 }  // namespace automl_explain

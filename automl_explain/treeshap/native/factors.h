@@ -26,24 +26,33 @@ constexpr i64 NODES = 8;  // of the quadrature, a cache line of them; rules have
 
 // One group of leaves.
 struct Factor {
-    i64 output;
-    i64 n_vectors;                 // of NODES nodes each
-    i64 first_part, n_parts;       // tables of the prefix; the table of B is the one behind them
-    i64 first_player, n_a, n_b;    // of its players in `Factors`, those of A first
-    i64 constant;                  // in the values: g of the answer yes, (nodes, players of A rounded up to NODES)
+    i64 n_vectors;           // of NODES nodes each
+    i64 first_part, n_parts; // tables of the prefix; the table of B is the one behind them
+    i64 first_player, n_a, n_b;  // of its players in `Factors`, those of A first
+    i64 constant;            // in the values: g for each node, if the answer is no, then of each player of A if it is yes
+    i64 stride;              // from node to node of these
 };
 
+struct FactorPlayer {
+    i64 place;    // among the players of the tree
+    i64 part;     // of a player of A: which part of the prefix holds its conditions,
+    i16 answers;  // and their bits in the cell of that part
+};
+
+// Factors, tree by tree.
 struct Factors {
-    i64 n;
+    i64 n_trees, n;
+    i64* ptr;         // factors of each tree
+    i64* output;      // of each tree
+    i64* player_ptr;  // players of each tree
+    i64* tree_player;
     Factor* factor;
-    Steps steps;       // of each table
-    i64* start;        // of each table in the values
-    i64* player;       // of each factor
-    u16* answers;      // for players of A: the bits of their conditions in the cell of their part
-    i64* part;         // and which part that is, counted from 0
+    FactorPlayer* player;
+    Steps steps;  // of each table
+    i64* start;   // of each table in the values
     f64* values;
     i64 n_values;
-    i64 most_tables, most_players;
+    i64 most_tables, most_players;  // of a tree
     Rules rules;
     i64 n_leaves;
 };
@@ -53,7 +62,8 @@ struct FactorLayout {
     Leaves below;
     Groups groups;
     Described described;
-    f64* share;  // of the players of A, as in `Factors::player`
+    i64* player;  // of each entry of `Factors::player`
+    f64* share;   // of the players of A
 };
 
 // Finds factors for leaves that are in no table and marks those it takes as being in one.

@@ -24,6 +24,7 @@ const Kernels AUTOML_EXPLAIN_JOIN(kernels_, AUTOML_EXPLAIN_LEVEL) = {
     fill_factors,
     explain_dense,
     explain_sparse,
+    explain_to_csr,
     explain_row,
     interact_dense,
     interact_sparse,

@@ -21,6 +21,8 @@ struct Kernels {
                           Arena& arena);
     void (*explain_sparse)(const Prepared& p, const SparseRows& rows, i64 first, i64 last, const Result& result,
                            Arena& arena);
+    void (*explain_to_csr)(const Prepared& p, const SparseRows& rows, i64 first, i64 last, const CsrResult& result,
+                           Arena& arena);
     void (*explain_row)(const Prepared& p, const DenseRows& row, f64* result, Arena& arena);
     void (*interact_dense)(const Interactions& prepared, const DenseRows& rows, i64 first, i64 last,
                            const Entries& entries, Arena& arena);

@@ -14,6 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
 #define INLINE inline __attribute__((always_inline))
 
 namespace automl_explain {
@@ -23,6 +27,7 @@ using u16 = uint16_t;
 using u32 = uint32_t;
 using u64 = uint64_t;
 using i8 = int8_t;
+using i16 = int16_t;
 using i32 = int32_t;
 using i64 = int64_t;
 using f32 = float;
@@ -50,6 +55,18 @@ static inline void free_chunks(Arena& arena, Chunk* until) {
     }
 }
 
+// Asks for large pages: tables are read at places all over them, and each page must be found first.
+static inline void use_large_pages(void* chunk, size_t size) {
+#ifdef MADV_HUGEPAGE
+    constexpr uintptr_t PAGE = 4096, LARGE = 1 << 21;
+    uintptr_t start = ((uintptr_t)chunk + PAGE - 1) / PAGE * PAGE, stop = ((uintptr_t)chunk + size) / PAGE * PAGE;
+    if (size >= 2 * LARGE) madvise((void*)start, stop - start, MADV_HUGEPAGE);
+#else
+    (void)chunk;
+    (void)size;
+#endif
+}
+
 // Room for n values that begins with a cache line; vectors that lie in two lines cost twice.
 template <class T>
 static inline T* room(Arena& arena, i64 n) {
@@ -62,6 +79,7 @@ static inline T* room(Arena& arena, i64 n) {
         size_t wanted = arena.bytes / 2 > FIRST ? arena.bytes / 2 : FIRST;
         if (wanted < size) wanted = size;
         void* made = malloc(wanted + 2 * CACHE_LINE);
+        if (made != nullptr) use_large_pages(made, wanted);
         if (made == nullptr) longjmp(*arena.out_of_memory, 1);
         chunk = (Chunk*)made;
         *chunk = {arena.last, wanted, 0};

@@ -6,9 +6,9 @@ namespace automl_explain {
 
 namespace {
 
-constexpr i64 MOST_ROWS = 2048;
-constexpr i64 BLOCK_BYTES = 1 << 21;  // of the sums of one output and the ranks of a block: narrower for wide models
-constexpr i64 ALL_BYTES = 1 << 24;    // of the sums of all outputs
+constexpr i64 MOST_ROWS = 8192;
+constexpr i64 BLOCK_BYTES = 1 << 23;  // of the sums of one output and the ranks of a block: narrower for wide models
+constexpr i64 ALL_BYTES = 1 << 25;    // of the sums of all outputs
 
 Slots keep(Arena& kept, const Slots& slots, i64 n_outputs) {
     i64 n_places = n_outputs * slots.n_players, n_shares = slots.ptr[n_places];

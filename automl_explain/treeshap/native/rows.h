@@ -26,4 +26,14 @@ struct Result {
     i64 stride;
 };
 
+// Room for the values of n rows as a csr matrix for each output, without those that are 0.
+//
+// Output k begins at n times its first slot in the values and columns, and at k * (n + 1) in the ends of rows.
+struct CsrResult {
+    f64* values;
+    i32* columns;
+    i64* row_ptr;
+    i64 n_kept;  // targets from this one on are left out
+};
+
 }  // namespace automl_explain

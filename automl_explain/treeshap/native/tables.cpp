@@ -6,7 +6,7 @@ namespace {
 
 constexpr i64 MERGED_CELLS = 1 << 12;   // of a table that several leaves share
 constexpr i64 LEAF_CELLS = 1 << 14;     // of a table of one leaf
-constexpr i64 LEAF_PLAYERS = 14;        // of a leaf in a table: it may have fewer cells than 2^14
+constexpr i64 LEAF_PLAYERS = 10;        // of a leaf in a table: those with more are cheaper as factors
 constexpr i64 BLOCK_RANKS = 1 << 14;    // leaves that are tried with each other, times ranks of the longest categories
 constexpr i64 BUNDLE_BYTES = 1 << 19;   // of the tables of one bundle, which should stay in the cache together
 constexpr i64 BUNDLE_PARTS = 64;
@@ -94,14 +94,17 @@ SlotsOfGroups find_slots_of(Arena& work, const Groups& groups, const Leaves& lea
     return {ptr.data, found.data};
 }
 
-// Which groups have tables that fit into the memory, the smallest first.
-u8* those_that_fit(Arena& work, i64 n, const i64* cells, const i64* slot_ptr, i64 max_bytes) {
-    i64 *size = room<i64>(work, n), *by_size = room<i64>(work, n), *other = room<i64>(work, n);
+// Which groups have tables that fit into the memory, the smallest first. Half of the memory is for factors, if some
+// leaves have no group or no room.
+u8* those_that_fit(Arena& work, i64 n, const i64* cells, const i64* slot_ptr, bool all_grouped, i64 max_bytes) {
+    i64 *size = room<i64>(work, n), *by_size = room<i64>(work, n), *other = room<i64>(work, n), total = 0;
     u8* fits = zeros<u8>(work, n);
     for (i64 g = 0; g < n; g++) {
         size[g] = cells[g] * parts_of(slot_ptr[g + 1] - slot_ptr[g]) * LINE_BYTES;
         by_size[g] = g;
+        total += size[g];
     }
+    if (!all_grouped || total > max_bytes) max_bytes /= 2;
     sort_by(by_size, n, other, [&](i64 g) { return size[g]; });
     for (i64 i = 0, bytes = 0; i < n && (bytes += size[by_size[i]]) <= max_bytes; i++)
         fits[by_size[i]] = cells[by_size[i]] <= LEAF_CELLS;
@@ -232,7 +235,7 @@ Layout lay_out(Arena& kept, Arena& work, Arena& temporary, const Leaves& leaves,
     layout.described = describe(work, temporary, layout.groups, leaves, columns);
     layout.slots = find_slots_of(work, layout.groups, leaves, slots);
     const i64 *cells = layout.described.cells, *slot_ptr = layout.slots.ptr;
-    u8* fits = those_that_fit(work, layout.groups.n, cells, slot_ptr, max_bytes);
+    u8* fits = those_that_fit(work, layout.groups.n, cells, slot_ptr, order.n == leaves.n, max_bytes);
 
     layout.in_tables = zeros<u8>(work, leaves.n);
     layout.first_cell = room<i64>(work, slot_ptr[layout.groups.n]);

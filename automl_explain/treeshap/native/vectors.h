@@ -12,10 +12,13 @@ typedef f64 f64x8 __attribute__((vector_size(64)));
 typedef i64 i64x8 __attribute__((vector_size(64)));
 typedef u16 u16x32 __attribute__((vector_size(64)));
 typedef u16 u16x8 __attribute__((vector_size(16)));
+typedef i16 i16x8 __attribute__((vector_size(16)));
+typedef i32 i32x8 __attribute__((vector_size(32)));
 
 // The same where values begin anywhere.
 typedef f64 f64x8_anywhere __attribute__((vector_size(64), aligned(8), may_alias));
 typedef u16 u16x32_anywhere __attribute__((vector_size(64), aligned(2), may_alias));
+typedef i16 i16x8_anywhere __attribute__((vector_size(16), aligned(2), may_alias));
 typedef u16 u16x8_anywhere __attribute__((vector_size(16), aligned(2), may_alias));
 
 constexpr i64 LANES = 8;  // rows that are summed up side by side
@@ -23,6 +26,9 @@ constexpr i64 LANES = 8;  // rows that are summed up side by side
 INLINE f64x8 load(const f64* from) { return *(const f64x8_anywhere*)from; }
 INLINE void store(f64* to, f64x8 values) { *(f64x8_anywhere*)to = values; }
 INLINE f64x8 in_all_lanes(f64 x) { return f64x8{} + x; }
+
+// In two steps, for which compilers know instructions.
+INLINE i64x8 widened(i16x8 values) { return __builtin_convertvector(__builtin_convertvector(values, i32x8), i64x8); }
 
 #if defined(__clang__) || __GNUC__ >= 12
 #define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)

@@ -62,9 +62,7 @@ INLINE f64x8 takes(const Branches& branches, const Branch& b, f64x8 same, const 
     if (b.category < 0) {
         u16x8 rank = *(const u16x8_anywhere*)ranks;
         u16x8 holds = (u16x8)((rank >= b.low) & (rank <= b.high)) | (u16x8)(rank == b.missing);
-        typedef short i16x8 __attribute__((vector_size(16)));
-        i64x8 mask = __builtin_convertvector((i16x8)holds, i64x8);
-        return (f64x8)((i64x8)same & mask);
+        return (f64x8)((i64x8)same & widened((i16x8)holds));
     }
     for (i64 i = 0; i < LANES; i++)
         own[i] = branches.ranks_left[b.category + ranks[i]] == b.is_left ? same[i] : 0.0;
