@@ -139,6 +139,8 @@ class EngineeredEncoder:
             self._check_width(rows.shape[1], argument)
             if not self.categories:
                 return np.ascontiguousarray(rows)
+        if type(rows) is np.ndarray and rows.shape == (self.n_features,) and self.n_features > 1:
+            rows = rows.reshape(1, -1)
         plain = self._plain_row(rows)
         if plain is not None:
             return plain
@@ -162,7 +164,7 @@ class EngineeredEncoder:
         Column by column a row of 50 takes more than a millisecond, value by value a tenth of that.
         """
         cells: list[Any]
-        if type(rows) is pd.DataFrame:
+        if is_frame(rows) and type(rows) is pd.DataFrame:
             if len(rows) != 1 or not self._in_order(rows.columns):
                 return None
             # The row as a whole would cost more: pandas looks for a type that all columns have in common.
@@ -172,7 +174,8 @@ class EngineeredEncoder:
             cells = rows[0].tolist()
         else:
             return None
-        return None if self._lookups is None else _plain_codes(cells, self._lookups)
+        missing = np.nan if self.missing_code is None else self.missing_code
+        return None if self._lookups is None else _plain_codes(cells, self._lookups, missing)
 
     def _in_order(self, columns: pd.Index) -> bool:
         """Whether the columns have the labels of training, in order; those found last are known at a glance."""
@@ -193,7 +196,7 @@ class EngineeredEncoder:
         """Codes of every categorical column, None for numbers; None at all where categories are of several types."""
         made = [_Lookup.of(self.categories[j]) if j in self.categories else None for j in range(self.n_features)]
         mixed = any(made[j] is None for j in self.categories)
-        slow = mixed or self.missing_code is not None or self.verbatim or self.dates
+        slow = mixed or self.verbatim or self.dates
         return None if slow else tuple(made)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -307,19 +310,23 @@ def _chosen_names(names: Iterable[str | int], labels: tuple[str | int, ...], *, 
     return chosen
 
 
-def _plain_codes(cells: Sequence[Any], lookups: Sequence[_Lookup | None]) -> np.ndarray | None:
+def _plain_codes(cells: Sequence[Any], lookups: Sequence[_Lookup | None], missing: float) -> np.ndarray | None:
     """Values of one row as numbers and codes, shape (1, n_features); None if a value is none of the usual ones."""
     numbers: list[Any] = []
     for cell, lookup in zip(cells, lookups, strict=True):
         kind = _KIND_OF.get(type(cell))
         if lookup is None:
-            if kind is None or kind is str:
+            if cell is None:
+                cell = np.nan
+            elif kind is None or kind is str:
                 return None
             numbers.append(cell)
         elif cell is None or (kind is float and cell != cell):
-            numbers.append(np.nan)
+            numbers.append(missing)
         elif kind is lookup.kind:
-            numbers.append(lookup.codes.get(cell, np.nan))
+            numbers.append(lookup.codes.get(cell, missing))
+        elif kind is float and lookup.kind is int and cell in lookup.codes:  # whole numbers in an array of floats
+            numbers.append(lookup.codes[cell])
         else:
             return None
     try:

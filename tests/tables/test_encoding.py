@@ -6,8 +6,11 @@ import dataclasses
 import datetime
 import json
 import pickle
+import subprocess
+import sys
 import warnings
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +20,7 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import automl_explain
 from automl_explain._tables._encoding import EngineeredEncoder
 from automl_explain.exceptions import DataError, InputError
 
@@ -318,6 +322,45 @@ def test_a_float_row_with_categories_is_read_alike(cell: float) -> None:
     check_same(encoder, np.array([[3.0, cell]]))
     check_same(encoder, np.array([[3.0, cell]], dtype=np.float32))
     check_same(encoder, np.array([[3, 1]]))
+
+
+@pytest.mark.parametrize("missing_code", [None, -1.0, 7])
+@pytest.mark.parametrize("levels", [[3, 5], [0, 1], [-1, 2**53 + 1], ["3", "5"], [0.5, 3.0], [False, True]])
+@pytest.mark.parametrize("cell", [3, 3.0, 2.5, 0.0, -0.0, 1, True, np.nan, np.inf, None, "3", 2.0**53, 2**53 + 1])
+def test_an_array_of_one_row_is_read_alike(cell: Any, levels: list[Any], missing_code: float | None) -> None:
+    """Whole numbers among floats are found among whole numbers; a vector is a row."""
+    frame = pd.DataFrame({"x": pd.Categorical(levels, levels), "age": 1.5})
+    encoder = dataclasses.replace(EngineeredEncoder.of(frame), missing_code=missing_code)
+    row = np.array([[cell, 1.5]], dtype=object)
+    arrays = [row] if isinstance(cell, str) else [row, row.astype(float)]
+    for array in arrays:
+        check_same(encoder, array)
+        check_same(encoder, array[0])
+
+
+def test_an_array_of_one_row_needs_no_pandas() -> None:
+    frame = pd.DataFrame({"c": pd.Categorical([3, 5]), "word": pd.Categorical(["a", "b"]), "x": [1.5, 2.0]})
+    encoder = EngineeredEncoder.of(frame)
+    code = (
+        "import json, sys; sys.path.insert(0, sys.argv[1])\n"
+        "import numpy as np\n"
+        "from automl_explain._tables._encoding import EngineeredEncoder\n"
+        "encoder = EngineeredEncoder.from_json(json.loads(sys.argv[2]))\n"
+        "plain = EngineeredEncoder(('a', 'b'), ('a', 'b'), {})\n"
+        "rows = [encoder.encode(np.array(r, dtype=object)) for r in ([[5, 'b', 1.0]], [3.0, 'c', None])]\n"
+        "rows += [plain.encode(np.array(r)) for r in ([[1, 2]], [[True, False]], [1.5, 2.5])]\n"
+        "rows += [plain.encode(np.array([[1.5, 2.5]], dtype=np.float32))]\n"
+        "print(json.dumps([[r.tolist() for r in rows], 'pandas' in sys.modules, 'scipy' in sys.modules]))"
+    )
+    folder = str(Path(automl_explain.__file__).parent.parent)
+    command = [sys.executable, "-I", "-c", code, folder, json.dumps(encoder.to_json())]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    rows, pandas, scipy = json.loads(done.stdout)
+    nan = float("nan")
+    wanted = [[[1, 1, 1]], [[0, nan, nan]], [[1, 2]], [[1, 0]], [[1.5, 2.5]], [[1.5, 2.5]]]
+    for row, each in zip(rows, wanted, strict=True):
+        np.testing.assert_array_equal(row, each)
+    assert (pandas, scipy) == (False, False)
 
 
 def test_what_was_seen_is_not_part_of_the_encoder() -> None:
