@@ -28,7 +28,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 from automl_explain import TreeExplainer, TreeScoringExplainer, load, save
 from automl_explain.exceptions import CorruptFileError, UnsupportedModelError
-from automl_explain.treeshap import Engine, Players, TreeEnsemble, warm_up
+from automl_explain.treeshap import Engine, Interactions, Players, TreeEnsemble, warm_up
 
 ROOM = 2**30  # bytes that a mutation may take
 SLOW = 10.0  # seconds that one may take; usual are hundredths
@@ -123,6 +123,9 @@ def check(trees: TreeEnsemble, X: np.ndarray, values: np.ndarray, margins: np.nd
     # Some hundred additions of doubles, which hold 1e-16.
     assert np.abs(values - wanted).max() <= 1e-12 * size, "values are not those of the trees"
     assert np.abs(margins - _walked(trees, X)).max() <= 1e-12 * size, "margins are not those of the trees"
+    pairs = Interactions(trees, Players.engineered(trees.n_features), n_jobs=1).values(X)
+    assert np.isfinite(pairs).all(), "interactions are not finite"
+    assert np.abs(pairs.sum(axis=-1) - wanted).max() <= 1e-11 * size, "interactions do not add up to the values"
 
 
 def _walked(trees: TreeEnsemble, X: np.ndarray) -> np.ndarray:
