@@ -11,6 +11,7 @@ from automl_explain.explanation import InteractionExplanation
 from automl_explain.explanation._values import method_name
 from automl_explain.scoring._parts import ScoringParts
 from automl_explain.sources import TreeSource
+from automl_explain.treeshap import MAX_VALUES
 
 _MOST_BYTES = 2**32  # of the matrices of all rows
 _CLOSE = 1e-9  # of what is added up for a row: sums of thousands of doubles lose 1e-13
@@ -39,6 +40,7 @@ def explain_interactions(
             f"{type(source).__name__} gives no interaction values; only trees that this package reads have exact ones. "
             "Explain the model with `TreeExplainer`, or with a tree surrogate of this package."
         )
+    _refuse_wide(source.n_outputs, source.n_features if feature_map is None else feature_map.n_raw, raw)
     engine = source.interactions(feature_map, parts.raw_method)
     found: dict[str, Any]
     if include_local:
@@ -75,6 +77,16 @@ def _check_own_unit(parts: ScoringParts, asked: str | None) -> None:
         f"{seen}, but interaction values are exact only in {parts.own_unit}, in which the trees add up. Pass "
         f"`output_unit={parts.own_unit!r}`."
     )
+
+
+def _refuse_wide(n_outputs: int, n_features: int, raw: bool) -> None:
+    numbers = n_outputs * (n_features + 1) ** 2
+    if numbers > MAX_VALUES:
+        fix = "explain a model of fewer columns" if raw else "pass `get_raw=True` if there are fewer raw columns"
+        raise InputError(
+            f"Interaction values of {n_features:,} {'raw columns' if raw else 'features'} take "
+            f"{8 * numbers / 2**30:,.1f} GiB for one row; at most 1 is supported. To go on, {fix}."
+        )
 
 
 def _refuse_large(numbers: int) -> None:

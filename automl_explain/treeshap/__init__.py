@@ -23,6 +23,7 @@ from automl_explain._threads import check_n_jobs
 from automl_explain.treeshap._ensemble import TreeEnsemble
 from automl_explain.treeshap._lightgbm import read_lightgbm
 from automl_explain.treeshap._players import Players
+from automl_explain.treeshap._validity import MAX_VALUES
 
 if TYPE_CHECKING:
     from automl_explain.treeshap._engine import Engine
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from automl_explain.treeshap._readers import averages_probabilities, has_trees, read_trees
 
 __all__ = [
+    "MAX_VALUES",
     "Engine",
     "Interactions",
     "Players",

@@ -72,8 +72,8 @@ class Interactions(RowEngine):
         prepared = _native.prepare_interactions(*native_arguments(trees, everyone))
         if prepared is None:
             raise InputError(
-                "The paths of the trees have too many pairs of players for interaction values (more than 33 million). "
-                "Pass `players` of fewer groups or raw columns, or explain fewer or shallower trees."
+                "The paths of the trees have too many pairs of columns for interaction values (more than 33 million). "
+                "Ask for those of fewer groups or raw columns, or explain fewer or shallower trees."
             )
         self.prepared = prepared
         self.n_features, self.n_outputs = trees.n_features, trees.n_outputs

@@ -171,6 +171,18 @@ def test_explainers_without_trees_say_so() -> None:
 # Refusals
 
 
+def test_matrices_of_more_than_a_gigabyte_for_one_row_are_refused() -> None:
+    n = 12_000
+    X = sp.random(60, n, density=0.01, format="csr", random_state=0)
+    model = lgb.LGBMRegressor(n_estimators=2, n_jobs=1, verbose=-1, min_child_samples=2).fit(X, np.arange(60.0))
+    few = FeatureMap.from_matrix(np.eye(3)[:, np.arange(n) % 3])
+    scoring = TreeScoringExplainer(TreeExplainer(model, initialization_examples=X), feature_maps=[few])
+    for local in (True, False):
+        with pytest.raises(InputError, match=r"12,000 features take 1\.1 GiB for one row; .* pass `get_raw=True`"):
+            scoring.explain_interactions(X, include_local=local)
+    assert scoring.explain_interactions(X, get_raw=True).values.shape == (1, 60, 3, 3)
+
+
 def test_raw_columns_without_a_map_and_more_than_four_gigabytes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     scoring = TreeScoringExplainer(shared_wrapper("regression", "array").explainer)
     with pytest.raises(MissingRawTransformationsError, match="needs a feature map"):

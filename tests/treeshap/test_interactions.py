@@ -297,7 +297,7 @@ def test_too_many_pairs_are_refused() -> None:
         value=np.where(inner, 0.0, 1.0 + at), category=none, category_offsets=[0], category_bits=[], base=[0.0],
         n_features=n,
     )  # fmt: skip
-    with pytest.raises(InputError, match="too many pairs of players"):
+    with pytest.raises(InputError, match="too many pairs of columns"):
         values_of(chain, np.zeros((1, n)))
     assert values_of(chain, np.zeros((1, n)), np.arange(n) // 100).shape == (1, 1, 7, 7)
 
