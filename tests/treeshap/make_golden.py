@@ -16,7 +16,7 @@ import numpy as np
 import scipy.sparse as sp
 from made_trees import make_rows, make_trees
 
-from automl_explain.treeshap import Engine, Players, TreeEnsemble
+from automl_explain.treeshap import Engine, Interactions, Players
 
 GOLDEN = Path(__file__).with_name("golden") / "values.json"
 MANY = 4099  # enough for several threads, and no whole number of blocks
@@ -40,7 +40,7 @@ CASES: dict[str, tuple[dict[str, Any], Players, float]] = {
 
 
 def golden() -> dict[str, Any]:
-    """Of every case the sha256 of what goes in, and values and margins as hexadecimal numbers."""
+    """Of every case the sha256 of what goes in and of interactions, and values and margins as hexadecimal numbers."""
     return {name: _bits(seed, *case) for seed, (name, case) in enumerate(CASES.items())}
 
 
@@ -53,11 +53,12 @@ def _bits(seed: int, shape: dict[str, Any], players: Players, share: float) -> d
     single = Engine(trees, players, n_jobs=1).values(X.astype(np.float32))
     margins = trees.predict(X)
     return {
-        "inputs": _digest(trees, X),
+        "inputs": _digest(*trees.arrays().values(), X),
         "values": _hexadecimal(values),
         "values of float32": _hexadecimal(single),
         "expected values": _hexadecimal(engine.expected_values),
         "margins": _hexadecimal(margins),
+        "interactions": _digest(Interactions(trees, players, n_jobs=1).values(X)),
     }
 
 
@@ -80,9 +81,9 @@ def _agreed(engine: Engine, X: np.ndarray) -> np.ndarray:
     return values
 
 
-def _digest(trees: TreeEnsemble, X: np.ndarray) -> str:
+def _digest(*arrays: np.ndarray) -> str:
     found = hashlib.sha256()
-    for array in (*trees.arrays().values(), X):
+    for array in arrays:
         found.update(array.tobytes())
     return found.hexdigest()
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import os
 import pickle
-import subprocess
-import sys
 from typing import Any
 
 import lightgbm as lgb
@@ -19,7 +16,7 @@ from tree_checks import classes, numbers, shap
 
 from automl_explain import FeatureMap
 from automl_explain.exceptions import InputError
-from automl_explain.treeshap import Interactions, Players, TreeEnsemble, TreeModel, _native, read_trees
+from automl_explain.treeshap import Interactions, Players, TreeEnsemble, TreeModel, read_trees
 
 
 def values_of(trees: TreeEnsemble, X: Any, players: Any = None) -> np.ndarray:
@@ -182,25 +179,6 @@ def test_rows_of_float32_are_taken_as_they_are(two_outputs: tuple[TreeModel, np.
     trees, X = two_outputs
     single = X[:, :].astype(np.float32)
     np.testing.assert_array_equal(trees.interaction_values(single), trees.interaction_values(single.astype(np.float64)))
-
-
-def test_every_processor_level_gives_the_same_bits() -> None:
-    script = (
-        "import hashlib, sys; sys.path.insert(0, sys.argv[1])\n"
-        "from made_trees import make_rows, make_trees\n"
-        "from automl_explain.treeshap import TreeModel\n"
-        "trees = make_trees(2, n_features=9, depth=8, n_trees=8, categories=(4,), distinct=True)\n"
-        "found = TreeModel.of(trees).interaction_values(make_rows(2, trees, 77))\n"
-        "print(hashlib.sha256(found.tobytes()).hexdigest())"
-    )
-    given = [sys.executable, "-c", script, os.path.dirname(__file__)]
-    said = {
-        subprocess.run(
-            given, env={**os.environ, "AUTOML_EXPLAIN_PROCESSOR": level}, capture_output=True, text=True, check=True
-        ).stdout
-        for level in _native.levels()
-    }
-    assert len(said) == 1
 
 
 def test_a_feature_that_no_tree_asks_interacts_with_none() -> None:
