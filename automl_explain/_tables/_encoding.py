@@ -136,9 +136,10 @@ class EngineeredEncoder:
             If a value is not a number and its column is not categorical.
         """
         if type(rows) is np.ndarray and rows.dtype == _FLOAT and rows.ndim == 2 and len(rows):
-            self._check_width(rows.shape[1], argument)
+            if rows.shape[1] != len(self.names):
+                self._check_width(rows.shape[1], argument)
             if not self.categories:
-                return np.ascontiguousarray(rows)
+                return rows if rows.flags.c_contiguous else np.ascontiguousarray(rows)
         if type(rows) is np.ndarray and rows.shape == (self.n_features,) and self.n_features > 1:
             rows = rows.reshape(1, -1)
         plain = self._plain_row(rows)

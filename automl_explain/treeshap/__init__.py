@@ -192,10 +192,12 @@ class TreeModel:
         InputError
             If the rows have another number of columns, or ``n_jobs`` is no whole number.
         """
-        n_jobs = self.threads(n_jobs)
+        if n_jobs is not None or self.n_jobs is not None:
+            n_jobs = self.threads(n_jobs)
         if players is None:
-            engine = self._engineered
-            return engine.sparse_values(X, n_jobs) if is_sparse(X) else engine.values(X, n_jobs)
+            engine = self._own or self._engineered
+            sparse = type(X) is not np.ndarray and is_sparse(X)
+            return engine.sparse_values(X, n_jobs) if sparse else engine.values(X, n_jobs)
         return self.prepared(players).values(X, n_jobs)
 
     def threads(self, n_jobs: int | None) -> int | None:
