@@ -46,17 +46,20 @@ INLINE void find_terms(const Interactions& prepared, i64 leaf, f64* weights, f64
     i64 first = leaves.player_ptr[leaf], d = leaves.n_players(leaf), m = nodes_for(d);
     Quadrature rule = prepared.rules.of(m);
     for (i64 q = 0; q < m; q++) {
-        f64 y = rule.node[q];
         weights[q] = rule.weight[q] * leaves.value[leaf];
-        lost[q] = -1.0 / (1.0 - y);
-        for (i64 j = 0; j < d; j++) {
-            f64 z = leaves.share[first + j], fails = (1.0 - y) * z;
+        lost[q] = -1.0 / (1.0 - rule.node[q]);
+    }
+    for (i64 j = 0; j < d; j++) {
+        f64 z = leaves.share[first + j];
+        for (i64 q = 0; q < m; q++) {
+            f64 y = rule.node[q], fails = (1.0 - y) * z;
             terms[j * m + q] = {fails, fails + y, (1.0 - z) / (fails + y)};
         }
     }
 }
 
-// Which of the n rows satisfy all conditions of a player of a leaf.
+// Which of the n rows, a multiple of RANK_ROWS, satisfy all conditions of a player of a leaf. Loops of a fixed length
+// become vectors without a rest.
 INLINE void find_answers(const Leaves& leaves, i64 player, const u16* ranks, i64 stride, i64 n, i16* inside) {
     for (i64 r = 0; r < n; r++) inside[r] = -1;
     for (i64 c = leaves.condition_ptr[player]; c < leaves.condition_ptr[player + 1]; c++) {
@@ -67,10 +70,11 @@ INLINE void find_answers(const Leaves& leaves, i64 player, const u16* ranks, i64
             continue;
         }
         u16 low = (u16)leaves.low[c], high = (u16)leaves.high[c], missing = (u16)leaves.missing[c];  // -1 is no rank
-        for (i64 r = 0; r < n; r++) {
-            bool holds = ((low <= rank[r]) & (rank[r] <= high)) | (rank[r] == missing);
-            inside[r] = holds ? inside[r] : 0;
-        }
+        for (i64 start = 0; start < n; start += RANK_ROWS)
+            for (i64 r = start; r < start + RANK_ROWS; r++) {
+                bool holds = ((low <= rank[r]) & (rank[r] <= high)) | (rank[r] == missing);
+                inside[r] = holds ? inside[r] : 0;
+            }
     }
 }
 
@@ -143,6 +147,7 @@ INLINE void add_leaf(
 // Adds one part for a block of rows to the slots, of which every `ROWS` rows have `n_slots`.
 INLINE void add_part(const Interactions& prepared, i64 part, const u16* ranks, i64 stride, i64 n, InteractionRoom& room) {
     i64 first = prepared.leaf_ptr[part], last = prepared.leaf_ptr[part + 1];
+    i64 rounded = (n + RANK_ROWS - 1) / RANK_ROWS * RANK_ROWS;
     const Leaves& leaves = prepared.leaves;
     f64 *weights = room.weights, *lost = room.lost;
     PairTerm* terms = room.terms;
@@ -151,7 +156,7 @@ INLINE void add_part(const Interactions& prepared, i64 part, const u16* ranks, i
         i64 leaf = prepared.order[at], d = leaves.n_players(leaf), m = nodes_for(d);
         find_terms(prepared, leaf, weights, lost, terms);
         for (i64 j = leaves.player_ptr[leaf]; j < leaves.player_ptr[leaf + 1]; j++, inside += stride)
-            find_answers(leaves, j, ranks, stride, n, inside);
+            find_answers(leaves, j, ranks, stride, rounded, inside);
         weights += m, lost += m, terms += m * d;
     }
     const u32* slot = prepared.slot + prepared.slot_ptr[part];
