@@ -126,6 +126,14 @@ def test_values_are_those_of_shap(kind: str) -> None:
     check(values_of(read_trees(model), X), wanted, 1e-6)
 
 
+def test_values_are_those_of_xgboost() -> None:
+    xgboost = pytest.importorskip("xgboost")
+    X, y = numbers(300, 6)
+    model = xgboost.XGBRegressor(n_estimators=12, n_jobs=1).fit(X, y)
+    wanted = model.get_booster().predict(xgboost.DMatrix(X[:40]), pred_interactions=True)[:, :-1, :-1]
+    check(values_of(read_trees(model), X[:40]), wanted[None], 1e-5)  # it adds up in float32
+
+
 # Properties
 
 
