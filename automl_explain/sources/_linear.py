@@ -53,10 +53,11 @@ class LinearSource:
         method: str = "linear",
         sparse: bool = False,
     ) -> None:
-        self.weights, self.intercepts, self.background = weights, intercepts, background
+        # BLAS adds in another order where the layout is another: files know one.
+        self.weights, self.intercepts, self.background = np.ascontiguousarray(weights), intercepts, background
         self.model, self.method, self.sparse = model, method, sparse
         self.n_outputs, self.n_features = weights.shape
-        self.expected_values = weights @ background + intercepts
+        self.expected_values = self.weights @ background + intercepts
         self.expected_values.flags.writeable = False
 
     @staticmethod

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
-import scipy.sparse as sp
 
 from automl_explain._files._archive import finite, flat, from_npy
+from automl_explain._lazy import is_sparse
+from automl_explain._lazy import sparse as sp
+from automl_explain._tables._csr import Csr
 from automl_explain._validation import check_raw_method, sound_sparse
 from automl_explain.exceptions import DataError, InputError
 from automl_explain.feature_map import MAX_DENSE_RAW_COLUMNS, FeatureMap
@@ -17,6 +19,7 @@ from automl_explain.surrogates._design import DESIGN_ARRAYS, Design
 
 # Columns of sparse training rows from which on values stay sparse: 5,000 rows of them are 200 MB as dense values.
 MAX_DENSE_COLUMNS = 5000
+_FEW_ROWS = 8  # up to which terms are added up row by row, which takes less than importing SciPy
 
 
 class AdditiveSurrogate(Surrogate):
@@ -74,7 +77,7 @@ class AdditiveSurrogate(Surrogate):
             Itself.
         """
         check_training(X, targets, task, categories)
-        X = sp.csr_matrix(X) if sp.issparse(X) else X
+        X = sp.csr_matrix(X) if is_sparse(X) else X
         self.design_ = Design.of(X, categories)
         if stopping is None:
             order = np.random.default_rng(self.random_state).permutation(X.shape[0])
@@ -82,9 +85,9 @@ class AdditiveSurrogate(Surrogate):
             train, judge = (X[kept], targets[kept]), (X[held], targets[held])
         else:
             train, judge = (X, targets), stopping
-        self.coef_, self.intercept_ = self._learn(train, judge, task)
+        weights, self.intercept_ = self._learn(train, judge, task)
+        self.coef_ = np.ascontiguousarray(weights)  # BLAS adds in another order where the layout is another
         self._base = self._baseline(X)
-        self._of_features = self.design_.of_features()
         self.task_ = task
         self.stopping_score_ = score(judge[1], self.predict_output(judge[0]), task)
         return self
@@ -100,10 +103,10 @@ class AdditiveSurrogate(Surrogate):
         total, stored = np.zeros(self.design_.n_design), np.zeros(self.design_.n_design)
         for _, rows in self.design_.blocks(X):
             total += np.asarray(rows.sum(axis=0)).ravel()
-            if sp.issparse(rows):
+            if is_sparse(rows):
                 stored += np.bincount(rows.indices, minlength=self.design_.n_design)
         mean: np.ndarray = total / X.shape[0]
-        if sp.issparse(X) and X.shape[1] > MAX_DENSE_COLUMNS:
+        if is_sparse(X) and X.shape[1] > MAX_DENSE_COLUMNS:
             mean[2 * stored <= X.shape[0]] = 0.0
         return mean
 
@@ -151,7 +154,7 @@ class AdditiveSurrogate(Surrogate):
             In the unit of the margins; sparse where the rows are and `keeps_sparse` holds.
         """
         self._check_fitted()
-        values: np.ndarray | tuple[sp.csr_matrix, ...] = self._values(X, self._of_features, wide=True)
+        values: np.ndarray | tuple[sp.csr_matrix, ...] = self._values(X, self.design_.sums(), wide=True)
         return values
 
     def raw_values(self, X: Any, feature_map: FeatureMap, raw_method: str = "folded") -> tuple[Any, np.ndarray]:
@@ -175,11 +178,12 @@ class AdditiveSurrogate(Surrogate):
         """
         self._check_fitted()
         check_raw_method(raw_method)
-        weights = sp.csr_matrix(feature_map.matrix.T)
-        rest = sp.csr_matrix(1.0 - np.asarray(weights.sum(axis=1)))
-        to_raw = sp.csr_matrix(self._of_features @ weights)
-        values = self._values(X, to_raw, wide=feature_map.n_raw > MAX_DENSE_RAW_COLUMNS)
-        unmapped = self._values(X, sp.csr_matrix(self._of_features @ rest), wide=False)
+        shares = Csr(*feature_map.arrays, feature_map.shape)
+        rest = 1.0 - np.bincount(shares.indices, shares.data, minlength=feature_map.n_engineered)
+        lost = Csr.from_entries(np.zeros(len(rest), dtype=int), np.arange(len(rest)), rest, (1, len(rest)))
+        wide = feature_map.n_raw > MAX_DENSE_RAW_COLUMNS
+        values = self._values(X, self.design_.sums(shares), wide=wide)
+        unmapped = self._values(X, self.design_.sums(lost), wide=False)
         return values, np.asarray(unmapped)[:, :, 0]
 
     def for_scoring(self) -> Self:
@@ -203,22 +207,29 @@ class AdditiveSurrogate(Surrogate):
         columns = {name: from_npy(files[f"linear_{name}.npy"]) for name in DESIGN_ARRAYS}
         made = cls()
         made.design_ = Design.of_arrays(columns, [(int(j), int(n)) for j, n in fields["levels"]], len(base))
-        made.coef_, made.intercept_, made.task_ = weights.T, intercept, str(fields["task"])
-        made._base, made._of_features = base, made.design_.of_features()
+        made.coef_, made.intercept_ = np.ascontiguousarray(weights.T), intercept
+        made.task_ = str(fields["task"])
+        made._base = base
         return made
 
-    def _values(self, X: Any, sums: sp.csr_matrix, *, wide: bool) -> Any:
-        """Terms of the design columns less those of the baseline, added up by ``sums`` (n_design, n_targets)."""
+    def _values(self, X: Any, sums: Csr, *, wide: bool) -> Any:
+        """Terms of the design columns less those of the baseline, added up by ``sums`` (n_targets, n_design)."""
         self._check_width(X)
-        terms = [sp.csr_matrix(sp.diags(weights) @ sums) for weights in self.coef_.T]
-        bases = [np.asarray(self._base @ each).ravel() for each in terms]
-        if wide and sp.issparse(X) and self.keeps_sparse:
+        weighted = [sums._replace(data=weights[sums.indices] * sums.data) for weights in self.coef_.T]
+        bases = [each.times(self._base[None])[0] for each in weighted]
+        result = np.empty((len(bases), X.shape[0], sums.shape[0]))
+        if not is_sparse(X) and X.shape[0] <= _FEW_ROWS:
+            rows = self.design_.rows(X)
+            for k, (few, base) in enumerate(zip(weighted, bases, strict=True)):
+                result[k] = few.times(rows) - base
+            return result
+        terms = [sp.csr_matrix(each.to_scipy().T) for each in weighted]
+        if wide and is_sparse(X) and self.keeps_sparse:
             return tuple(self._sparse(X, each, base) for each, base in zip(terms, bases, strict=True))
-        result = np.empty((len(terms), X.shape[0], sums.shape[1]))
         for part, rows in self.design_.blocks(X):
             for k, (each, base) in enumerate(zip(terms, bases, strict=True)):
                 made = rows @ each
-                result[k, part] = made.toarray() if sp.issparse(made) else made
+                result[k, part] = made.toarray() if is_sparse(made) else made
                 result[k, part] -= base
         return result
 
@@ -227,13 +238,13 @@ class AdditiveSurrogate(Surrogate):
         return sp.csr_matrix(self.design_.rows(X) @ terms - constant)
 
     def _check_width(self, X: Any) -> None:
-        if sp.issparse(X):
+        if is_sparse(X):
             sound_sparse(X, "X")
         if X.ndim != 2 or X.shape[1] != self.design_.n_features:
             raise InputError(
                 f"`X` has shape {X.shape}; expected (n_rows, {self.design_.n_features}), the columns of the training."
             )
-        if np.isinf(X.data if sp.issparse(X) else X).any():
+        if np.isinf(X.data if is_sparse(X) else X).any():
             raise DataError(
                 "The rows hold infinite values, which a linear surrogate cannot add up. Replace them by large numbers, "
                 "or by NaN where they stand for a missing value; a tree surrogate takes them as they are."

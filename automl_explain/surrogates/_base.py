@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from automl_explain._lazy import is_sparse
 from automl_explain._validation import sound_sparse
 from automl_explain.exceptions import InputError, SurrogateNotFittedError
-from automl_explain.explanation import Explanation
 from automl_explain.explanation._closeness import CLOSE_PROBABILITY, r2_of_columns
 from automl_explain.explanation._units import class_probabilities
+
+if TYPE_CHECKING:
+    from automl_explain.explanation import Explanation
 
 TASKS = ("regression", "classification")
 # The least distance of a probability from 0 and 1: log-odds stay within +-13.8.
@@ -64,6 +66,8 @@ class Surrogate:
         X : ndarray or csr_matrix of shape (n_rows, n_features), float64
             Encoded rows, as in `fit`.
         """
+        from automl_explain.explanation import Explanation  # values alone need no views
+
         self._check_fitted()
         source: Any = self
         classifies = self.task_ == "classification"

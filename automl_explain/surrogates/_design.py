@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
+from automl_explain._lazy import is_sparse
+from automl_explain._lazy import sparse as sp
+from automl_explain._tables._csr import Csr
 from automl_explain._tables._rows import chunks
 
 BLOCK_ROWS = 8192
@@ -97,12 +99,29 @@ class Design:
 
     def of_features(self) -> sp.csr_matrix:
         """Sums design columns up to features: shape (n_design, n_features)."""
-        parts = (np.ones(self.n_design), (np.arange(self.n_design), self.parent))
-        return sp.csr_matrix(parts, shape=(self.n_design, self.n_features))
+        return sp.csr_matrix(self.sums().to_scipy().T)
+
+    def sums(self, shares: Csr | None = None) -> Csr:
+        """Sums design columns up to features, or on to targets by shares (n_targets, n_features).
+
+        Returns
+        -------
+        Csr of shape (n_features or n_targets, n_design)
+        """
+        if shares is None:
+            parts = (self.parent, np.arange(self.n_design), np.ones(self.n_design))
+            return Csr.from_entries(*parts, (self.n_features, self.n_design))
+        order = np.argsort(self.parent, kind="stable")
+        starts = np.searchsorted(self.parent, np.arange(self.n_features + 1), sorter=order)
+        counts = np.diff(starts)[shares.indices]  # design columns of the feature of every share
+        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        columns = order[np.repeat(starts[:-1][shares.indices], counts) + within]
+        rows, data = np.repeat(shares.rows(), counts), np.repeat(shares.data, counts)
+        return Csr.from_entries(rows, columns, data, (shares.shape[0], self.n_design))
 
     def rows(self, X: Any) -> Any:
         """Design of shape (n_rows, n_design): csr_matrix for sparse rows, else ndarray."""
-        return self._sparse(X) if sp.issparse(X) else self._dense(np.asarray(X, dtype=np.float64))
+        return self._sparse(X) if is_sparse(X) else self._dense(np.asarray(X, dtype=np.float64))
 
     def blocks(self, X: Any, order: np.ndarray | None = None) -> Iterator[tuple[Any, Any]]:
         """Designs of at most 8,192 rows, one after the other or in an order, and where these rows are.
@@ -150,7 +169,7 @@ def _codes(column: np.ndarray, n_codes: int) -> tuple[np.ndarray, np.ndarray]:
 def _moments(X: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean and spread of each column over its values that are there, and whether some are missing."""
     n_rows = X.shape[0]
-    if sp.issparse(X):
+    if is_sparse(X):
         lost = np.isnan(X.data)
         columns, cells = X.indices, np.where(lost, 0.0, X.data)
         n_lost = np.bincount(columns, lost, X.shape[1])

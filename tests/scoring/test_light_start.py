@@ -11,15 +11,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor, RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 import automl_explain
 from automl_explain import (
     FeatureMap,
     LGBMExplainableModel,
+    LinearExplainableModel,
     LinearExplainer,
     LinearScoringExplainer,
     MimicExplainer,
+    TreeExplainer,
     TreeScoringExplainer,
     save,
 )
@@ -55,6 +58,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], tupl
     """(kind, task) -> scoring explainer and the folder of its file."""
     X = np.random.default_rng(0).normal(size=(300, N_FEATURES))
     fm = FeatureMap.from_matrix([[1, 1, 0, 1], [0, 0, 1, 1]], raw_names=["a", "b"])
+    forests = {
+        "regression": ExtraTreesRegressor,
+        "binary": RandomForestClassifier,
+        "multiclass": ExtraTreesClassifier,
+    }
     found: dict[tuple[str, str], tuple[Any, str]] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LowFidelityWarning)
@@ -65,6 +73,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], tupl
             trees = MimicExplainer(model(task, X), X, LGBMExplainableModel, few, augment_data=False)
             found["tree", task] = TreeScoringExplainer(trees, feature_maps=[fm]), ""
             found["tree without a map", task] = TreeScoringExplainer(trees), ""
+            forest = forests[task](n_estimators=3, max_depth=3, random_state=0).fit(X, model(task, X).predict(X))
+            found["forest", task] = TreeScoringExplainer(TreeExplainer(forest), feature_maps=[fm]), ""
+            simple = MimicExplainer(model(task, X), X, LinearExplainableModel, augment_data=False)
+            found["linear surrogate", task] = LinearScoringExplainer(simple, feature_maps=[fm]), ""
             found["grouped tree", task] = TreeScoringExplainer(trees, feature_maps=[fm], raw_method="grouped"), ""
     folder = tmp_path_factory.mktemp("light")
     return {key: (one, str(Path(save(one, folder / " ".join(key))).parent)) for key, (one, _) in found.items()}
@@ -72,14 +84,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], tupl
 
 CASES = [
     (kind, task, arguments)
-    for kind in ("linear", "tree", "tree without a map", "grouped tree")
+    for kind in ("linear", "linear surrogate", "tree", "tree without a map", "grouped tree", "forest")
     for task in ("regression", "binary", "multiclass")
     for arguments in (
         {},
         {"get_raw": True},
         *([{"output_unit": "probability"}] if task != "regression" else []),
     )
-    if kind != "tree without a map" or not arguments.get("get_raw")
+    if not (kind == "tree without a map" and "get_raw" in arguments)
+    and not (kind == "forest" and "output_unit" in arguments)  # its leaves hold probabilities
 ]
 
 

@@ -299,3 +299,16 @@ def test_contributions_that_overflow_are_refused(surrogate: Any) -> None:
         with pytest.raises(DataError, match="contributions are too large for float64. Check the unit"):
             scoring.explain(rows, get_raw=get_raw)
     assert np.isfinite(scoring.explain(rows[:1])).all()
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_linear_surrogate_of_several_classes_adds_up_to_the_same_bits_after_a_file(seed: int, tmp_path: Path) -> None:
+    rows = np.random.default_rng(seed).normal(size=(300, 4))
+    model = LogisticRegression().fit(rows, np.digitize(rows[:, 0] - 2 * rows[:, 1] + rows[:, 2], [-1, 1]))
+    scoring = LinearScoringExplainer(MimicExplainer(model, rows, LinearExplainableModel, augment_data=False))
+    save(scoring, tmp_path / "scorer")
+    loaded = load(tmp_path / "scorer")
+    assert loaded.expected_values.tobytes() == scoring.expected_values.tobytes()
+    assert loaded.predict_output(rows).tobytes() == scoring.predict_output(rows).tobytes()
+    one, other = (each.explain(rows[:1], output_unit="probability") for each in (scoring, loaded))
+    assert one.tobytes() == other.tobytes()

@@ -185,3 +185,24 @@ def test_a_matrix_that_rounding_left_no_root_is_solved_by_its_directions() -> No
     gram = np.array([[1.0, 1.0 + 1e-6], [1.0 + 1e-6, 1.0]])
     found = _ridge(gram, np.array([[2.0], [2.0]]), 1e-7)
     np.testing.assert_allclose(found, [[1.0], [1.0]], rtol=1e-5)
+
+
+@pytest.mark.parametrize("task", ["regression", "classification"])
+def test_one_row_gives_the_bits_that_it_gives_among_many(task: str) -> None:
+    """Few rows are added up without SciPy; missing values and categories among them."""
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=(200, 3)), rng.integers(0, 4, 200)])
+    X[::9, 1] = np.nan
+    targets = np.nan_to_num(X[:, :2]) * [1.0, -0.3]
+    if task == "classification":
+        targets = 1 / (1 + np.exp(-targets))
+    surrogate = LinearExplainableModel().fit(X, targets, task=task, categories={3: ("a", "b", "c", "d")})
+    feature_map = FeatureMap.from_matrix([[1, 2, 0, 1], [1, 0, 0, 3]])
+    assert feature_map.unmapped == (2,)
+    values = surrogate.shapley_values(X), *surrogate.raw_values(X, feature_map)
+    for size in (1, 5, 8, 9):
+        for start in range(0, 30, size):
+            rows = X[start : start + size]
+            found = surrogate.shapley_values(rows), *surrogate.raw_values(rows, feature_map)
+            for some, every in zip(found, values, strict=True):
+                assert some.tobytes() == np.ascontiguousarray(every[:, start : start + size]).tobytes()
