@@ -23,7 +23,7 @@ import numpy as np
 _SOURCE = Path(__file__).with_name("_limit.c")
 _FLAGS = ("-O3", "-march=native", "-ffp-contract=off", "-Wno-psabi", "-shared", "-fPIC")
 _PLACES = {"16 KiB": 2**14, "512 KiB": 2**19, "8 MiB": 2**23, "256 MiB": 2**28}  # that table rows are fetched from
-_LOOKUPS = 2**20
+_LOOK_UPS = 2**20
 _AHEAD = (16, 32, 64, 2**40)  # look-ups that memory is asked for beforehand; the best is taken
 _ROW_BYTES = 64  # of a table row: eight float64
 _ROWS, _COLUMNS, _STEPS = 1024, 8, 5000  # whose ranks are compared: they stay in the fastest cache
@@ -34,27 +34,27 @@ _STREAM_BYTES = 2**27
 def limits(works: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Microseconds that this machine needs at least for the look-ups, comparisons and bytes of a row.
 
-    A work holds ``lookups`` and ``comparisons`` of a row, and ``row_bytes`` that are read from the input and written to
-    the output. Its look-ups are reckoned in the fastest cache; look-ups a second are also given for random places of
+    A work holds ``look_ups`` and ``comparisons`` of a row, and ``row_bytes`` that are read from the input and written
+    to the output. Its look-ups are reckoned in the fastest cache; look-ups a second are also given for random places of
     more bytes, where the engine finds part of its table rows.
     """
     compiler = shutil.which(os.environ.get("CC", "cc"))
     if compiler is None:
         return {"failed": "no C compiler: none is called `cc`, and CC names none"}
     with _compiled(compiler) as kernels:
-        lookups = {name: _lookups_per_s(kernels, size) for name, size in _PLACES.items()}
+        look_ups = {name: _look_ups_per_s(kernels, size) for name, size in _PLACES.items()}
         comparisons = _comparisons_per_s(kernels)
         operations = _operations_per_s(kernels)
     bandwidth = _bytes_per_s()
     return {
-        "lookups_per_s": lookups,
+        "look_ups_per_s": look_ups,
         "comparisons_per_s": comparisons,
         "operations_per_s": operations,
         "bytes_per_s": bandwidth,
         "works": {
             name: {
                 **work,
-                "us_lookups": _rounded(1e6 * work["lookups"] / max(lookups.values())),
+                "us_look_ups": _rounded(1e6 * work["look_ups"] / max(look_ups.values())),
                 "us_comparisons": _rounded(1e6 * work["comparisons"] / comparisons),
                 "us_row_bytes": _rounded(1e6 * work["row_bytes"] / bandwidth),
             }
@@ -71,14 +71,14 @@ def _compiled(compiler: str) -> Iterator[Any]:
         yield ctypes.CDLL(str(library))
 
 
-def _lookups_per_s(kernels: Any, size: int) -> float:
+def _look_ups_per_s(kernels: Any, size: int) -> float:
     table, sums = (_aligned((n, _ROW_BYTES // 8), np.float64) for n in (size // _ROW_BYTES, 8))
-    cells = np.random.default_rng(0).integers(0, len(table), _LOOKUPS, dtype=np.int32)
+    cells = np.random.default_rng(0).integers(0, len(table), _LOOK_UPS, dtype=np.int32)
     seconds = []
     for ahead in _AHEAD:
-        parts = _pointer(table), _pointer(cells), _integer(_LOOKUPS), _integer(ahead), _pointer(sums)
+        parts = _pointer(table), _pointer(cells), _integer(_LOOK_UPS), _integer(ahead), _pointer(sums)
         seconds.append(_least_seconds(lambda parts=parts: kernels.look_up(*parts)))
-    return _rounded(_LOOKUPS / min(seconds))
+    return _rounded(_LOOK_UPS / min(seconds))
 
 
 def _comparisons_per_s(kernels: Any) -> float:
@@ -93,8 +93,8 @@ def _comparisons_per_s(kernels: Any) -> float:
 
 def _operations_per_s(kernels: Any) -> float:
     values = _aligned((8, _ROW_BYTES // 8), np.float64)
-    parts = _pointer(values), ctypes.c_double(0.5), ctypes.c_double(0.5), _integer(_LOOKUPS)
-    return _rounded(2 * values.size * _LOOKUPS / _least_seconds(lambda: kernels.multiply(*parts)))
+    parts = _pointer(values), ctypes.c_double(0.5), ctypes.c_double(0.5), _integer(_LOOK_UPS)
+    return _rounded(2 * values.size * _LOOK_UPS / _least_seconds(lambda: kernels.multiply(*parts)))
 
 
 def _bytes_per_s() -> float:

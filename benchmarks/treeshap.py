@@ -87,9 +87,8 @@ def run(effort: Effort, workers: dict[str, Interpreter], folder: Path) -> dict[s
         say(f"{case}: {brief(found['cases'][-1]['ways'])}")
     found["to_raw"] = [to_raw(kind, effort, workers, folder) for kind in ("one percent filled", "one-hot")]
     say(f"to raw columns: {[brief(part['ways']) for part in found['to_raw']]}")
-    if hasattr(TreeModel, "interaction_values"):
-        found["interactions"] = _interactions.interactions(effort)
-        say(f"interactions: {brief(found['interactions']['ways'])}")
+    found["interactions"] = _interactions.interactions(effort)
+    say(f"interactions: {brief(found['interactions']['ways'])}")
     found["limit"] = limit(found["cases"])
     found["memory"] = memory(effort, folder)
     found["first_values"] = _measure.first_values(save_model(effort.base, folder), workers.get(_peers.BEFORE))
@@ -129,7 +128,7 @@ def compare(
     return {
         "case": dataclasses.asdict(case),
         "sparse": case.sparse,
-        "row_bytes": X[:1].nbytes + 8 * case.columns * case.outputs if isinstance(X, np.ndarray) else 0,
+        "row_bytes": row_bytes(X[:n], trees.shapley_values(X[:n])),
         "fit_s": round(fit, 3),
         "prepare_s": prepare,
         **figures(trees.prepared().prepared),
@@ -151,13 +150,25 @@ def preparation(make: Callable[[], Any], ways: dict[str, Any]) -> dict[str, Any]
 
 
 def figures(prepared: Any) -> dict[str, Any]:
-    """What a row costs."""
+    """What a row costs, and how many leaves are explained in which way."""
+    walked = prepared.leaves - prepared.leaves_in_tables - prepared.leaves_in_factors
     return {
         "table_mb": round(prepared.nbytes / 1e6, 1),
-        "exact_leaves": prepared.leaves - prepared.leaves_in_tables,
-        "lookups": prepared.look_ups,
+        "leaves": {
+            "in_tables": prepared.leaves_in_tables,
+            "in_factors": prepared.leaves_in_factors,
+            "walked": walked,
+        },
+        "look_ups": prepared.look_ups,
         "comparisons": prepared.comparisons,
     }
+
+
+def row_bytes(X: Any, values: Any) -> int:
+    """Bytes that are read and written for a row."""
+    parts = [X, *(values if isinstance(values, tuple) else [values])]
+    arrays = [a for part in parts for a in ((part.data, part.indices, part.indptr) if sp.issparse(part) else (part,))]
+    return sum(a.nbytes for a in arrays) // X.shape[0]
 
 
 def why_not(name: str, package: str, case: Case) -> str | None:
@@ -242,8 +253,8 @@ def limit(measured: list[dict[str, Any]]) -> dict[str, Any]:
     for part in measured:
         changed = {k: v for k, v in part["case"].items() if v != measured[0]["case"][k]}
         name = ", ".join(f"{k} {v:,}" if isinstance(v, int) else f"{k} {v}" for k, v in changed.items()) or "base case"
-        if not part["sparse"] and changed.keys() <= {"rows", "trees", "leaves", "outputs"} and part["case"]["rows"] > 1:
-            work = {key: part[key] for key in ("lookups", "comparisons", "row_bytes", "exact_leaves")}
+        if changed.keys() <= {"rows", "trees", "leaves", "columns", "outputs"} and part["case"]["rows"] > 1:
+            work = {key: part[key] for key in ("look_ups", "comparisons", "row_bytes", "leaves")}
             works[name] = {**work, "us_ours": part["ways"]["ours"]["cpu_us"]["median"]}
     return _limit.limits(works)
 

@@ -53,8 +53,7 @@ def main() -> None:
 
 
 def section(found: dict[str, Any]) -> str:
-    parts = [setting, base_table, growth_table, sparse_table, memory_table, limit_table]
-    parts += [interaction_table] if "interactions" in found else []
+    parts = [setting, base_table, growth_table, sparse_table, interaction_table, memory_table, limit_table]
     return "\n\n".join(part(found) for part in [*parts, first_values_table]) + "\n"
 
 
@@ -107,15 +106,20 @@ def growth_table(found: dict[str, Any]) -> str:
                 f"{grid} {'none' if value is None else f'{value:,}' if isinstance(value, int) else value}",
                 number(ways["ours"][f"{clock}_us"]["median"]), number(ways["lightgbm"][f"{clock}_us"]["median"]),
                 ratio(ways["lightgbm"], clock), other, earlier(ways, clock), f"{ways['ours']['difference']:.0e}",
-                number(case["fit_s"]), prepared(case), number(case["table_mb"]), f"{case['exact_leaves']:,}",
+                number(case["fit_s"]), prepared(case), number(case["table_mb"]), leaves(case),
             ])  # fmt: skip
     head = ["varied", "ours, µs a row", "`pred_contrib`, µs", "ratio", "fastest other", "before", "difference",
-            "fit, s", "prepare, s (before)", "tables, MB", "leaves without table"]  # fmt: skip
+            "fit, s", "prepare, s (before)", "tables, MB", "leaves"]  # fmt: skip
     return (
         "### One size varied at a time\n\nCPU microseconds a row, for threads wall time; everything else as in the "
-        "base case. *Fit* and *prepare* are CPU seconds of the model's training and of making the tables.\n\n"
-        + table(head, rows)
+        "base case. *Fit* and *prepare* are CPU seconds of the model's training and of making the tables; *leaves* are "
+        "those in tables, in factors and walked to.\n\n" + table(head, rows)
     )
+
+
+def leaves(part: dict[str, Any]) -> str:
+    """How many are in tables, in factors and walked to."""
+    return " / ".join(f"{n:,}" for n in part["leaves"].values())
 
 
 def sparse_table(found: dict[str, Any]) -> str:
@@ -162,21 +166,21 @@ def limit_table(found: dict[str, Any]) -> str:
         return f"{head}Not measured: {limit['failed']}."
     rows = []
     for name, work in limit["works"].items():
-        parts = [work[key] for key in ("us_lookups", "us_comparisons", "us_row_bytes")]
+        parts = [work[key] for key in ("us_look_ups", "us_comparisons", "us_row_bytes")]
         rows.append([
-            name, f"{work['lookups']:,}", f"{work['comparisons']:,}", f"{work['exact_leaves']:,}", *map(number, parts),
+            name, f"{work['look_ups']:,}", f"{work['comparisons']:,}", leaves(work), *map(number, parts),
             number(work["us_ours"]), f"{100 * sum(parts) / work['us_ours']:.0f} %",
         ])  # fmt: skip
-    rates = ", ".join(f"{rate / 1e6:,.0f} from {size}" for size, rate in limit["lookups_per_s"].items())
+    rates = ", ".join(f"{rate / 1e6:,.0f} from {size}" for size, rate in limit["look_ups_per_s"].items())
     compared, calculated, copied = (limit[f"{name}_per_s"] / 1e9 for name in ("comparisons", "operations", "bytes"))
     return (
         f"{head}Microseconds a row that its look-ups alone take if every table row is in the fastest cache, its "
         "comparisons of 16-bit numbers alone, and its bytes of input and output alone; *part* is their sum over ours. "
-        "What is left is table rows that come from farther, the sums that are kept for each column, and the walk to "
-        "leaves without a table. This machine fetches and adds so many million table rows of 64 bytes a second, at "
-        f"random places: {rates}; it makes {compared:.0f} thousand million comparisons, or {calculated:.0f} thousand "
-        f"million multiplications and additions of float64 numbers, and copies {copied:.0f} GB a second.\n\n"
-        + table(["", "look-ups", "comparisons", "leaves without table", "look-ups, µs", "comparisons, µs", "bytes, µs",
+        "What is left is table rows that come from farther, the sums that are kept for each column, and the arithmetic "
+        "of leaves in factors and walked to. This machine fetches and adds so many million table rows of 64 bytes a "
+        f"second, at random places: {rates}; it makes {compared:.0f} thousand million comparisons, or {calculated:.0f} "
+        f"thousand million multiplications and additions of float64 numbers, and copies {copied:.0f} GB a second.\n\n"
+        + table(["", "look-ups", "comparisons", "leaves", "look-ups, µs", "comparisons, µs", "bytes, µs",
                  "ours, µs", "part"], rows)
     )  # fmt: skip
 
