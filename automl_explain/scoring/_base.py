@@ -307,7 +307,8 @@ class ScoringExplainer(Reader):
         return dense_if_small(values), unmapped
 
     def _engineered_values(self, rows: Any, threads: Mapping[str, int]) -> tuple[Any, None]:
-        return self._parts.source.shapley_values(rows, **threads), None
+        source = self._parts.source
+        return source.shapley_values(rows, **threads) if threads else source.shapley_values(rows), None
 
     def _raw_values(self, rows: Any, threads: Mapping[str, int]) -> tuple[Any, np.ndarray]:
         parts = self._parts

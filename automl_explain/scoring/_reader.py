@@ -48,6 +48,8 @@ class Reader(Told):
         return self.input_schema.read(rows)
 
     def _is_raw(self, get_raw: bool | None) -> bool:
+        if get_raw is None and self._featurizer is None:
+            return False
         if get_raw is not None and not isinstance(get_raw, (bool, np.bool_)):
             raise InputError(
                 f"`get_raw` is {shown(get_raw)}; expected True, False or None. Pass True for the values of raw columns."
