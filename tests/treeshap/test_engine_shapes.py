@@ -116,14 +116,27 @@ def test_every_number_of_rows_gives_the_same_bits(kind: str) -> None:
             np.testing.assert_array_equal(part.toarray(), found[k, :n])
 
 
+def test_rows_on_both_sides_of_a_block_have_the_values_they_have_alone() -> None:
+    trees = make_trees(7, n_features=4, n_trees=3, depth=3)
+    engine = Engine(trees, Players.engineered(4), n_jobs=1)
+    block = engine.prepared.block
+    X = make_rows(7, trees, 2 * block + 1)
+    found = engine.values(X)
+    for n in (block - 1, block, block + 1, 2 * block):
+        np.testing.assert_array_equal(engine.values(X[:n]), found[:, :n])
+    for row in (0, block - 1, block, 2 * block - 1, 2 * block):
+        np.testing.assert_array_equal(engine.values(X[row : row + 1]), found[:, row : row + 1])
+
+
 def test_wide_models_take_their_rows_in_narrow_blocks() -> None:
-    """The sums of 2,048 rows would not fit the cache; the values are the same whatever the rows share a block with."""
+    """The sums of 16,384 rows would not fit the cache; the values are the same whatever the rows share a block with."""
     trees = make_trees(6, n_features=2000, n_trees=160, depth=5, n_outputs=4, digits=3)
     engine = Engine(trees, Players.engineered(2000), n_jobs=1)
-    assert 64 < engine.prepared.block < 1024
-    X = make_rows(6, trees, 200)
+    assert 64 < engine.prepared.block < 2048
+    X = make_rows(6, trees, engine.prepared.block + 9)
     found = engine.values(X)
-    np.testing.assert_array_equal(np.concatenate([engine.values(X[i : i + 9]) for i in range(0, 200, 9)], 1), found)
+    for first in (0, 5, len(X) - 27, len(X) - 9):
+        np.testing.assert_array_equal(engine.values(X[first : first + 27]), found[:, first : first + 27])
     np.testing.assert_allclose(found.sum(-1).T + engine.expected_values, trees.predict(X), atol=1e-10)
 
 

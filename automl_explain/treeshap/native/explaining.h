@@ -128,12 +128,12 @@ void explain_row(const Prepared& p, const DenseRows& row, f64* result, Arena& ar
         ranks[c] = (u32)rank_of(x, columns.kind[c], columns.cuts + start, columns.cut_ptr[c + 1] - start);
     }
     u16* cells = room<u16>(arena, tables.n_groups);
-    for (i64 g = 0; g < tables.n_groups; g++) cells[g] = cell_of(ranks, tables.steps, g);
+    cells_of_row(ranks, tables.steps, 0, tables.n_groups, cells);
     f64* sums = zeros<f64>(arena, (p.slots.n + 1) * LANES);
     for (i64 b = 0; b < tables.n_bundles; b++) {
         f64x8 sum = {};
         for (i64 i = tables.part_ptr[b]; i < tables.part_ptr[b + 1]; i++)
-            sum += *(const f64x8*)(tables.values + tables.part_start[i] + WIDTH * (i64)cells[tables.part_group[i]]);
+            sum += *(const f64x8*)(tables.values + tables.part_start[i] + cells[tables.part_group[i]]);
         for (i64 k = 0; k < WIDTH; k++) sums[tables.slot[WIDTH * b + k] * LANES] += sum[k];
     }
     if (p.factors.n) add_factors_of_row(p, ranks, sums, LANES, room_to_multiply(arena, p.factors));

@@ -43,39 +43,48 @@ void fill_prefix(const FactorLayout& layout, const Factors& all, const Factor& f
 }
 
 // Sums of the leaves for every cell of B: S, then W of every player of B.
-void fill_below(const FactorLayout& layout, const Factors& all, i64 number) {
+void fill_below(const FactorLayout& layout, const Factors& all, i64 number, Arena& work) {
     const Factor& factor = all.factor[number];
     const Leaves& leaves = layout.below;
     const Described& described = layout.described;
     i64 m = factor.n_vectors * NODES, width = (factor.n_b + 1) * m, n_cells = described.cells[number];
     Quadrature rule = all.rules.of(m);
     f64* table = all.values + all.start[factor.first_part + factor.n_parts];
+    u64* answers = room<u64>(work, n_cells);
+    f64 *product = room<f64>(work, m), *factor_at = room<f64>(work, 2 * factor.n_b * m);
+    f64* gain_at = room<f64>(work, 2 * factor.n_b * m);
     const i64* own = layout.player + factor.first_player + factor.n_a;
     for (i64 i = layout.groups.ptr[number]; i < layout.groups.ptr[number + 1]; i++) {
         i64 leaf = layout.groups.order[i], first = leaves.player_ptr[leaf], d = leaves.n_players(leaf);
         i64 place[64];
         for (i64 j = 0; j < d; j++)
             for (place[j] = 0; own[place[j]] != leaves.player[first + j];) place[j]++;
-        for (i64 cell = 0; cell < n_cells; cell++) {
-            u64 answers = 0;
+        leaf_answers(leaves, leaf, described, number, answers);
+        for (i64 q = 0; q < m; q++)
             for (i64 j = 0; j < d; j++)
-                answers |= (u64)answers_yes(leaves, first + j, described, number, cell) << j;
+                for (i64 inside = 0; inside < 2; inside++) {
+                    factor_at[(2 * j + inside) * m + q] = factor_of(inside, leaves.share[first + j], rule.node[q]);
+                    gain_at[(2 * j + inside) * m + q] = gain_of(inside, leaves.share[first + j], rule.node[q]);
+                }
+        for (i64 cell = 0; cell < n_cells; cell++) {
             f64* row = table + cell * width;
-            for (i64 q = 0; q < m; q++) {
-                f64 y = rule.node[q], product = rule.weight[q] * leaves.value[leaf];
-                for (i64 j = 0; j < d; j++) product *= factor_of(answers >> j & 1, leaves.share[first + j], y);
-                row[q] += product;
-                for (i64 j = 0; j < d; j++)
-                    row[(1 + place[j]) * m + q] += product * gain_of(answers >> j & 1, leaves.share[first + j], y);
-            }
+            auto side = [&](i64 j) { return (2 * j + (i64)(answers[cell] >> j & 1)) * m; };
+            for (i64 q = 0; q < m; q++) product[q] = rule.weight[q] * leaves.value[leaf];
+            for (i64 j = 0; j < d; j++)
+                for (i64 q = 0; q < m; q++) product[q] *= factor_at[side(j) + q];
+            for (i64 q = 0; q < m; q++) row[q] += product[q];
+            for (i64 j = 0; j < d; j++)
+                for (i64 q = 0; q < m; q++) row[(1 + place[j]) * m + q] += product[q] * gain_at[side(j) + q];
         }
     }
 }
 
-void fill_factors(const FactorLayout& layout, Factors& factors) {
+void fill_factors(const FactorLayout& layout, Factors& factors, Arena& work) {
     for (i64 i = 0; i < factors.n; i++) {
+        Mark before = mark(work);
         fill_prefix(layout, factors, factors.factor[i]);
-        fill_below(layout, factors, i);
+        fill_below(layout, factors, i, work);
+        release(work, before);
     }
 }
 
@@ -223,7 +232,7 @@ void add_factors_of_row(const Prepared& p, const u32* ranks, f64* sums, i64 leng
         for (i64 j = 0; j < n_players; j++) found[j] = 0.0;
         for (i64 i = all.ptr[t]; i < all.ptr[t + 1]; i++) {
             const Factor& factor = all.factor[i];
-            for (i64 k = 0; k <= factor.n_parts; k++) at.cells[k] = cell_of(ranks, all.steps, factor.first_part + k);
+            cells_of_row(ranks, all.steps, factor.first_part, factor.first_part + factor.n_parts + 1, at.cells);
             multiply_row(all, factor, at.cells, found);
         }
         for (i64 j = 0; j < n_players; j++) {

@@ -4,7 +4,8 @@ namespace automl_explain {
 
 namespace {
 
-constexpr i64 PART_CONDITIONS = 8;  // of a table of the prefix
+constexpr i64 PART_CONDITIONS = 6;    // of a table of the prefix, but where one player has more
+constexpr i64 PLAYER_CONDITIONS = 8;  // of a player
 constexpr i64 MOST_CELLS = 1 << 10;  // of a table of B
 constexpr i64 MOST_LEAVES = 32;     // that are tried together
 constexpr i64 MOST_PLAYERS = 64;    // of a leaf
@@ -98,7 +99,7 @@ struct Finder {
     bool can_take(i64 leaf) const {
         if (leaves.n_players(leaf) > MOST_PLAYERS) return false;
         for (i64 j = leaves.player_ptr[leaf]; j < leaves.player_ptr[leaf + 1]; j++)
-            if (leaves.condition_ptr[j + 1] - leaves.condition_ptr[j] > PART_CONDITIONS) return false;
+            if (leaves.condition_ptr[j + 1] - leaves.condition_ptr[j] > PLAYER_CONDITIONS) return false;
         return true;
     }
 
@@ -123,10 +124,15 @@ struct Finder {
         release(more, marks[1]);
         if (cells > MOST_CELLS) return __builtin_inf();
         f64 n_vectors = (f64)vectors_for(most), lines = (f64)(cells * (n_b + 1));
-        for (i64 rest = conditions; rest > 0; rest -= PART_CONDITIONS)
-            lines += (f64)((i64)1 << smaller(rest, PART_CONDITIONS));
+        lines += (f64)(parts_for(conditions) << conditions_of_part(conditions));
         return FACTOR + n_vectors * (OF_A * (f64)n_a + OF_B * (f64)n_b + LINE * lines) + PLAYER * (f64)(n_a + n_b) +
                STEP * (f64)n_steps;
+    }
+
+    // Tables of the prefix have as many conditions each, nearly.
+    static i64 parts_for(i64 conditions) { return (conditions + PART_CONDITIONS - 1) / PART_CONDITIONS; }
+    static i64 conditions_of_part(i64 conditions) {
+        return (conditions + parts_for(conditions) - 1) / larger<i64>(parts_for(conditions), 1);
     }
 
     static i64 vectors_for(i64 n_players) { return (nodes_for(n_players) + NODES - 1) / NODES; }
@@ -221,16 +227,18 @@ struct Builder {
 
     // Tables of the players of A, each with the conditions of some of them.
     void add_prefix(i64 leaf, Factor& factor) {
-        i64 n_bits = 0, first_cell = 0;
+        i64 n_bits = 0, first_cell = 0, conditions = 0;
         auto end_part = [&] {
             end_table(first_cell, ((i64)1 << n_bits) * factor.n_vectors * NODES);
             factor.n_parts++;
             n_bits = first_cell = 0;
         };
+        for (i64 j = leaves.player_ptr[leaf]; j < leaves.player_ptr[leaf + 1]; j++)
+            if (!finder.is_below(leaves.player[j])) conditions += leaves.condition_ptr[j + 1] - leaves.condition_ptr[j];
         for (i64 j = leaves.player_ptr[leaf]; j < leaves.player_ptr[leaf + 1]; j++) {
             if (finder.is_below(leaves.player[j])) continue;
-            i64 answers = 0;
-            if (n_bits + leaves.condition_ptr[j + 1] - leaves.condition_ptr[j] > PART_CONDITIONS) end_part();
+            i64 answers = 0, n = leaves.condition_ptr[j + 1] - leaves.condition_ptr[j];
+            if (n_bits > 0 && n_bits + n > Finder::conditions_of_part(conditions)) end_part();
             for (i64 c = leaves.condition_ptr[j]; c < leaves.condition_ptr[j + 1]; c++, n_bits++) {
                 i64 bit = (i64)1 << n_bits;
                 answers |= bit;

@@ -46,14 +46,14 @@ void leaf_values(f64 value, const f64* share, i64 d, Quadrature rule, f64* produ
     }
 }
 
-// For every cell of a group the leaf's answers.
-void leaf_answers(const Leaves& leaves, i64 leaf, const Described& all, i64 group, u16* answers) {
+// For every cell of a group the leaf's answers: bit j for its player j.
+template <class Word>
+void leaf_answers(const Leaves& leaves, i64 leaf, const Described& all, i64 group, Word* answers) {
     i64 first_axis = all.axis_ptr[group], last_axis = all.axis_ptr[group + 1], first = leaves.player_ptr[leaf];
     i64 n_cells = all.cells[group];
-    u16 yes = (u16)(((u32)1 << leaves.n_players(leaf)) - 1);
-    for (i64 cell = 0; cell < n_cells; cell++) answers[cell] = yes;
+    for (i64 cell = 0; cell < n_cells; cell++) answers[cell] = (Word) ~(Word)0;
     for (i64 j = first; j < leaves.player_ptr[leaf + 1]; j++) {
-        u16 kept = (u16)~((u32)1 << (j - first));
+        Word kept = (Word) ~((Word)1 << (j - first));
         for (i64 c = leaves.condition_ptr[j]; c < leaves.condition_ptr[j + 1]; c++) {
             i64 inner = 1, axis = first_axis;
             for (; axis < last_axis && all.axis_column[axis] != leaves.column[c]; axis++)
@@ -66,18 +66,8 @@ void leaf_answers(const Leaves& leaves, i64 leaf, const Described& all, i64 grou
             }
         }
     }
-}
-
-// Whether a cell of a group satisfies all conditions of a leaf's player, the one at j in the leaves.
-INLINE bool answers_yes(const Leaves& leaves, i64 j, const Described& all, i64 group, i64 cell) {
-    for (i64 c = leaves.condition_ptr[j]; c < leaves.condition_ptr[j + 1]; c++) {
-        i64 axis = all.axis_ptr[group], rest = cell;
-        for (; all.axis_column[axis] != leaves.column[c]; axis++)
-            rest /= all.digit_ptr[axis + 1] - all.digit_ptr[axis];
-        i64 digit = rest % (all.digit_ptr[axis + 1] - all.digit_ptr[axis]);
-        if (!leaves.satisfies(all.digit_rank[all.digit_ptr[axis] + digit], c)) return false;
-    }
-    return true;
+    Word asked = (Word)(((Word)1 << leaves.n_players(leaf)) - 1);
+    for (i64 cell = 0; cell < n_cells; cell++) answers[cell] &= asked;
 }
 
 // Adds the values of each leaf to every cell of its group's table.

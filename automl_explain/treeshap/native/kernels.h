@@ -16,7 +16,7 @@ struct Kernels {
     const char *level;  // as AUTOML_EXPLAIN_PROCESSOR spells it
 
     void (*fill)(const Layout& layout, const Leaves& leaves, const Slots& slots, Tables& tables, Arena& work);
-    void (*fill_factors)(const FactorLayout& layout, Factors& factors);
+    void (*fill_factors)(const FactorLayout& layout, Factors& factors, Arena& work);
     void (*explain_dense)(const Prepared& p, const DenseRows& rows, i64 first, i64 last, const Result& result,
                           Arena& arena);
     void (*explain_sparse)(const Prepared& p, const SparseRows& rows, i64 first, i64 last, const Result& result,

@@ -28,12 +28,18 @@ INLINE void find_cells(const u16* ranks, i64 stride, const Steps& steps, i64 tab
     for (; r < n; r += 32) count.template operator()<1>(r);
 }
 
-// The cell of one row in a table.
-INLINE u16 cell_of(const u32* ranks, const Steps& steps, i64 table) {
-    u32 cell = steps.first[table];
-    for (i64 s = steps.ptr[table]; s < steps.ptr[table + 1]; s++)
-        cell += ranks[steps.column[s]] > steps.above[s] ? steps.size[s] : 0u;
-    return (u16)cell;
+// Cells of one row in tables `first` to `last`. A table has few steps, too few for vectors, and their answers are not
+// foreseen: neither vectors nor branches.
+SCALAR void cells_of_row(const u32* ranks, const Steps& steps, i64 first, i64 last, u16* cells) {
+    const i32* column = steps.column;
+    const u16 *above = steps.above, *size = steps.size;
+    for (i64 table = first; table < last; table++) {
+        u32 cell = steps.first[table];
+        SCALAR_LOOP
+        for (i64 s = steps.ptr[table]; s < steps.ptr[table + 1]; s++)
+            cell += size[s] & (0u - (u32)(ranks[column[s]] > above[s]));
+        cells[table - first] = (u16)cell;
+    }
 }
 
 // Adds the table rows of all groups to the sums (n_slots + 1, length) of n rows; `cells` has room for 64 blocks.
@@ -51,11 +57,15 @@ void add_tables(const Prepared& p, const u16* ranks, i64 stride, i64 n, u16* cel
             for (i64 i = 0; i < n_parts; i++) {
                 const f64* table = tables.values + tables.part_start[first + i];
                 const u16* cell = cells + i * room_of_cells + r;
-                for (int j = 0; j < LANES; j++) {
-                    sum[j] += *(const f64x8*)(table + WIDTH * (i64)cell[j]);
-#ifndef NOPREFETCH
-                    __builtin_prefetch(table + WIDTH * (i64)cell[j + AHEAD]);
-#endif
+                for (int j = 0; j < LANES; j += 4) {
+                    // Places of four rows in one load: there are more loads than a processor does at a time.
+                    u64 own, later;
+                    memcpy(&own, cell + j, sizeof own);
+                    memcpy(&later, cell + j + AHEAD, sizeof later);
+                    for (int k = 0; k < 4; k++, own >>= 16, later >>= 16) {
+                        sum[j + k] += *(const f64x8*)(table + (own & 0xFFFF));
+                        __builtin_prefetch(table + (later & 0xFFFF));
+                    }
                 }
             }
             transpose(sum);

@@ -37,7 +37,8 @@ constexpr i64 CACHE_LINE = 64;
 
 struct Chunk {
     Chunk* before;
-    size_t size, used;  // bytes behind the header, a cache line itself
+    size_t size, used;  // bytes behind the header
+    size_t touched;     // bytes that may hold something else than zeros
 };
 
 struct Arena {
@@ -67,10 +68,21 @@ static inline void use_large_pages(void* chunk, size_t size) {
 #endif
 }
 
-// Room for n values that begins with a cache line; vectors that lie in two lines cost twice.
 template <class T>
-static inline T* room(Arena& arena, i64 n) {
-    constexpr size_t FIRST = 1 << 16;
+static INLINE T larger(T a, T b) {
+    return a > b ? a : b;
+}
+
+template <class T>
+static INLINE T smaller(T a, T b) {
+    return a < b ? a : b;
+}
+
+// Room for n values that begins with a cache line; vectors that lie in two lines cost twice. Tells how many bytes at its
+// end hold zeros already.
+template <class T>
+static inline T* room(Arena& arena, i64 n, size_t& untouched) {
+    constexpr size_t FIRST = 1 << 16, LARGE_CHUNK = 1 << 20;
     if (n < 0 || (u64)n > (SIZE_MAX >> 2) / sizeof(T)) longjmp(*arena.out_of_memory, 1);
     size_t size = (sizeof(T) * (size_t)n + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
     Chunk* chunk = arena.last;
@@ -78,24 +90,37 @@ static inline T* room(Arena& arena, i64 n) {
         // Chunks grow with the arena, so that there are few of them.
         size_t wanted = arena.bytes / 2 > FIRST ? arena.bytes / 2 : FIRST;
         if (wanted < size) wanted = size;
-        void* made = malloc(wanted + 2 * CACHE_LINE);
-        if (made != nullptr) use_large_pages(made, wanted);
+        bool large = wanted >= LARGE_CHUNK;
+        void* made = large ? calloc(1, wanted + 2 * CACHE_LINE) : malloc(wanted + 2 * CACHE_LINE);
         if (made == nullptr) longjmp(*arena.out_of_memory, 1);
+        use_large_pages(made, wanted);
         chunk = (Chunk*)made;
-        *chunk = {arena.last, wanted, 0};
+        *chunk = {arena.last, wanted, 0, large ? 0 : wanted};
         arena.last = chunk;
         arena.bytes += wanted;
     }
     uintptr_t start = ((uintptr_t)chunk + sizeof(Chunk) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
     T* result = (T*)(start + chunk->used);
     chunk->used += size;
+    untouched = chunk->used > chunk->touched ? chunk->used - chunk->touched : 0;
+    if (untouched > size) untouched = size;
+    chunk->touched += untouched;
     return result;
 }
 
 template <class T>
+static inline T* room(Arena& arena, i64 n) {
+    size_t untouched;
+    return room<T>(arena, n, untouched);
+}
+
+template <class T>
 static inline T* zeros(Arena& arena, i64 n) {
-    T* made = room<T>(arena, n);
-    memset((void*)made, 0, sizeof(T) * (size_t)n);
+    size_t untouched, size = sizeof(T) * (size_t)n;
+    T* made = room<T>(arena, n, untouched);
+    // The end of a large chunk, which the system gave as zeros, need not be written.
+    size_t rounded = (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+    memset((void*)made, 0, untouched >= rounded ? 0 : smaller(size, rounded - untouched));
     return made;
 }
 
@@ -175,16 +200,6 @@ static inline void sort_by(i64* numbers, i64 n, i64* other, Key key) {
     }
     if (from != numbers)
         for (i64 i = 0; i < n; i++) numbers[i] = from[i];
-}
-
-template <class T>
-static INLINE T larger(T a, T b) {
-    return a > b ? a : b;
-}
-
-template <class T>
-static INLINE T smaller(T a, T b) {
-    return a < b ? a : b;
 }
 
 }  // namespace automl_explain

@@ -6,9 +6,9 @@ namespace automl_explain {
 
 namespace {
 
-constexpr i64 MOST_ROWS = 8192;
-constexpr i64 BLOCK_BYTES = 1 << 23;  // of the sums of one output and the ranks of a block: narrower for wide models
-constexpr i64 ALL_BYTES = 1 << 25;    // of the sums of all outputs
+constexpr i64 MOST_ROWS = 16384;
+constexpr i64 BLOCK_BYTES = 1 << 24;  // of the sums of one output and the ranks of a block: narrower for wide models
+constexpr i64 ALL_BYTES = 1 << 26;    // of the sums of all outputs
 
 Slots keep(Arena& kept, const Slots& slots, i64 n_outputs) {
     i64 n_places = n_outputs * slots.n_players, n_shares = slots.ptr[n_places];
@@ -64,7 +64,7 @@ bool prepare(Prepared& made, const Trees& trees, const Columns& columns, const P
             FactorLayout factors =
                 find_factors(kept, work, temporary, more, trees, columns, players, leaves, layout.in_tables,
                              max_bytes - made.tables.n_values * (i64)sizeof(f64), made.factors);
-            kernels->fill_factors(factors, made.factors);
+            kernels->fill_factors(factors, made.factors, work);
             made.n_in_factors = made.factors.n_leaves;
             made.n_outputs = trees.n_outputs;
             made.n_targets = players.n_targets;

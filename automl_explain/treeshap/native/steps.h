@@ -11,17 +11,18 @@ struct Steps {
     i64 n;
     i64* ptr;
     u16* first;
-    i64* column;
+    i32* column;
     u16 *above, *size;
 };
 
 struct StepList {
-    List<i64> ptr, column;
+    List<i64> ptr;
+    List<i32> column;
     List<u16> first, above, size;
 
     explicit StepList(Arena& a) : ptr(a), column(a), first(a), above(a), size(a) { ptr.add(0); }
     void add(i64 of_column, i64 over, i64 by) {
-        column.add(of_column);
+        column.add((i32)of_column);
         above.add((u16)over);
         size.add((u16)(u64)by);
     }

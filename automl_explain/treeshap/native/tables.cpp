@@ -5,8 +5,8 @@ namespace automl_explain {
 namespace {
 
 constexpr i64 MERGED_CELLS = 1 << 12;   // of a table that several leaves share
-constexpr i64 LEAF_CELLS = 1 << 14;     // of a table of one leaf
-constexpr i64 LEAF_PLAYERS = 10;        // of a leaf in a table: those with more are cheaper as factors
+constexpr i64 LEAF_CELLS = (1 << 13) - 1;  // of a table of one leaf: places in it have 16 bits
+constexpr i64 LEAF_PLAYERS = 11;        // of a leaf in a table: those with more are cheaper as factors
 constexpr i64 BLOCK_RANKS = 1 << 14;    // leaves that are tried with each other, times ranks of the longest categories
 constexpr i64 BUNDLE_BYTES = 1 << 19;   // of the tables of one bundle, which should stay in the cache together
 constexpr i64 BUNDLE_PARTS = 64;
@@ -182,7 +182,7 @@ void keep_steps(Arena& kept, const Described& described, const List<i64>& groups
     StepList list(kept);
     for (i64 i = 0; i < groups.n; i++) {
         for (i64 s = described.step_ptr[groups[i]]; s < described.step_ptr[groups[i] + 1]; s++)
-            list.add(described.step_column[s], described.step_above[s], described.step_size[s]);
+            list.add(described.step_column[s], described.step_above[s], WIDTH * described.step_size[s]);
         list.end_table(0);
     }
     tables.n_groups = groups.n;

@@ -13,7 +13,7 @@ constexpr i64 WIDTH = 8;  // values of a table row: a cache line
 // rows are added to each other before they are added to the sums of the slots, which is most of the work.
 struct Tables {
     i64 n_groups;
-    Steps steps;  // of each group
+    Steps steps;  // of each group, to the place of the cell in its table
     i64 n_bundles;
     i64* part_ptr;  // parts of each bundle
     i64* part_group;

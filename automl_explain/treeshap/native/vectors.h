@@ -27,6 +27,15 @@ INLINE f64x8 load(const f64* from) { return *(const f64x8_anywhere*)from; }
 INLINE void store(f64* to, f64x8 values) { *(f64x8_anywhere*)to = values; }
 INLINE f64x8 in_all_lanes(f64 x) { return f64x8{} + x; }
 
+// A function whose loops, marked as well, are not made of vectors.
+#if defined(__clang__)
+#define SCALAR
+#define SCALAR_LOOP _Pragma("clang loop vectorize(disable) interleave(disable)")
+#else
+#define SCALAR __attribute__((noinline, optimize("no-tree-vectorize")))
+#define SCALAR_LOOP
+#endif
+
 // In two steps, for which compilers know instructions.
 INLINE i64x8 widened(i16x8 values) { return __builtin_convertvector(__builtin_convertvector(values, i32x8), i64x8); }
 
