@@ -211,6 +211,8 @@ class Explanation(Selecting):
         ------
         MissingLocalValuesError
             If the explanation holds global values only.
+        MissingExtraError
+            If shap is not installed: ``pip install automl-explain[shap]``.
         """
         return to_shap(self)
 

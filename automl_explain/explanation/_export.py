@@ -8,6 +8,7 @@ import numpy as np
 
 from automl_explain._lazy import is_frame, is_sparse
 from automl_explain._lazy import pandas as pd
+from automl_explain.exceptions import MissingExtraError
 from automl_explain.explanation._accessors import ImportanceAccessors
 from automl_explain.explanation._fields import label_index
 from automl_explain.explanation._units import first_class
@@ -94,7 +95,12 @@ def _block(explanation: ImportanceAccessors, values: Any, k: int, *, first: bool
 
 def to_shap(explanation: ImportanceAccessors) -> Any:
     """A `shap.Explanation`."""
-    import shap
+    try:
+        import shap
+    except ImportError as error:
+        raise MissingExtraError(
+            f"`to_shap` needs the shap package, which is not here ({error}): pip install automl-explain[shap]."
+        ) from error
 
     parts = [v.toarray() if is_sparse(v) else np.array(v) for v in explanation._local]
     base = np.broadcast_to(explanation.base, (explanation.num_examples, len(parts)))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,7 @@ import scipy.sparse as sp
 from explanation_strategies import explanations, global_only, make
 from hypothesis import given
 
-from automl_explain.exceptions import InputError
+from automl_explain.exceptions import InputError, MissingExtraError
 from automl_explain.explanation import Explanation
 
 
@@ -97,6 +99,14 @@ def test_shap_explanations_add_up_to_the_output(kind, shape, sparse):
     output = result.values.sum(axis=1) + result.base_values
     np.testing.assert_allclose(output.reshape(4, -1), explanation.output, atol=1e-12)
     assert result.output_names == {"regression": None, "binary": "yes", "multiclass": ["a", "b", "c"]}[kind]
+
+
+def test_without_shap_the_error_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "shap", None)  # as if it were not installed
+    with pytest.raises(
+        MissingExtraError, match=r"`to_shap` needs the shap package.*pip install automl-explain\[shap\]"
+    ):
+        make("regression").to_shap()
 
 
 def test_shap_data_are_numbers_and_the_cells_are_kept_for_display():
