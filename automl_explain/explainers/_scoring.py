@@ -43,6 +43,10 @@ class Scored:
         X, get_raw, **how
             As of `TreeScoringExplainer.explain_interactions`.
 
+        Returns
+        -------
+        InteractionExplanation
+
         Raises
         ------
         UnsupportedModelError

@@ -21,8 +21,8 @@ from automl_explain.feature_map import FeatureName
 BY = ("signed", "magnitude")
 
 
-def check_top_k(top_k: Any) -> int | None:
-    """The number of features to list, or None for all.
+def check_top_k(top_k: Any, argument: str = "top_k") -> int | None:
+    """How many to list, or None for all.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def check_top_k(top_k: Any) -> int | None:
     if top_k is None:
         return None
     if isinstance(top_k, (bool, np.bool_)) or not isinstance(top_k, (int, np.integer)) or top_k < 0:
-        raise InputError(f"`top_k` must be a whole number >= 0, or None for all features; got {top_k!r}.")
+        raise InputError(f"`{argument}` must be a whole number >= 0, or None for all; got {top_k!r}.")
     return int(top_k)
 
 

@@ -15,6 +15,7 @@ from automl_explain._lazy import is_sparse
 from automl_explain._tables._positions import one_position
 from automl_explain.explanation._accessors import ImportanceAccessors
 from automl_explain.explanation._fidelity import told_fidelities
+from automl_explain.explanation._header import Note
 from automl_explain.explanation._residuals import RowOutputs, difference_unit, row_outputs, stated_bound
 from automl_explain.feature_map import FeatureName
 
@@ -22,6 +23,7 @@ _SHOWN = 10
 _PARTS = " ▏▎▍▌▋▊▉█"
 _NUMBER_WIDTH = 10
 _WIDTH = 78
+_PAIR_BAR = 16
 # Which way a score that only a detector defines is to be read.
 _SENSE = {"outlier score": " (lower is more abnormal)", "anomaly score": " (higher is more abnormal)"}
 # Mid-tones that stand out on white and on black alike.
@@ -68,6 +70,18 @@ def bar_table(names: Sequence[FeatureName], values: Sequence[float], *, unit: st
         for text, length, number in zip(texts, lengths, numbers, strict=True)
     )
     return "\n".join([head, *rows])
+
+
+def pair_table(pairs: Sequence[tuple[FeatureName, FeatureName, float]], *, unit: str) -> str:
+    """Values, bars and two names each, in full: engineered names are often alike but for their ends."""
+    values = [value for _, _, value in pairs]
+    numbers = _numbers(values)
+    right = max([_NUMBER_WIDTH, len(unit), *map(len, numbers)])
+    rows = (
+        f"{number:>{right}}  {_bar(length, _PAIR_BAR):<{_PAIR_BAR}}  {_one_line(one)} x {_one_line(other)}"
+        for number, length, (one, other, _) in zip(numbers, _scaled(values), pairs, strict=True)
+    )
+    return "\n".join([f"{unit:>{right}}  {' ' * _PAIR_BAR}  pair", *rows])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,7 +134,7 @@ def row_visual(explanation: ImportanceAccessors, row: int) -> Visual:
         f"Row {label}: contributions{towards} of {explanation.space} features, {explanation.output_unit}",
         f"expected value {_number(explanation.base[k])}, output {_number(outputs.explained[k])}",
         *_model_lines(explanation, outputs, k),
-        *_note_lines(explanation),
+        *note_lines(explanation.notes),
     ]
     rest = len(scores) - len(order)
     footing = [f"and {rest:,} more features"] if rest else []
@@ -162,7 +176,7 @@ def _heading(explanation: ImportanceAccessors) -> list[str]:
         past = explanation.fidelity.rows == "past"  # else the other one need not be measured
         told = told_fidelities(explanation.fidelity, explanation.eval_fidelity if past else None)
         lines += [f"fidelity: {each}" for each in told]
-    return [*lines, *_residual_lines(explanation), *_note_lines(explanation)]
+    return [*lines, *_residual_lines(explanation), *note_lines(explanation.notes)]
 
 
 def _residual_lines(explanation: ImportanceAccessors) -> list[str]:
@@ -180,8 +194,9 @@ def _residual_lines(explanation: ImportanceAccessors) -> list[str]:
     return [text, far]
 
 
-def _note_lines(explanation: ImportanceAccessors) -> list[str]:
-    wrapped = (textwrap.wrap(f"note: {n.message}", _WIDTH, subsequent_indent="  ") for n in explanation.notes)
+def note_lines(notes: Sequence[Note]) -> list[str]:
+    """Notes as lines of text."""
+    wrapped = (textwrap.wrap(f"note: {n.message}", _WIDTH, subsequent_indent="  ") for n in notes)
     return [line for lines in wrapped for line in lines]
 
 

@@ -9,9 +9,11 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import numpy as np
 
 from automl_explain._lazy import pandas as pd
+from automl_explain._validation import check_count
 from automl_explain.exceptions import InputError, MissingLocalValuesError
 from automl_explain.explanation._accessors import check_top_k
-from automl_explain.explanation._display import bar_table
+from automl_explain.explanation._display import note_lines, pair_table
+from automl_explain.explanation._fidelity import told_fidelities
 from automl_explain.explanation._fields import SPACES, as_floats, feature_name
 from automl_explain.explanation._header import ExplanationHeader, ListField, with_usual_notes
 from automl_explain.explanation._values import MirroredValues
@@ -45,9 +47,22 @@ def _mean_absolute(explanation: InteractionExplanation) -> np.ndarray:
     return as_floats("global_values", found / max(1, values.shape[1]), found.shape)
 
 
-def _check_symmetry(values: np.ndarray) -> None:
+def _check_magnitudes(means: np.ndarray) -> None:
+    room = _ROUNDING * means.max(initial=0.0)
+    if not ((means >= 0) & np.isfinite(means)).all() or (np.abs(means - means.swapaxes(1, 2)) > room).any():
+        raise InputError(
+            "`global_values` has matrices that are not symmetric, or numbers that are negative or not finite; expected "
+            "the mean magnitude of each entry, `abs(values).mean(axis=1)`."
+        )
+
+
+def _check_matrices(values: np.ndarray) -> None:
     for matrices in values:
         for row, matrix in enumerate(matrices):
+            if not np.isfinite(matrix).all():
+                raise InputError(
+                    f"`values` of row {row} are not all finite; expected contributions, in the output unit."
+                )
             room = _ROUNDING * np.abs(matrix).max(initial=0.0)
             if (np.abs(matrix - matrix.T) > room).any():
                 raise InputError(
@@ -140,7 +155,8 @@ class InteractionExplanation(ExplanationHeader):
         if self.values is None:
             if given is None or self.n_explained_rows is None:
                 raise InputError("`values` is None; mean magnitudes alone need `global_values` and `n_explained_rows`.")
-            n_rows, n = int(self.n_explained_rows), int(np.shape(given)[-1])
+            check_count(self.n_explained_rows, "n_explained_rows", least=0)
+            n_rows, n = int(self.n_explained_rows), len(np.atleast_2d(given)[-1])
         else:
             shape = np.shape(self.values)
             if len(shape) != 4 or shape[0] != n_outputs or shape[2] != shape[3]:
@@ -152,12 +168,13 @@ class InteractionExplanation(ExplanationHeader):
             if self.n_explained_rows not in (None, n_rows):
                 raise InputError(f"`n_explained_rows` is {self.n_explained_rows}, but `values` has {n_rows} rows.")
             self._set("values", as_floats("values", self.values, shape))
-            _check_symmetry(self._local)
+            _check_matrices(self._local)
         self._set("n_explained_rows", n_rows)
         if self.unmapped is not None:
             self._set("unmapped", as_floats("unmapped", self.unmapped, (n_outputs, n_rows, n + 1)))
         if given is not None:
             self._set("global_values", as_floats("global_values", given, (n_outputs, n, n)))
+            _check_magnitudes(self.global_values)
         return n
 
     @property
@@ -249,7 +266,7 @@ class InteractionExplanation(ExplanationHeader):
         InputError
             If ``k`` or ``label`` is not known.
         """
-        most = check_top_k(k)
+        most = check_top_k(k, "k")
         one, other, importance = self._ranked(label)
         names = self.features
         assert names is not None
@@ -269,7 +286,11 @@ class InteractionExplanation(ExplanationHeader):
         DataFrame
             Columns ``feature``, ``other``, ``importance`` (mean magnitude) and ``share`` (of the sum over the pairs).
         """
-        found = pd.DataFrame(self.top_interactions(None, label), columns=list(Interaction._fields))
+        one, other, importance = self._ranked(label)
+        names = self.features
+        assert names is not None
+        pairs = [[names[j] for j in positions.tolist()] for positions in (one, other)]
+        found = pd.DataFrame(dict(zip(Interaction._fields, [*pairs, importance], strict=True)))
         total = found["importance"].sum()
         return found.assign(share=found["importance"] / total if total else 0.0)
 
@@ -291,11 +312,15 @@ class InteractionExplanation(ExplanationHeader):
 
     def __repr__(self) -> str:
         n, d = self.num_examples, self.num_features
-        head = f"Interactions of {d:,} {self.space} features ({self.method}), {n:,} row{'' if n == 1 else 's'}"
-        top = self.top_interactions(_SHOWN)
-        table = bar_table([f"{t.feature} x {t.other}" for t in top], [t.importance for t in top], unit=self._unit)
-        return "\n".join([head, *(f"note: {note.message}" for note in self.notes), "", table])
-
-    @property
-    def _unit(self) -> str:
-        return f"mean |{self.output_unit}|"
+        top, rest = self.top_interactions(_SHOWN), d * (d - 1) // 2 - _SHOWN
+        return "\n".join(
+            [
+                f"Interactions of {d:,} {self.space} feature{'' if d == 1 else 's'} ({self.method})",
+                f"{self.task}, in {self.output_unit}, {n:,} row{'' if n == 1 else 's'}",
+                *(f"fidelity: {each}" for each in told_fidelities(self.fidelity, self.eval_fidelity)),
+                *note_lines(self.notes),
+                "",
+                pair_table(top, unit=f"mean |{self.output_unit}|"),
+                *([f"and {rest:,} more pair{'' if rest == 1 else 's'}"] if rest > 0 else []),
+            ]
+        )

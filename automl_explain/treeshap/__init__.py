@@ -1,4 +1,4 @@
-"""Shapley values of tree surrogates; the only module that knows trees.
+"""Shapley values of trees; the only module that knows trees.
 
 Path-dependent Shapley values (Lundberg et al. 2020, doi:10.1038/s42256-019-0138-9), exact, from tables
 that are computed once per model. The data flow: a reader (`_lightgbm`, ...) makes a `TreeEnsemble`;
@@ -91,7 +91,7 @@ class TreeModel:
         ensemble : TreeEnsemble
         n_jobs : int or None, default None
             Threads for a call; None for the cores that the process may use then. Pickles leave it out: the process that
-        loads one may use others.
+            loads one may use others.
 
         Raises
         ------
@@ -272,8 +272,8 @@ class TreeModel:
         max_bytes : int, default 64 MiB
             Largest size of a block; one row where a row is larger.
         """
-        for rows, values, _ in self.interactions(players).blocks(X, max_bytes=max_bytes, n_jobs=self.threads(n_jobs)):
-            yield rows, values
+        blocks = self.interactions(players).blocks(X, max_bytes=max_bytes, n_jobs=self.threads(n_jobs))
+        return ((rows, values) for rows, values, _ in blocks)
 
     def mean_absolute_interactions(self, X: Any, players: Any = None, n_jobs: int | None = None) -> np.ndarray:
         """Mean magnitudes of `interaction_values` over the rows, shape (n_outputs, n_targets, n_targets).

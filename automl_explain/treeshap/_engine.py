@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from automl_explain._lazy import sparse as sp
+from automl_explain._threads import check_n_jobs
 from automl_explain.exceptions import InputError
 from automl_explain.treeshap import _native
 from automl_explain.treeshap._ensemble import TreeEnsemble
@@ -43,6 +44,7 @@ class Engine(RowEngine):
         n_jobs: int | None = None,
         max_bytes: int = DEFAULT_TABLE_BYTES,
     ) -> None:
+        check_n_jobs(n_jobs)
         everyone = players.with_remainder
         if trees.n_outputs * everyone.n_targets > MAX_VALUES:
             raise InputError(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from automl_explain._tables._rows import chunks
+from automl_explain._threads import check_n_jobs
 from automl_explain._validation import check_count
 from automl_explain.exceptions import InputError
 from automl_explain.treeshap import _native
@@ -61,6 +62,7 @@ class Interactions(RowEngine):
     prepared: _native.Interactions
 
     def __init__(self, trees: TreeEnsemble, players: Players, *, n_jobs: int | None = None) -> None:
+        check_n_jobs(n_jobs)
         everyone = players.with_remainder
         numbers = trees.n_outputs * everyone.n_targets**2
         if numbers > MAX_VALUES:
@@ -113,8 +115,8 @@ class Interactions(RowEngine):
         """Rows, values and remainder of one block of rows after the other, of up to ``max_bytes`` (at least a row)."""
         check_count(max_bytes, "max_bytes")
         X = self._checked(X)
-        for rows in chunks(X.shape[0], max(1, max_bytes // (8 * self.n_outputs * self._width**2))):
-            yield rows, *self.values_and_remainder(X[rows], n_jobs=n_jobs)
+        some = chunks(X.shape[0], max(1, max_bytes // (8 * self.n_outputs * self._width**2)))
+        return ((rows, *self.values_and_remainder(X[rows], n_jobs=n_jobs)) for rows in some)
 
     def mean_absolute(self, X: Any, *, n_jobs: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Mean magnitudes over the rows, of values (n_outputs, n_targets, n_targets) and remainder; 0 without rows.

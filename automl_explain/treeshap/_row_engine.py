@@ -10,6 +10,7 @@ import numpy as np
 
 from automl_explain._lazy import is_sparse
 from automl_explain._threads import threads_for
+from automl_explain._validation import refuse_complex
 from automl_explain.exceptions import InputError, UnsupportedModelError
 from automl_explain.treeshap import _native
 from automl_explain.treeshap._columns import Columns
@@ -56,6 +57,8 @@ class RowEngine:
 
     def _checked(self, X: Any) -> Any:
         """Rows as an ndarray of floats, or a canonical csr_matrix of floats."""
+        if not isinstance(X, np.ndarray) and not is_sparse(X):
+            X = np.asarray(X)
         if X.ndim != 2 or X.shape[1] != self.n_features:
             raise InputError(
                 f"`X` has shape {X.shape}; expected (n_rows, {self.n_features}), the columns of the trees."
@@ -63,11 +66,13 @@ class RowEngine:
         if isinstance(X, np.ndarray):
             if X.dtype in _FLOATS and X.flags.aligned:
                 return X
+            refuse_complex(X, "X")
             return np.ascontiguousarray(X, dtype=np.float64)
-        if not is_sparse(X):
-            return self._checked(np.asarray(X, dtype=np.float64))
         rows = csr_rows(X)
-        return rows if rows.dtype in _FLOATS else rows.astype(np.float64)
+        if rows.dtype in _FLOATS:
+            return rows
+        refuse_complex(rows, "X")
+        return rows.astype(np.float64)
 
 
 def native_arguments(trees: TreeEnsemble, players: Players) -> tuple[Any, Any, Any]:
@@ -75,9 +80,12 @@ def native_arguments(trees: TreeEnsemble, players: Players) -> tuple[Any, Any, A
 
     Raises
     ------
+    InputError
+        If the players are those of other columns.
     UnsupportedModelError
         If the trees cut one column at more places than ranks have room for.
     """
+    Players.of(players, trees.n_features)  # refuses those of other columns
     columns = Columns.of(trees)
     if columns.n_ranks.max(initial=0) > _MOST_RANKS:
         raise UnsupportedModelError(

@@ -10,6 +10,7 @@ import pytest
 
 from automl_explain import InteractionExplanation
 from automl_explain.exceptions import InputError, MissingLocalValuesError
+from automl_explain.explanation import Fidelity
 
 # Two rows of three features.
 ROWS = np.array(
@@ -93,9 +94,19 @@ def test_mean_magnitudes_alone_are_enough_to_rank() -> None:
 
 def test_it_shows_the_strongest_pairs() -> None:
     text = repr(made(method="tree"))
-    assert text.startswith("Interactions of 3 engineered features (tree), 2 rows")
-    assert "a x c" in text
+    assert text.startswith("Interactions of 3 engineered features (tree)\nregression, in target, 2 rows\n")
+    assert "  a x c\n" in text
     assert "mean |target|" in text
+
+
+def test_names_that_are_alike_but_for_their_ends_are_shown_in_full() -> None:
+    names = [f"onehotencoder__marital-status_number-{i}" for i in range(6)]
+    fidelity = Fidelity(0.99, None, None, None, 1.0, 2.0, 50, "held-out", (0.98, 1.0))
+    text = repr(made(np.ones((1, 1, 6, 6)), features=names, fidelity=fidelity))
+    assert f"  {names[0]} x {names[5]}\n" in text
+    assert text.count(" x ") == 10
+    assert text.endswith("\nand 5 more pairs")
+    assert "\nfidelity: R2 0.990" in text
 
 
 def test_nothing_can_be_changed_and_a_pickle_is_the_same() -> None:
@@ -119,6 +130,13 @@ def test_nothing_can_be_changed_and_a_pickle_is_the_same() -> None:
         ({"unmapped": np.zeros((1, 2, 3))}, r"`unmapped` has shape \(1, 2, 3\); expected \(1, 2, 4\)"),
         ({"global_values": np.zeros((1, 3))}, r"`global_values` has shape \(1, 3\); expected \(1, 3, 3\)"),
         ({"n_explained_rows": 5}, "`n_explained_rows` is 5, but `values` has 2 rows"),
+        ({"values": np.full((1, 2, 3, 3), np.nan)}, "`values` of row 0 are not all finite"),
+        ({"values": np.full((1, 2, 3, 3), np.inf)}, "`values` of row 0 are not all finite"),
+        ({"values": None, "global_values": 3.0, "n_explained_rows": 2}, r"`global_values` has shape \(\)"),
+        ({"values": None, "global_values": np.zeros((1, 3, 3)), "n_explained_rows": -3}, "`n_explained_rows` must be"),
+        ({"global_values": np.full((1, 3, 3), np.nan)}, "`global_values` has matrices that are not symmetric"),
+        ({"global_values": np.full((1, 3, 3), -1.0)}, "numbers that are negative"),
+        ({"global_values": np.triu(ROWS[:1] ** 2)}, "`global_values` has matrices that are not symmetric"),
         ({"values": None}, "`values` is None; mean magnitudes alone need"),
         ({"space": "input"}, "`space` must be one of 'engineered', 'raw'"),
     ],
@@ -130,5 +148,5 @@ def test_parts_that_do_not_fit_are_refused(arguments: dict[str, Any], message: s
 
 @pytest.mark.parametrize("k", [-1, 1.5, True, "2"])
 def test_a_number_of_pairs_that_is_none_is_refused(k: Any) -> None:
-    with pytest.raises(InputError, match="must be a whole number >= 0"):
+    with pytest.raises(InputError, match="`k` must be a whole number >= 0, or None for all; got"):
         made().top_interactions(k)

@@ -293,9 +293,13 @@ def test_rows_of_another_width_and_blocks_of_no_size_are_refused(two_outputs: tu
     with pytest.raises(InputError, match=r"`X` has shape \(700, 6\); expected \(n_rows, 7\)"):
         trees.interaction_values(X[:, :6])
     with pytest.raises(InputError, match="`max_bytes` must be a whole number of at least 1"):
-        list(trees.interaction_blocks(X, max_bytes=0))
+        trees.interaction_blocks(X, max_bytes=0)  # at once, not with the first block
     with pytest.raises(InputError, match="`players` is for 3 features"):
         trees.interaction_values(X, [0, 1, 2])
+    with pytest.raises(InputError, match="`players` is for 3 features; the trees have 7"):
+        Interactions(trees.ensemble, Players.engineered(3))
+    with pytest.raises(InputError, match="`n_jobs` is '2'"):
+        Interactions(trees.ensemble, Players.engineered(7), n_jobs="2")  # type: ignore[arg-type]
 
 
 def test_the_object_may_be_used_alone() -> None:

@@ -41,3 +41,20 @@ def test_players_by_hand_are_those_of_the_constructors() -> None:
     wanted = Engine(trees, Players.folded([[1, 0.5, 0], [0, 0.5, 1]])).values(X)
     by_hand = Players(np.arange(3, dtype=np.uint8), sp.csr_matrix([[1, 0.5, 0], [0, 0.5, 1]]))
     np.testing.assert_array_equal(Engine(trees, by_hand).values(X), wanted)
+
+
+def test_players_of_other_columns_are_refused_by_name() -> None:
+    trees = make_trees(0, n_features=3)
+    for n in (2, 9):
+        with pytest.raises(InputError, match=f"`players` is for {n} features; the trees have 3"):
+            Engine(trees, Players.engineered(n))
+
+
+def test_rows_are_also_lists_but_never_complex() -> None:
+    trees = make_trees(0, n_features=3)
+    X = make_rows(0, trees)
+    engine = Engine(trees, Players.engineered(3))
+    np.testing.assert_array_equal(engine.values(X.tolist()), engine.values(X))
+    for rows in (X + 1j, sp.csr_matrix(X + 1j)):
+        with pytest.raises(InputError, match="`X` holds complex numbers"):
+            engine.values(rows)
