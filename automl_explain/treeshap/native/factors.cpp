@@ -132,7 +132,8 @@ struct Finder {
     // Tables of the prefix have as many conditions each, nearly.
     static i64 parts_for(i64 conditions) { return (conditions + PART_CONDITIONS - 1) / PART_CONDITIONS; }
     static i64 conditions_of_part(i64 conditions) {
-        return (conditions + parts_for(conditions) - 1) / larger<i64>(parts_for(conditions), 1);
+        i64 n_parts = larger<i64>(parts_for(conditions), 1);
+        return (conditions + n_parts - 1) / n_parts;
     }
 
     static i64 vectors_for(i64 n_players) { return (nodes_for(n_players) + NODES - 1) / NODES; }
