@@ -40,7 +40,10 @@ class Csr(NamedTuple):
         """
         row, column = (_positions(each, size) for each, size in zip((rows, columns), shape, strict=True))
         if not len(row) == len(column) == len(data):
-            raise InputError(f"{len(row)} rows, {len(column)} columns and {len(data)} weights are no entries.")
+            raise InputError(
+                f"The entries of weights have {len(row)} rows, {len(column)} columns and {len(data)} numbers; expected "
+                "as many of each."
+            )
         small = max(*shape, len(data)) <= np.iinfo(np.int32).max  # as SciPy chooses
         places, number = np.unique(row * shape[1] + column, return_inverse=True)
         summed = np.zeros(len(places), dtype=data.dtype)

@@ -11,7 +11,7 @@ from automl_explain._lazy import sparse as sp
 from automl_explain._threads import check_n_jobs
 from automl_explain.exceptions import InputError
 from automl_explain.treeshap import _native
-from automl_explain.treeshap._ensemble import TreeEnsemble
+from automl_explain.treeshap._ensemble import TreeEnsemble, checked_rows
 from automl_explain.treeshap._players import Players
 from automl_explain.treeshap._row_engine import RowEngine, native_arguments
 from automl_explain.treeshap._validity import MAX_VALUES
@@ -83,7 +83,7 @@ class Engine(RowEngine):
 
     def sparse_values(self, X: Any, n_jobs: int | None = None) -> tuple[sp.csr_matrix, ...]:
         """Values as one csr_matrix (n_rows, n_targets) per output, without the remainder."""
-        X = sp.csr_matrix(self._checked(X))
+        X = sp.csr_matrix(checked_rows(X, self.n_features))
         target = np.frombuffer(self.prepared.targets, dtype=np.int64)
         ends = np.searchsorted(target, np.arange(self.n_outputs + 1) * self._width)
         threads = self._over_threads(X.shape[0], partial(self._csr_parts, X, ends), n_jobs)
@@ -115,7 +115,7 @@ class Engine(RowEngine):
         return parts
 
     def _explain(self, X: Any, n_jobs: int | None) -> np.ndarray:
-        X = self._checked(X)
+        X = checked_rows(X, self.n_features)
         result = np.zeros((self.n_outputs, X.shape[0], self._width))
         if X.shape[0] == 1 and isinstance(X, np.ndarray):
             self.prepared.explain_row(X, result)

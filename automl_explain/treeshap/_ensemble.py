@@ -11,13 +11,14 @@ import numpy as np
 
 from automl_explain._lazy import is_sparse
 from automl_explain._lazy import sparse as sp
-from automl_explain._validation import sound_sparse
+from automl_explain._validation import refuse_complex, sound_sparse
 from automl_explain.exceptions import InputError, UnsupportedModelError
 from automl_explain.treeshap import _native
 from automl_explain.treeshap._validity import why_no_trees
 
 #: How a split treats missing values: NaN counts as 0.0; zero and NaN are missing; NaN is missing.
 MISSING_NONE, MISSING_ZERO, MISSING_NAN = 0, 1, 2
+_FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -168,18 +169,13 @@ class TreeEnsemble:
 
     def predict(self, X: Any) -> np.ndarray:
         """Margins of shape (n_rows, n_outputs) for rows of shape (n_rows, n_features), float64."""
-        if not is_sparse(X):
-            X = np.asarray(X, dtype=np.float64)
-        if X.ndim != 2 or X.shape[1] != self.n_features:
-            raise InputError(
-                f"`X` has shape {X.shape}; expected (n_rows, {self.n_features}), the columns of the trees."
-            )
+        X = checked_rows(X, self.n_features)
         result = np.empty((X.shape[0], self.n_outputs))
         if is_sparse(X):
-            rows = sp.csr_matrix(csr_rows(X), dtype=np.float64)
+            rows = sp.csr_matrix(X, dtype=np.float64)
             _native.predict_sparse(self.native, rows.data, rows.indices, rows.indptr, result)
         else:
-            _native.predict_dense(self.native, np.ascontiguousarray(X), result)
+            _native.predict_dense(self.native, np.ascontiguousarray(X, dtype=np.float64), result)
         return result
 
     @functools.cached_property
@@ -252,6 +248,30 @@ def _no_trees(reason: str) -> UnsupportedModelError:
         f"The arrays of the tree ensemble do not hold trees: {reason}. Expected those of a fitted model, as "
         "`read_trees` gives them; save the model again with the library that made it."
     )
+
+
+def checked_rows(X: Any, n_features: int) -> Any:
+    """Rows as an ndarray of float64 or float32, or as a sound csr_matrix of these.
+
+    Raises
+    ------
+    InputError
+        If they have another width, are complex, or are sparse and damaged.
+    """
+    if not isinstance(X, np.ndarray) and not is_sparse(X):
+        X = np.asarray(X)
+    if X.ndim != 2 or X.shape[1] != n_features:
+        raise InputError(f"`X` has shape {X.shape}; expected (n_rows, {n_features}), the columns of the trees.")
+    if isinstance(X, np.ndarray):
+        if X.dtype in _FLOATS and X.flags.aligned:
+            return X
+        refuse_complex(X, "X")
+        return np.ascontiguousarray(X, dtype=np.float64)
+    rows = csr_rows(X)
+    if rows.dtype in _FLOATS:
+        return rows
+    refuse_complex(rows, "X")
+    return rows.astype(np.float64)
 
 
 def csr_rows(X: Any) -> sp.csr_matrix:

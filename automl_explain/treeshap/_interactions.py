@@ -12,7 +12,7 @@ from automl_explain._threads import check_n_jobs
 from automl_explain._validation import check_count
 from automl_explain.exceptions import InputError
 from automl_explain.treeshap import _native
-from automl_explain.treeshap._ensemble import TreeEnsemble
+from automl_explain.treeshap._ensemble import TreeEnsemble, checked_rows
 from automl_explain.treeshap._players import Players
 from automl_explain.treeshap._row_engine import RowEngine, native_arguments
 from automl_explain.treeshap._validity import MAX_VALUES
@@ -104,7 +104,7 @@ class Interactions(RowEngine):
             Interaction of every target with the players that go to no target, then the main effect of these. A row of
             values and its number here add up to the Shapley value of the target.
         """
-        X = self._checked(X)
+        X = checked_rows(X, self.n_features)
         found = np.zeros((self.n_outputs, X.shape[0], self._width, self._width))
         self._fill(X, found, False, n_jobs=n_jobs)
         return self._parted(found)
@@ -114,7 +114,7 @@ class Interactions(RowEngine):
     ) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
         """Rows, values and remainder of one block of rows after the other, of up to ``max_bytes`` (at least a row)."""
         check_count(max_bytes, "max_bytes")
-        X = self._checked(X)
+        X = checked_rows(X, self.n_features)
         some = chunks(X.shape[0], max(1, max_bytes // (8 * self.n_outputs * self._width**2)))
         return ((rows, *self.values_and_remainder(X[rows], n_jobs=n_jobs)) for rows in some)
 
@@ -123,7 +123,7 @@ class Interactions(RowEngine):
 
         Works in blocks of rows, and with the pairs that the trees use alone.
         """
-        X = self._checked(X)
+        X = checked_rows(X, self.n_features)
         entries = np.frombuffer(self.prepared.entries, dtype=np.int64)
         total = np.zeros(len(entries))
         for rows in chunks(X.shape[0], max(1, BLOCK_BYTES // max(8 * len(entries), 1))):

@@ -1,4 +1,4 @@
-"""RowEngine: what explains rows with all that is prepared natively; checks rows and spreads them over threads."""
+"""RowEngine: what explains rows with all that is prepared natively, spread over threads."""
 
 from __future__ import annotations
 
@@ -8,22 +8,19 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
-from automl_explain._lazy import is_sparse
 from automl_explain._threads import threads_for
-from automl_explain._validation import refuse_complex
-from automl_explain.exceptions import InputError, UnsupportedModelError
+from automl_explain.exceptions import UnsupportedModelError
 from automl_explain.treeshap import _native
 from automl_explain.treeshap._columns import Columns
-from automl_explain.treeshap._ensemble import TreeEnsemble, csr_rows
+from automl_explain.treeshap._ensemble import TreeEnsemble
 from automl_explain.treeshap._players import Players
 
 _MOST_RANKS = np.iinfo(np.uint16).max  # what a rank has room for in the kernels
 T = TypeVar("T")
-_FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 
 
 class RowEngine:
-    """Checks rows, and lets native code fill the results of whole blocks of them on several threads."""
+    """Lets native code fill the results of whole blocks of them on several threads."""
 
     #: Rows of a thread at least: with fewer, another one costs more than it saves.
     _thread_rows: ClassVar[int] = 1024
@@ -54,25 +51,6 @@ class RowEngine:
         # The kernels let go of the interpreter's lock; a pool that ends with the call survives no fork.
         with ThreadPoolExecutor(len(spans)) as pool:
             return list(pool.map(lambda span: call(*span), spans))
-
-    def _checked(self, X: Any) -> Any:
-        """Rows as an ndarray of floats, or a canonical csr_matrix of floats."""
-        if not isinstance(X, np.ndarray) and not is_sparse(X):
-            X = np.asarray(X)
-        if X.ndim != 2 or X.shape[1] != self.n_features:
-            raise InputError(
-                f"`X` has shape {X.shape}; expected (n_rows, {self.n_features}), the columns of the trees."
-            )
-        if isinstance(X, np.ndarray):
-            if X.dtype in _FLOATS and X.flags.aligned:
-                return X
-            refuse_complex(X, "X")
-            return np.ascontiguousarray(X, dtype=np.float64)
-        rows = csr_rows(X)
-        if rows.dtype in _FLOATS:
-            return rows
-        refuse_complex(rows, "X")
-        return rows.astype(np.float64)
 
 
 def native_arguments(trees: TreeEnsemble, players: Players) -> tuple[Any, Any, Any]:

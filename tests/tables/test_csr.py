@@ -49,7 +49,7 @@ def test_entries_become_what_scipy_makes_of_them(entries: list[tuple[int, int, f
         ([0, 1], [0, -1], "A weight lies at position -1 of 3"),
         ([0.5, 1], [0, 1], "are float64 of shape \\(2,\\); expected whole numbers"),
         ([[0, 1]], [[0, 1]], "of shape \\(1, 2\\)"),
-        ([0], [0, 1], "1 rows, 2 columns and 2 weights are no entries"),
+        ([0], [0, 1], "entries of weights have 1 rows, 2 columns and 2 numbers"),
     ],
 )
 def test_entries_outside_of_the_matrix_are_refused(rows: Any, columns: Any, why: str) -> None:

@@ -55,6 +55,9 @@ def test_rows_are_also_lists_but_never_complex() -> None:
     X = make_rows(0, trees)
     engine = Engine(trees, Players.engineered(3))
     np.testing.assert_array_equal(engine.values(X.tolist()), engine.values(X))
+    np.testing.assert_array_equal(trees.predict(X.tolist()), trees.predict(X))
     for rows in (X + 1j, sp.csr_matrix(X + 1j)):
         with pytest.raises(InputError, match="`X` holds complex numbers"):
             engine.values(rows)
+        with pytest.raises(InputError, match="`X` holds complex numbers"):
+            trees.predict(rows)
