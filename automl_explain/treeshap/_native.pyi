@@ -20,6 +20,8 @@ class Prepared:
     block: int
     leaves: int
     leaves_in_tables: int
+    leaves_in_factors: int
+    factors: int
     look_ups: int
     bundles: int
     comparisons: int

@@ -120,10 +120,10 @@ def exact_values(trees: TreeEnsemble, X: np.ndarray, groups: np.ndarray) -> np.n
     """
     found = np.zeros((trees.n_outputs, len(X), int(groups.max()) + 1), dtype=np.longdouble)
     for output, leaf, path in _paths(trees):
+        if not path or trees.value[leaf] == 0:
+            continue
         players, o, z = _answers(trees, X, path, groups)
         d = len(players)
-        if d == 0:
-            continue
         by_size = np.zeros((len(X), d, d), dtype=np.longdouble)  # of the sets without j, last axis: |S|
         by_size[:, :, :1] = 1
         for i in range(d):

@@ -46,12 +46,14 @@ void leaf_values(f64 value, const f64* share, i64 d, Quadrature rule, f64* produ
     }
 }
 
-// For every cell of a group the leaf's answers: bit j for its player j.
+// For every cell of a group the leaf's answers: bit j for its player j. A leaf has at most as many players as a word bits.
 template <class Word>
 void leaf_answers(const Leaves& leaves, i64 leaf, const Described& all, i64 group, Word* answers) {
     i64 first_axis = all.axis_ptr[group], last_axis = all.axis_ptr[group + 1], first = leaves.player_ptr[leaf];
     i64 n_cells = all.cells[group];
-    for (i64 cell = 0; cell < n_cells; cell++) answers[cell] = (Word) ~(Word)0;
+    Word asked = 0;
+    for (i64 j = 0; j < leaves.n_players(leaf); j++) asked |= (Word)((Word)1 << j);
+    for (i64 cell = 0; cell < n_cells; cell++) answers[cell] = asked;
     for (i64 j = first; j < leaves.player_ptr[leaf + 1]; j++) {
         Word kept = (Word) ~((Word)1 << (j - first));
         for (i64 c = leaves.condition_ptr[j]; c < leaves.condition_ptr[j + 1]; c++) {
@@ -66,8 +68,6 @@ void leaf_answers(const Leaves& leaves, i64 leaf, const Described& all, i64 grou
             }
         }
     }
-    Word asked = (Word)(((Word)1 << leaves.n_players(leaf)) - 1);
-    for (i64 cell = 0; cell < n_cells; cell++) answers[cell] &= asked;
 }
 
 // Adds the values of each leaf to every cell of its group's table.
