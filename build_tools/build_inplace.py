@@ -27,7 +27,9 @@ def build(*arguments: str) -> None:
     configure = ["cmake", "-S", str(ROOT), "-B", str(folder), "-G", "Ninja"]
     configure += ["-DAUTOML_EXPLAIN_IN_PLACE=ON", f"-DPython_EXECUTABLE={sys.executable}", *choices, *arguments]
     environment = {**os.environ, **variables}
-    if not _configured_by(folder, [*configure, *(environment.get(name, "") for name in compilers.CHOICES)]):
+    # pip brings tools to a folder that is gone with its build: what was configured with them cannot be built by others.
+    tools = [shutil.which(name) or "" for name in ("cmake", "ninja")]
+    if not _configured_by(folder, [*configure, *tools, *(environment.get(name, "") for name in compilers.CHOICES)]):
         subprocess.run(configure, env=environment, check=True)
     subprocess.run(["cmake", "--build", str(folder)], env=environment, check=True)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -89,7 +90,7 @@ def _zig(folder: Path) -> tuple[dict[str, str], list[str]]:
 def _script(zig: Path, command: str) -> str:
     if sys.platform == "win32":
         return f'@"{zig}" {command} %*\n'
-    return f"#!/bin/sh\nexec '{zig}' {command} \"$@\"\n"
+    return f'#!/bin/sh\nexec {shlex.quote(str(zig))} {command} "$@"\n'
 
 
 def _can_cache() -> bool:

@@ -1,4 +1,4 @@
-"""The build tools: which compiler they choose."""
+"""The build tools: which compiler they choose, and when they start anew."""
 
 from __future__ import annotations
 
@@ -85,3 +85,27 @@ def test_without_any_compiler_the_error_names_three_ways(compilers: ModuleType, 
         pytest.skip("zig is installed here")
     with pytest.raises(SystemExit, match=r"Install one, name one by .* CC and CXX, or `pip install '"):
         compilers.settings(tmp_path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the tools of a test are shell scripts")
+def test_a_folder_configured_with_tools_that_are_gone_is_configured_again(
+    compilers: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Each build of pip has a CMake and a Ninja in a temporary folder of its own, where the machine has none."""
+    monkeypatch.setitem(sys.modules, "compilers", compilers)
+    spec = importlib.util.spec_from_file_location("build_inplace", ROOT / "build_tools" / "build_inplace.py")
+    assert spec is not None
+    assert spec.loader is not None
+    build_inplace = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(build_inplace)
+    monkeypatch.setattr(build_inplace, "ROOT", tmp_path)
+    monkeypatch.setenv("CXX", "c++")
+    for tools in ("first", "first", "second"):
+        (tmp_path / tools).mkdir(exist_ok=True)
+        put_program(tmp_path / tools, "ninja", "exit 0")
+        script = f'echo "{tools} $1" >>"{tmp_path}/log"; [ "$1" = --build ] || : >"$4/build.ninja"'
+        put_program(tmp_path / tools, "cmake", script)
+        monkeypatch.setenv("PATH", str(tmp_path / tools))
+        build_inplace.build()
+    steps = (tmp_path / "log").read_text(encoding="utf-8").splitlines()
+    assert steps == ["first -S", "first --build", "first --build", "second -S", "second --build"]

@@ -213,6 +213,14 @@ def test_parts_of_sparse_rows_that_do_not_belong_together_are_refused() -> None:
             PREPARED.explain_sparse(*given, result(), 0, N_ROWS)
 
 
+def test_a_form_of_interactions_that_is_neither_true_nor_false_is_refused() -> None:
+    prepared = _native.prepare_interactions(GIVEN["trees"], GIVEN["columns"], GIVEN["players"])
+    assert prepared is not None
+    form: Any = np.ones(2)
+    with pytest.raises(ValueError, match="truth value"):
+        prepared.explain_dense(DENSE, np.zeros((2, N_ROWS, 4, 4)), 0, N_ROWS, form)
+
+
 def test_wrong_numbers_of_arguments_are_refused() -> None:
     functions = (
         _native.prepare, _native.predict_dense, _native.predict_sparse,

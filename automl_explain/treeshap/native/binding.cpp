@@ -108,7 +108,7 @@ PyObject* explain_to_csr(PyObject* self, PyObject* const* arguments, Py_ssize_t 
     result.values = buffers.array<f64>(arguments[3], n_values, PyBUF_WRITABLE);
     result.columns = buffers.failed ? nullptr : buffers.array<i32>(arguments[4], n_values, PyBUF_WRITABLE);
     result.row_ptr = buffers.failed ? nullptr : buffers.array<i64>(arguments[5], n_ptr, PyBUF_WRITABLE);
-    result.n_kept = PyLong_AsLongLong(arguments[6]);
+    result.n_kept = buffers.failed ? 0 : PyLong_AsLongLong(arguments[6]);
     if (buffers.failed || PyErr_Occurred()) return nullptr;
     return explained([&](Arena& arena) { kernels->explain_to_csr(p, rows.sparse, first, last, result, arena); });
 }

@@ -41,7 +41,8 @@ PyObject* interacted(
 ) {
     i64 first, last;
     if (!take_span(span, n_rows, first, last)) return nullptr;
-    bool compact = PyObject_IsTrue(span[2]) > 0;
+    int compact = PyObject_IsTrue(span[2]);
+    if (compact < 0) return nullptr;
     i64 n = times(n_rows, compact ? p.second.n : p.n_outputs * p.n_targets * p.n_targets);
     f64* values = buffers.array<f64>(result, n, PyBUF_WRITABLE);
     if (values == nullptr) return nullptr;
