@@ -56,7 +56,7 @@ void fill_below(const FactorLayout& layout, const Factors& all, i64 number, Aren
     const i64* own = layout.player + factor.first_player + factor.n_a;
     for (i64 i = layout.groups.ptr[number]; i < layout.groups.ptr[number + 1]; i++) {
         i64 leaf = layout.groups.order[i], first = leaves.player_ptr[leaf], d = leaves.n_players(leaf);
-        i64 place[64];
+        i64 place[MOST_PLAYERS];
         for (i64 j = 0; j < d; j++)
             for (place[j] = 0; own[place[j]] != leaves.player[first + j];) place[j]++;
         leaf_answers(leaves, leaf, described, number, answers);

@@ -8,7 +8,6 @@ constexpr i64 PART_CONDITIONS = 6;    // of a table of the prefix, but where one
 constexpr i64 PLAYER_CONDITIONS = 8;  // of a player
 constexpr i64 MOST_CELLS = 1 << 10;  // of a table of B
 constexpr i64 MOST_LEAVES = 32;     // that are tried together
-constexpr i64 MOST_PLAYERS = 64;    // of a leaf
 
 // Nanoseconds a row, measured: for a factor, a player of A and one of B, for each vector of nodes; for the sums of a
 // player, for a step; and what a cache line of a table is worth.

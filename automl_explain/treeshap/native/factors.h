@@ -23,6 +23,7 @@
 namespace automl_explain {
 
 constexpr i64 NODES = 8;  // of the quadrature, a cache line of them; rules have a multiple of it
+constexpr i64 MOST_PLAYERS = 64;  // of a factor: the answers of a leaf are bits of a word
 
 // One group of leaves.
 struct Factor {

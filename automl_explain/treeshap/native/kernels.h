@@ -13,7 +13,7 @@
 namespace automl_explain {
 
 struct Kernels {
-    const char *level;  // as AUTOML_EXPLAIN_PROCESSOR spells it
+    const char* level;  // as AUTOML_EXPLAIN_PROCESSOR spells it
 
     void (*fill)(const Layout& layout, const Leaves& leaves, const Slots& slots, Tables& tables, Arena& work);
     void (*fill_factors)(const FactorLayout& layout, Factors& factors, Arena& work);

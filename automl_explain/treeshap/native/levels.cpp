@@ -32,7 +32,7 @@ bool has(unsigned value, Bits... bits) {
     return (value & mask) == mask;
 }
 
-__attribute__((target("xsave"))) unsigned saved_registers() { return static_cast<unsigned>(_xgetbv(0)); }
+__attribute__((target("xsave"))) unsigned saved_registers() { return (unsigned)_xgetbv(0); }
 
 // How many of the levels v2, v3, v4 can be run.
 int count_levels() {
@@ -47,30 +47,30 @@ int count_levels() {
     return 3;
 }
 
-constexpr const Kernels *all_levels[max_levels] = {&kernels_v2, &kernels_v3, &kernels_v4};
+constexpr const Kernels* all_levels[MOST_LEVELS] = {&kernels_v2, &kernels_v3, &kernels_v4};
 
 #elif defined(AUTOML_EXPLAIN_AARCH64)
 
 int count_levels() { return 1; }
-constexpr const Kernels *all_levels[max_levels] = {&kernels_neon};
+constexpr const Kernels* all_levels[MOST_LEVELS] = {&kernels_neon};
 
 #else
 
 int count_levels() { return 1; }
-constexpr const Kernels *all_levels[max_levels] = {&kernels_generic};
+constexpr const Kernels* all_levels[MOST_LEVELS] = {&kernels_generic};
 
 #endif
 
 }  // namespace
 
-int usable_levels(const Kernels *(&found)[max_levels]) {
+int usable_levels(const Kernels* (&found)[MOST_LEVELS]) {
     int n = count_levels();
     for (int i = 0; i < n; i++) found[i] = all_levels[i];
     return n;
 }
 
-const Kernels *usable_level(const char *name) {
-    const Kernels *found[max_levels];
+const Kernels* usable_level(const char* name) {
+    const Kernels* found[MOST_LEVELS];
     int n = usable_levels(found);
     for (int i = 0; i < n; i++) {
         if (strcmp(found[i]->level, name) == 0) return found[i];
@@ -78,8 +78,8 @@ const Kernels *usable_level(const char *name) {
     return nullptr;
 }
 
-const Kernels *best_level() {
-    const Kernels *found[max_levels];
+const Kernels* best_level() {
+    const Kernels* found[MOST_LEVELS];
     int n = usable_levels(found);
     return n == 0 ? nullptr : found[n - 1];
 }

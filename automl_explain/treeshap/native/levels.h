@@ -6,17 +6,17 @@
 namespace automl_explain {
 
 // The kernels in use, chosen when the module is loaded and constant from then on.
-extern const Kernels *kernels;
+extern const Kernels* kernels;
 
-constexpr int max_levels = 3;
+constexpr int MOST_LEVELS = 3;
 
 // The levels that this processor and its operating system can run, the least first; returns how many.
-int usable_levels(const Kernels *(&found)[max_levels]);
+int usable_levels(const Kernels* (&found)[MOST_LEVELS]);
 
 // The usable level of this name; nullptr if there is none.
-const Kernels *usable_level(const char *name);
+const Kernels* usable_level(const char* name);
 
 // The best usable level; nullptr if this processor can run none.
-const Kernels *best_level();
+const Kernels* best_level();
 
 }  // namespace automl_explain

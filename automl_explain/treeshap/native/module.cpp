@@ -11,18 +11,18 @@
 
 namespace automl_explain {
 
-const Kernels *kernels = nullptr;
+const Kernels* kernels = nullptr;
 
 namespace {
 
-PyObject *level(PyObject *, PyObject *) { return PyUnicode_FromString(kernels->level); }
+PyObject* level(PyObject*, PyObject*) { return PyUnicode_FromString(kernels->level); }
 
-PyObject *levels(PyObject *, PyObject *) {
-    const Kernels *found[max_levels];
+PyObject* levels(PyObject*, PyObject*) {
+    const Kernels* found[MOST_LEVELS];
     int n = usable_levels(found);
-    PyObject *names = PyTuple_New(n);
+    PyObject* names = PyTuple_New(n);
     for (int i = 0; names != nullptr && i < n; i++) {
-        PyObject *name = PyUnicode_FromString(found[i]->level);
+        PyObject* name = PyUnicode_FromString(found[i]->level);
         if (name == nullptr || PyTuple_SetItem(names, i, name) < 0) Py_CLEAR(names);
     }
     return names;
@@ -30,7 +30,7 @@ PyObject *levels(PyObject *, PyObject *) {
 
 // Takes the level that the environment names, else the best one.
 int choose_level() {
-    const char *wanted = getenv("AUTOML_EXPLAIN_PROCESSOR");
+    const char* wanted = getenv("AUTOML_EXPLAIN_PROCESSOR");
     if (wanted == nullptr || *wanted == '\0') {
         kernels = best_level();
         if (kernels != nullptr) return 0;
@@ -39,9 +39,9 @@ int choose_level() {
     }
     kernels = usable_level(wanted);
     if (kernels != nullptr) return 0;
-    PyObject *names = levels(nullptr, nullptr);
-    PyObject *separator = PyUnicode_FromString(", ");
-    PyObject *choices = names != nullptr && separator != nullptr ? PyUnicode_Join(separator, names) : nullptr;
+    PyObject* names = levels(nullptr, nullptr);
+    PyObject* separator = PyUnicode_FromString(", ");
+    PyObject* choices = names != nullptr && separator != nullptr ? PyUnicode_Join(separator, names) : nullptr;
     if (choices != nullptr) {
         PyErr_Format(PyExc_ImportError,
                      "The environment variable AUTOML_EXPLAIN_PROCESSOR is '%s', which is no level that this processor can "
@@ -54,7 +54,7 @@ int choose_level() {
     return -1;
 }
 
-int load(PyObject *module) { return choose_level() < 0 ? -1 : add_types(module); }
+int load(PyObject* module) { return choose_level() < 0 ? -1 : add_types(module); }
 
 PyMethodDef functions[] = {
     {"level", level, METH_NOARGS, "The processor level whose kernels are in use."},
@@ -69,7 +69,7 @@ PyMethodDef functions[] = {
 };
 
 PyModuleDef_Slot slots[] = {
-    {Py_mod_exec, reinterpret_cast<void *>(load)},
+    {Py_mod_exec, (void*)load},
 #ifdef Py_GIL_DISABLED
     {Py_mod_gil, Py_MOD_GIL_NOT_USED},
 #endif
