@@ -193,7 +193,7 @@ def interaction_table(found: dict[str, Any]) -> str:
             continue
         rows.append([
             LABELS.get(name, name), f"{way['rows']:,}", number(way["cpu_us"]["median"]), ratio(way),
-            f"{way['difference']:.0e}", f"{way['from_shapley_values']:.0e}",
+            f"{way['difference']:.0e}" if "difference" in way else "", f"{way['from_shapley_values']:.0e}",
         ])  # fmt: skip
     head = ["", "rows", "CPU µs a row", "of ours", "difference", "sums from Shapley values"]
     return (
