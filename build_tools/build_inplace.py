@@ -1,8 +1,7 @@
 """Builds the extension module beside its Python sources: `python build_tools/build_inplace.py`.
 
-Needs CMake and Ninja, a C++ compiler (or the package ziglang), and the headers of the Python that runs it. It takes
-seconds, and less than one when nothing changed. Arguments go to CMake: `-DAUTOML_EXPLAIN_SANITIZE=ON` builds with
-AddressSanitizer, for example.
+Needs CMake and Ninja, and a C++ compiler (or the package ziglang). It takes seconds, and less than one when nothing
+changed. Arguments go to CMake: `-DAUTOML_EXPLAIN_SANITIZE=ON` builds with AddressSanitizer, for example.
 """
 
 from __future__ import annotations
