@@ -19,6 +19,7 @@ from automl_explain.treeshap._validity import MAX_VALUES
 #: Bytes that the tables of one model may take; the way to leaves beyond is walked for every row.
 DEFAULT_TABLE_BYTES = 256 * 2**20
 _SPARSE_ROWS = 4096  # rows that room for all values is kept for when the result is sparse
+_CSR_VALUES = 2**26  # that room is kept for at a time when the result of one output is sparse
 
 
 class Engine(RowEngine):
@@ -92,7 +93,7 @@ class Engine(RowEngine):
             return tuple(sp.csr_matrix((0, self.n_targets)) for _ in range(self.n_outputs))
         found: list[sp.csr_matrix] = []
         for k in range(self.n_outputs):  # one output at a time: no second copy of all
-            values, columns, counts = (np.concatenate([part[k][i] for part in parts]) for i in range(3))
+            values, columns, counts = (_joined([part[k][i] for part in parts]) for i in range(3))
             row_ptr = np.append(0, np.cumsum(counts))
             found.append(sp.csr_matrix((values, columns, row_ptr), shape=(X.shape[0], self.n_targets)))
             for part in parts:
@@ -101,18 +102,23 @@ class Engine(RowEngine):
 
     def _csr_parts(self, X: Any, ends: np.ndarray, first: int, last: int) -> list[list[Any]]:
         """For some rows at a time and every output: values that are not 0, their columns, and how many a row has."""
-        rows = min(_SPARSE_ROWS, last - first)
-        values, columns = np.empty(rows * ends[-1]), np.empty(rows * ends[-1], dtype=np.int32)
-        parts = []
-        for start in range(first, last, rows):
-            stop = min(start + rows, last)
-            n, size = stop - start, (stop - start) * ends[-1]
-            row_ptr = np.empty((self.n_outputs, n + 1), dtype=np.int64)
-            room = (values[:size], columns[:size], row_ptr)
-            self.prepared.explain_to_csr(X.data, X.indices, X.indptr, *room, self.n_targets, start, stop)
-            used = [slice(n * ends[k], n * ends[k] + row_ptr[k, -1]) for k in range(self.n_outputs)]
-            parts.append([[values[s].copy(), columns[s].copy(), np.diff(row_ptr[k])] for k, s in enumerate(used)])
-        return parts
+        # The values of one output are written where they stay; system memory that they do not reach costs nothing.
+        most = _CSR_VALUES // max(int(ends[-1]), 1)
+        rows = max(1, min(last - first, most if self.n_outputs == 1 else _SPARSE_ROWS))
+        return [self._csr_part(X, ends, start, min(start + rows, last)) for start in range(first, last, rows)]
+
+    def _csr_part(self, X: Any, ends: np.ndarray, first: int, last: int) -> list[Any]:
+        n, size = last - first, (last - first) * ends[-1]
+        values, columns = np.empty(size), np.empty(size, dtype=np.int32)
+        row_ptr = np.empty((self.n_outputs, n + 1), dtype=np.int64)
+        given = (X.data, X.indices, X.indptr, values, columns, row_ptr)
+        self.prepared.explain_to_csr(*given, self.n_targets, first, last)
+        if self.n_outputs == 1:
+            for array in (values, columns):
+                array.resize(row_ptr[0, -1], refcheck=False)
+            return [[values, columns, np.diff(row_ptr[0])]]
+        used = [slice(n * ends[k], n * ends[k] + row_ptr[k, -1]) for k in range(self.n_outputs)]
+        return [[values[s].copy(), columns[s].copy(), np.diff(row_ptr[k])] for k, s in enumerate(used)]
 
     def _explain(self, X: Any, n_jobs: int | None) -> np.ndarray:
         X = checked_rows(X, self.n_features)
@@ -122,3 +128,7 @@ class Engine(RowEngine):
         else:
             self._fill(X, result, n_jobs=n_jobs)
         return result
+
+
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
