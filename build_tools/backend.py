@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import build_inplace
 import compilers
+import editable
 
 __all__ = [
     "build_editable",
@@ -65,4 +66,6 @@ def build_editable(
 ) -> str:
     """Build the module beside its sources, and a wheel that points to them."""
     build_inplace.build()
-    return base.build_editable(wheel_directory, config_settings, metadata_directory)
+    name = base.build_editable(wheel_directory, config_settings, metadata_directory)
+    editable.leave_a_path_alone(Path(wheel_directory, name))
+    return name

@@ -29,24 +29,31 @@ extern "C" void *run(vector *a) { auto twice = []<class T>(T x) { return x + x; 
 
 def needs_zig() -> bool:
     """Whether no compiler was chosen by the environment and none that is on the PATH can compile the engine."""
-    if any(os.environ.get(name) for name in CHOICES) or "CMAKE_CXX_COMPILER" in os.environ.get("CMAKE_ARGS", ""):
-        return False
-    return _found() is None
+    return not _is_chosen() and _found() is None
 
 
 def settings(folder: Path) -> tuple[dict[str, str], list[str]]:
     """Environment variables and arguments of CMake that make it use the compiler found, or zig (scripts in it)."""
-    if needs_zig():
-        return _zig(folder / "zig")
-    if sys.platform == "win32" and not any(os.environ.get(name) for name in CHOICES):
-        return {"CC": "clang-cl", "CXX": "clang-cl"}, []  # CMake would take Visual C++
-    return {}, []
+    if _is_chosen():
+        return {}, []
+    found = _found()
+    # By name, since CMake would take the first one, whether it works or not, and Visual C++ on Windows.
+    return _zig(folder / "zig") if found is None else (dict(zip(("CC", "CXX"), found, strict=True)), [])
 
 
-def _found() -> str | None:
-    """The first C++ compiler on the PATH that compiles and links the trial."""
-    names = ["clang-cl"] if sys.platform == "win32" else ["c++", "g++", "clang++"]
-    return next((path for name in names if (path := shutil.which(name)) and _works(path)), None)
+def _is_chosen() -> bool:
+    return any(os.environ.get(name) for name in CHOICES) or "CMAKE_CXX_COMPILER" in os.environ.get("CMAKE_ARGS", "")
+
+
+def _found() -> tuple[str, str] | None:
+    """The first compilers of C and C++ on the PATH of which the latter compiles and links the trial."""
+    windows = sys.platform == "win32"
+    names = [("clang-cl", "clang-cl")] if windows else [("cc", "c++"), ("gcc", "g++"), ("clang", "clang++")]
+    for c, cxx in names:
+        paths = shutil.which(c), shutil.which(cxx)
+        if paths[0] and paths[1] and _works(paths[1]):
+            return paths[0], paths[1]
+    return None
 
 
 def _works(compiler: str) -> bool:

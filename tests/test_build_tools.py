@@ -1,11 +1,14 @@
-"""The build tools: which compiler they choose, and when they start anew."""
+"""The build tools: which compiler they choose, when they start anew, and what an editable install is."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import importlib.util
 import stat
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from types import ModuleType
 
@@ -20,7 +23,11 @@ def compilers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     for name in ("CC", "CXX", "CMAKE_TOOLCHAIN_FILE", "CMAKE_ARGS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    spec = importlib.util.spec_from_file_location("compilers", ROOT / "build_tools" / "compilers.py")
+    return build_tool("compilers")
+
+
+def build_tool(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "build_tools" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -41,10 +48,14 @@ def test_zig_is_asked_for_without_a_compiler(compilers: ModuleType) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the compilers of a test are shell scripts")
 def test_zig_is_asked_for_where_the_compiler_does_not_work(compilers: ModuleType, tmp_path: Path) -> None:
-    put_program(tmp_path, "c++", "exit 1")  # as /usr/bin/cc of a Mac without the command line tools
+    put_program(tmp_path, "cc", "exit 1")  # as /usr/bin/cc of a Mac without the command line tools
+    put_program(tmp_path, "c++", "exit 1")
     assert compilers.needs_zig()
-    put_program(tmp_path, "clang++", "exit 0")
+    cxx = put_program(tmp_path, "clang++", "exit 0")
+    assert compilers.needs_zig()  # CMake links with the compiler of C
+    cc = put_program(tmp_path, "clang", "exit 0")
     assert not compilers.needs_zig()
+    assert compilers.settings(tmp_path) == ({"CC": str(cc), "CXX": str(cxx)}, [])  # CMake alone would take c++
 
 
 @pytest.mark.parametrize("name", ["CC", "CXX", "CMAKE_TOOLCHAIN_FILE"])
@@ -93,11 +104,7 @@ def test_a_folder_configured_with_tools_that_are_gone_is_configured_again(
 ) -> None:
     """Each build of pip has a CMake and a Ninja in a temporary folder of its own, where the machine has none."""
     monkeypatch.setitem(sys.modules, "compilers", compilers)
-    spec = importlib.util.spec_from_file_location("build_inplace", ROOT / "build_tools" / "build_inplace.py")
-    assert spec is not None
-    assert spec.loader is not None
-    build_inplace = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(build_inplace)
+    build_inplace = build_tool("build_inplace")
     monkeypatch.setattr(build_inplace, "ROOT", tmp_path)
     monkeypatch.setenv("CXX", "c++")
     for tools in ("first", "first", "second"):
@@ -109,3 +116,25 @@ def test_a_folder_configured_with_tools_that_are_gone_is_configured_again(
         build_inplace.build()
     steps = (tmp_path / "log").read_text(encoding="utf-8").splitlines()
     assert steps == ["first -S", "first --build", "first --build", "second -S", "second --build"]
+
+
+def test_an_editable_install_is_a_path_that_pythonpath_goes_before(tmp_path: Path) -> None:
+    """The finder of scikit-build-core is asked first: tests of another checkout would run on this one."""
+    finder, info = "_editable_skbc_automl_explain", "automl_explain-0.1.0.dist-info"
+    made = {
+        f"{finder}.py": "sys.meta_path",
+        f"{finder}.pth": f"import {finder}\n/a checkout\n",
+        f"{info}/WHEEL": "Tag: x\n",
+    }
+    wheel = tmp_path / "automl_explain-0.1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, text in {**made, f"{info}/RECORD": "old"}.items():
+            archive.writestr(name, text)
+    build_tool("editable").leave_a_path_alone(wheel)
+    with zipfile.ZipFile(wheel) as archive:
+        found = {name: archive.read(name).decode() for name in archive.namelist()}
+    record = found.pop(f"{info}/RECORD").splitlines()
+    assert found == {f"{info}/WHEEL": "Tag: x\n", "automl_explain.pth": "/a checkout\n"}
+    digest = base64.urlsafe_b64encode(hashlib.sha256(b"Tag: x\n").digest()).decode().rstrip("=")
+    assert record[0] == f"{info}/WHEEL,sha256={digest},7"
+    assert [line.partition(",")[0] for line in record[1:]] == ["automl_explain.pth", f"{info}/RECORD"]
