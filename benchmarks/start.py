@@ -29,6 +29,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
 COLUMNS, TREES, LEAVES = 50, 100, 31
+CALLS = 1000  # that follow the first one
 
 CHILD = """
 import json, os, sys, time
@@ -50,10 +51,13 @@ loaded = now()
 scoring.explain(row, get_raw=sys.argv[2] == "raw")
 first = now()
 modules = Counter(name.partition(".")[0] for name in sys.modules)
-for _ in range(100):
+for _ in range(CALLS):
     scoring.explain(row, get_raw=sys.argv[2] == "raw")
-print(json.dumps({"begin": begin, "numpy": after_numpy, "loaded": loaded, "first": first, "modules": modules}))
-""".replace("COLUMNS", str(COLUMNS))
+steps = {"begin": begin, "numpy": after_numpy, "loaded": loaded, "first": first, "warm": now()}
+for _ in range(CALLS):
+    scoring.explain(row, get_raw=sys.argv[2] == "raw")
+print(json.dumps({**steps, "later": now(), "modules": modules}))
+""".replace("COLUMNS", str(COLUMNS)).replace("CALLS", str(CALLS))
 
 
 def main() -> None:
@@ -127,9 +131,9 @@ def process(folder: str, space: str, *, locked: bool = False) -> dict[str, Any] 
     if locked and done.returncode:
         return None if "unshare" in done.stderr or done.returncode == 99 else {"failed": done.stderr[-500:]}
     told = json.loads(done.stdout)
-    begin, after_numpy, loaded, first, modules = (
-        told[name] for name in ("begin", "numpy", "loaded", "first", "modules")
-    )
+    steps = ("begin", "numpy", "loaded", "first", "warm", "later")
+    begin, after_numpy, loaded, first, warm, later = (told[step] for step in steps)
+    modules = told["modules"]
     ours = {name: modules.get(name, 0) for name in ("automl_explain", "numpy")}
     return {
         "wall_s": round(first["wall"] - begin["wall"], 4),
@@ -138,6 +142,7 @@ def process(folder: str, space: str, *, locked: bool = False) -> dict[str, Any] 
         "wall_s_of_the_first_values": round(first["wall"] - loaded["wall"], 4),
         "cpu_s": round(first["cpu"], 4),
         "cpu_s_beyond_numpy": round(first["cpu"] - after_numpy["cpu"], 4),
+        "cpu_us_of_later_values": round(1e6 * (later["cpu"] - warm["cpu"]) / CALLS, 2),
         "resident_mb": round(first["megabytes"], 1),
         "resident_mb_beyond_numpy": round(first["megabytes"] - after_numpy["megabytes"], 1),
         "modules_of_numpy_and_us": sum(ours.values()),

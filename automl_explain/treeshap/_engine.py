@@ -31,7 +31,7 @@ class Engine(RowEngine):
     players : Players
     n_jobs : int or None, default None
         Threads of a call; None for as many as `available_threads` says then. Values do not depend on it.
-    max_bytes : int, default 256 MB
+    max_bytes : int, default 256 MiB
         Memory of the tables. Branches to leaves that do not fit are walked for every row, which is slower.
     """
 
