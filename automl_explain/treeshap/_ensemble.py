@@ -236,7 +236,8 @@ def _exact(name: str, given: Any, dtype: np.dtype[Any]) -> np.ndarray:
     if array.dtype.kind not in "biuf":
         raise _no_trees(f"`{name}` holds {array.dtype} instead of numbers")
     with np.errstate(invalid="ignore", over="ignore"):
-        copy = np.array(array, dtype=dtype, order="C", copy=True if array.flags.writeable else None)
+        needed = array.flags.writeable or not array.flags.aligned  # arrays of a buffer may begin anywhere in it
+        copy = np.array(array, dtype=dtype, order="C", copy=True if needed else None)
     if dtype.kind != "f" and array.dtype != dtype and not np.array_equal(copy, array):
         raise _no_trees(f"`{name}` has entries that are no {dtype}")
     copy.flags.writeable = False
@@ -266,7 +267,7 @@ def checked_rows(X: Any, n_features: int) -> Any:
         if X.dtype in _FLOATS and X.flags.aligned:
             return X
         refuse_complex(X, "X")
-        return np.ascontiguousarray(X, dtype=np.float64)
+        return np.require(X, np.float64, ["C", "A"])
     rows = csr_rows(X)
     if rows.dtype in _FLOATS:
         return rows
@@ -277,6 +278,8 @@ def checked_rows(X: Any, n_features: int) -> Any:
 def csr_rows(X: Any) -> sp.csr_matrix:
     """Sparse rows as a sound csr_matrix in order, with 32-bit indices where they fit: kernels go where they point.
 
+    Its arrays are contiguous and aligned.
+
     Raises
     ------
     InputError
@@ -286,4 +289,7 @@ def csr_rows(X: Any) -> sp.csr_matrix:
     if rows.indices.dtype != np.int32 and rows.nnz <= np.iinfo(np.int32).max:
         parts = (rows.data, rows.indices.astype(np.int32), rows.indptr.astype(np.int32))
         rows = sp.csr_matrix(parts, shape=rows.shape)
+    given = (rows.data, rows.indices, rows.indptr)
+    if not all(part.flags.c_contiguous and part.flags.aligned for part in given):
+        rows = sp.csr_matrix(tuple(np.require(part, None, ["C", "A"]) for part in given), shape=rows.shape)
     return rows

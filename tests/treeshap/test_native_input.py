@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from made_trees import make_trees
 
-from automl_explain.treeshap import Engine, Players, _native
+from automl_explain.treeshap import Engine, Players, TreeEnsemble, TreeModel, _native
 from automl_explain.treeshap._columns import Columns
 
 N_ROWS = 3
@@ -104,6 +105,28 @@ def test_players_and_targets_that_are_none_are_not_prepared(at: int, entry: int)
     changed[1] = entry
     with pytest.raises(ValueError, match="players do not belong together"):
         prepare(players=(*fields[:at], changed, *fields[at + 1 :]))
+
+
+def test_arrays_of_any_layout_are_copied_where_they_must_be() -> None:
+    """Arrays over a buffer may begin anywhere in it; one row of a larger table has a stride that means nothing."""
+    rows = np.random.default_rng(0).normal(size=(N_ROWS, 4))
+    csr, model = sp.csr_matrix(rows), TreeModel.of(TREES, n_jobs=1)
+    records = np.zeros(N_ROWS, dtype=[("x", np.float64, (8,)), ("y", np.uint8)])
+    records["x"][:, ::2] = rows
+    forms = [shifted(rows), records["x"][:, ::2]]
+    for layout in (shifted, lambda array: np.repeat(array, 2)[::2]):
+        for part in ("data", "indices", "indptr"):
+            forms.append(csr.copy())
+            setattr(forms[-1], part, layout(getattr(csr, part)))
+    for X in forms:
+        for n in (1, N_ROWS):
+            for explain in (model.prepared().values, model.interaction_values, model.predict_output):
+                np.testing.assert_array_equal(explain(X[:n]), explain(rows[:n]))
+    given = {name: shifted(array) for name, array in TREES.arrays().items()}
+    for array in given.values():
+        array.flags.writeable = False
+    trees = TreeEnsemble.from_arrays(given, TREES.n_features)
+    np.testing.assert_array_equal(TreeModel.of(trees).shapley_values(rows), model.shapley_values(rows))
 
 
 @pytest.mark.parametrize("name", list(wrong(DENSE)))

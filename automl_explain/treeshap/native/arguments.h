@@ -131,8 +131,10 @@ static inline bool take_dense(Buffers& buffers, PyObject* object, i64 n_features
     const Py_buffer* view = buffers.take(object, PyBUF_STRIDES);
     if (view == nullptr) return false;
     bool is_float = kind_of(*view) == NumberKind::floating && (view->itemsize == 8 || view->itemsize == 4);
-    if (!is_float || view->ndim != 2 || view->shape[1] != n_features || view->strides[0] % view->itemsize ||
-        view->strides[1] % view->itemsize) {
+    auto is_odd = [&](int axis) {  // the stride of one row, or of one column, may be any: it is never gone
+        return view->shape[axis] > 1 && view->strides[axis] % view->itemsize != 0;
+    };
+    if (!is_float || view->ndim != 2 || view->shape[1] != n_features || is_odd(0) || is_odd(1)) {
         PyErr_SetString(PyExc_ValueError, "rows are not a table of floats with a column for every feature");
         return false;
     }
