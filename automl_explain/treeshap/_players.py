@@ -52,6 +52,8 @@ class Players:
         if not np.isfinite(weights.data).all():
             raise InputError("`weights` has entries that are not finite; expected the share of each player's value.")
         object.__setattr__(self, "of_feature", of_feature.astype(np.int64))
+        if weights.data.dtype != np.float64 or not weights.data.all():
+            weights = _without_zeros(weights)  # a player whose weights are all zero goes to no target
         object.__setattr__(self, "weights", weights)
 
     @property
@@ -164,7 +166,7 @@ def _identity(n: int) -> Csr:
 
 
 def _csr(weights: Any) -> Csr:
-    """Weights of a feature map, a sparse matrix or an array, each place once and without zeros."""
+    """Weights of a feature map, a sparse matrix or an array, as `_without_zeros` gives them."""
     if isinstance(weights, FeatureMap):
         given = Csr(*weights.arrays, weights.shape)
     elif is_sparse(weights):
@@ -173,6 +175,11 @@ def _csr(weights: Any) -> Csr:
         dense = np.asarray(weights, dtype=np.float64)
         rows, columns = np.nonzero(dense)
         return Csr.from_entries(rows, columns, dense[rows, columns], dense.shape)
+    return _without_zeros(given)
+
+
+def _without_zeros(given: Csr) -> Csr:
+    """The same weights in float64, each place once and without zeros."""
     kept = given.data != 0
     rows, columns = given.rows()[kept], given.indices[kept]
     return Csr.from_entries(rows, columns, np.asarray(given.data[kept], dtype=np.float64), given.shape)

@@ -43,6 +43,30 @@ def test_players_by_hand_are_those_of_the_constructors() -> None:
     np.testing.assert_array_equal(Engine(trees, by_hand).values(X), wanted)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.int64, np.bool_, ">f8"])
+def test_weights_by_hand_may_be_of_any_type(dtype: object) -> None:
+    trees = make_trees(0, n_features=3)
+    X = make_rows(0, trees)
+    weights = np.array([[1, 0, 0], [0, 1, 1]])
+    shares = sp.csr_matrix(weights.astype(float))
+    shares.data = shares.data.astype(dtype)
+    wanted = Engine(trees, Players.folded(weights)).values(X)
+    np.testing.assert_array_equal(Engine(trees, Players(np.arange(3), shares)).values(X), wanted)
+
+
+def test_players_whose_weights_are_zero_are_in_the_remainder() -> None:
+    """Also where the zeros are stored."""
+    trees = make_trees(0, n_features=3)
+    X = make_rows(0, trees)
+    stored = sp.csr_matrix((np.array([1.0, 0.0, 1.0]), np.arange(3), np.array([0, 2, 3])), shape=(2, 3))
+    made = Players(np.arange(3), stored)
+    assert made.unmapped.tolist() == [False, True, False]
+    each = Engine(trees, Players.engineered(3)).values(X)
+    values, remainder = Engine(trees, made).values_and_remainder(X)
+    np.testing.assert_array_equal(values, each[:, :, [0, 2]])
+    np.testing.assert_array_equal(remainder, each[:, :, 1])
+
+
 def test_players_of_other_columns_are_refused_by_name() -> None:
     trees = make_trees(0, n_features=3)
     for n in (2, 9):
