@@ -9,6 +9,7 @@ import numpy as np
 
 from automl_explain._lazy import sparse as sp
 from automl_explain._threads import check_n_jobs
+from automl_explain._validation import check_count
 from automl_explain.exceptions import InputError
 from automl_explain.treeshap import _native
 from automl_explain.treeshap._ensemble import TreeEnsemble, checked_rows
@@ -18,6 +19,7 @@ from automl_explain.treeshap._validity import MAX_VALUES
 
 #: Bytes that the tables of one model may take; the way to leaves beyond is walked for every row.
 DEFAULT_TABLE_BYTES = 256 * 2**20
+_ANY_SIZE = 2**62  # bytes that no tables take
 _SPARSE_ROWS = 4096  # rows that room for all values is kept for when the result is sparse
 _CSR_VALUES = 2**26  # that room is kept for at a time when the result of one output is sparse
 
@@ -46,13 +48,14 @@ class Engine(RowEngine):
         max_bytes: int = DEFAULT_TABLE_BYTES,
     ) -> None:
         check_n_jobs(n_jobs)
+        check_count(max_bytes, "max_bytes", least=0)
         everyone = players.with_remainder
         if trees.n_outputs * everyone.n_targets > MAX_VALUES:
             raise InputError(
                 f"`players` gives values to {everyone.n_targets:,} targets for each of {trees.n_outputs:,} outputs; at "
                 f"most {MAX_VALUES:,} values are supported, 1 GiB for one row. Group the features."
             )
-        self.prepared = _native.prepare(*native_arguments(trees, everyone), max_bytes)
+        self.prepared = _native.prepare(*native_arguments(trees, everyone), min(int(max_bytes), _ANY_SIZE))
         self.n_features, self.n_outputs = trees.n_features, trees.n_outputs
         self.n_targets, self._width = players.n_targets, everyone.n_targets
         self.n_jobs = n_jobs

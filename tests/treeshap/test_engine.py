@@ -306,6 +306,14 @@ def test_a_forked_process_explains_after_its_parent_did() -> None:
     child.join()
 
 
+def test_any_bound_of_memory_is_taken_and_what_is_no_size_refused() -> None:
+    trees, players = random_trees(0), Players.engineered(N_FEATURES)
+    assert Engine(trees, players, max_bytes=2**70).prepared.nbytes == Engine(trees, players).prepared.nbytes
+    for bound in (-1, 1.5, None, "1", True):
+        with pytest.raises(InputError, match="`max_bytes` must be a whole number of at least 0"):
+            Engine(trees, players, max_bytes=bound)  # type: ignore[arg-type] # what a caller may write
+
+
 def test_more_cuts_than_a_rank_has_room_for_are_refused() -> None:
     n = np.iinfo(np.uint16).max + 1  # stumps, each with a cut of its own
     root, leaf = np.tile([True, False, False], n), np.tile([False, True, True], n)
