@@ -185,3 +185,16 @@ def test_rows_beside_each_bound_of_the_blocks_have_the_bits_they_have_alone() ->
     np.testing.assert_array_equal(
         engine.values(X.astype(np.float32)), engine.values(X.astype(np.float32).astype(float))
     )
+
+
+def test_threads_share_rows_out_among_factors_and_branches() -> None:
+    trees = make_trees(14, n_features=30, depth=26, n_leaves=40, distinct=True)
+    full = Engine(trees, Players.engineered(30), n_jobs=1)
+    X = make_rows(14, trees, 3100)
+    for bound in (full.prepared.nbytes, full.prepared.nbytes // 2):
+        engine = Engine(trees, Players.engineered(30), n_jobs=1, max_bytes=bound)
+        assert engine.prepared.leaves_in_factors > 0
+        found = engine.values(X)
+        for n_jobs in (2, 3):
+            np.testing.assert_array_equal(engine.values(X, n_jobs), found)
+            np.testing.assert_array_equal(engine.values(sp.csr_matrix(X), n_jobs), found)
