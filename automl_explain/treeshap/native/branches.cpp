@@ -113,7 +113,9 @@ Branches find_branches(Arena& kept, Arena& work, const Trees& trees, const Colum
     found.player = player.data;
     found.n_nodes = n_nodes.data;
     found.branch = branches.data;
-    if (found.n_trees) found.rules = quadrature_rules(kept, nodes_for(most));
+    u8* wanted_rules = zeros<u8>(work, nodes_for(most) + 1);
+    for (i64 t = 0; t < found.n_trees; t++) wanted_rules[found.n_nodes[t]] = 1;
+    if (found.n_trees) found.rules = quadrature_rules(kept, nodes_for(most), wanted_rules);
     i64 n_lefts = 0;
     for (i64 i = 0; i < trees.n_nodes; i++)
         if (columns.node_ranks_left[i] >= 0)

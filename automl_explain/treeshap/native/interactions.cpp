@@ -252,7 +252,9 @@ void find(Interactions& made, Arena& work, const Trees& trees, const Columns& co
     }
     if (made.n_pairs > MOST_PAIRS) return;
     made.ranking = find_ranking(kept, columns, trees.n_features);
-    made.rules = quadrature_rules(kept, nodes_for(most));
+    u8* wanted_rules = zeros<u8>(work, nodes_for(most) + 1);
+    for (i64 leaf = 0; leaf < made.leaves.n; leaf++) wanted_rules[nodes_for(made.leaves.n_players(leaf))] = 1;
+    made.rules = quadrature_rules(kept, nodes_for(most), wanted_rules);
     made.order = order_leaves(kept, made.leaves, trees.n_outputs);
     cut_parts(kept, made, trees);
     Numbering slots(work);

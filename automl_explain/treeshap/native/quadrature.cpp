@@ -32,12 +32,17 @@ void legendre(i64 m, f64 x, f64& value, f64& slope) {
 
 void find_rule(i64 m, f64* node, f64* weight) {
     for (i64 i = 0; i < (m + 1) / 2; i++) {
-        f64 x = cosine(PI * ((f64)i + 0.75) / ((f64)m + 0.5)), value, slope;
+        f64 x = cosine(PI * ((f64)i + 0.75) / ((f64)m + 0.5)), before = 2.0, value, slope;
         if (2 * i + 1 == m) x = 0.0;
         for (int step = 0; step < STEPS; step++) {
             legendre(m, x, value, slope);
             f64 next = x - value / slope;
             if (next == x) break;
+            if (next == before) {  // from here on it goes to and fro between two neighbours
+                if ((STEPS - step) % 2) x = next;
+                break;
+            }
+            before = x;
             x = next;
         }
         legendre(m, x, value, slope);
@@ -50,9 +55,10 @@ void find_rule(i64 m, f64* node, f64* weight) {
 
 }  // namespace
 
-Rules quadrature_rules(Arena& arena, i64 most) {
+Rules quadrature_rules(Arena& arena, i64 most, const u8* wanted) {
     Rules made = {most, room<f64>(arena, most * (most + 1) / 2), room<f64>(arena, most * (most + 1) / 2)};
-    for (i64 m = 1; m <= most; m++) find_rule(m, made.node + m * (m - 1) / 2, made.weight + m * (m - 1) / 2);
+    for (i64 m = 1; m <= most; m++)
+        if (wanted == nullptr || wanted[m]) find_rule(m, made.node + m * (m - 1) / 2, made.weight + m * (m - 1) / 2);
     return made;
 }
 
