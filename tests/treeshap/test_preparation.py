@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 
 import numpy as np
 import pytest
@@ -157,3 +158,24 @@ def test_figures_say_what_a_row_costs() -> None:
         assert prepared.bundles <= prepared.look_ups <= prepared.nbytes // 64
         assert (prepared.comparisons > 0) == (prepared.leaves_in_tables + prepared.leaves_in_factors > 0)
         assert prepared.block % 64 == 0
+
+
+def test_long_paths_are_prepared_in_time_that_grows_with_their_conditions() -> None:
+    """A chain that asks 1,500 columns, each once, in any order: it took 6 s of CPU, for a million conditions."""
+    depth, rng = 1500, np.random.default_rng(0)
+    n, split = 2 * depth + 1, 2 * np.arange(depth)
+    feature, left, right = (np.full(n, -1) for _ in range(3))
+    feature[split], left[split], right[split] = rng.permutation(depth), split + 1, split + 2
+    cover, value = np.ones(n), np.where(feature < 0, rng.normal(size=n), 0.0)
+    cover[split] = depth + 1 - np.arange(depth)
+    chain = TreeEnsemble(
+        offsets=[0, n], output=[0], feature=feature, threshold=np.zeros(n), missing=np.zeros(n),
+        default_left=np.zeros(n), left=left, right=right, cover=cover, value=value, category=np.full(n, -1),
+        category_offsets=[0], category_bits=[], base=[0], n_features=depth,
+    )  # fmt: skip
+    start = time.process_time()
+    made = engine(chain, n_features=depth)
+    assert time.process_time() - start < 3
+    X = np.where(rng.random((3, depth)) < 0.002, -1.0, 1.0)
+    output = made.values(X).sum(axis=2) + made.expected_values[:, None]
+    np.testing.assert_allclose(output, chain.predict(X).T, rtol=0, atol=1e-11)

@@ -4,13 +4,17 @@ namespace automl_explain {
 
 namespace {
 
+constexpr i64 FEW = 32;  // conditions, for which insertion sort is the fastest
+
 // The conditions of one leaf while its path is climbed, and those of the leaves before it.
 struct Conditions {
     List<i64> column, low, high, missing, ranks;
     List<u8> satisfied;
     List<f64> part;  // of the training rows, by the column's splits
+    List<i64> by_key, other, to;  // to sort many conditions
 
-    explicit Conditions(Arena& a) : column(a), low(a), high(a), missing(a), ranks(a), satisfied(a), part(a) {}
+    explicit Conditions(Arena& a)
+        : column(a), low(a), high(a), missing(a), ranks(a), satisfied(a), part(a), by_key(a), other(a), to(a) {}
 
     // A condition that every rank of its column satisfies.
     void add(const Columns& columns, i64 c) {
@@ -49,13 +53,30 @@ struct Conditions {
         exchange(part[a], part[b]);
     }
 
-    // Brings the conditions from `first` on into the order of their players, then columns (insertion sort: few).
-    void sort(i64 first, const i64* player_of_column) {
-        auto key = [&](i64 i) { return player_of_column[column[i]]; };
+    // Brings the conditions from `first` on into the order of their players, then columns.
+    void sort(i64 first, const i64* player_of_column, i64 n_columns) {
+        auto key = [&](i64 i) { return player_of_column[column[i]] * n_columns + column[i]; };
+        if (column.n - first > FEW) return sort_many(first, key);
         for (i64 i = first + 1; i < column.n; i++)
-            for (i64 j = i; j > first; j--) {
-                if (!(key(j) < key(j - 1) || (key(j) == key(j - 1) && column[j] < column[j - 1]))) break;
-                swap(j, j - 1);
+            for (i64 j = i; j > first && key(j) < key(j - 1); j--) swap(j, j - 1);
+    }
+
+    template <class Key>
+    void sort_many(i64 first, Key key) {
+        i64 n = column.n - first;
+        by_key.n = other.n = to.n = 0;
+        for (i64 i = 0; i < n; i++) {
+            by_key.add(first + i);
+            other.add(0);
+            to.add(0);
+        }
+        sort_by(by_key.data, n, other.data, key);
+        for (i64 i = 0; i < n; i++) to[by_key[i] - first] = i;
+        for (i64 i = 0; i < n; i++)
+            while (to[i] != i) {  // each exchange brings one condition to its place
+                i64 place = to[i];
+                swap(first + i, first + place);
+                exchange(to[i], to[place]);
             }
     }
 };
@@ -73,7 +94,11 @@ i64* parents_of(Arena& arena, const Trees& trees) {
 Leaves find_leaves(Arena& arena, const Trees& trees, const Columns& columns, const Players& players) {
     i64* parent = parents_of(arena, trees);
     i64* player_of_column = room<i64>(arena, columns.n);
-    for (i64 c = 0; c < columns.n; c++) player_of_column[c] = players.of_feature[columns.feature[c]];
+    i64 *condition_of = room<i64>(arena, columns.n), *asked_by = room<i64>(arena, columns.n);
+    for (i64 c = 0; c < columns.n; c++) {
+        player_of_column[c] = players.of_feature[columns.feature[c]];
+        asked_by[c] = -1;  // leaf whose condition `condition_of` tells
+    }
 
     Conditions conditions(arena);
     List<i64> nodes(arena), output(arena), player_ptr(arena), player(arena), condition_ptr(arena);
@@ -87,17 +112,21 @@ Leaves find_leaves(Arena& arena, const Trees& trees, const Columns& columns, con
             i64 first = conditions.column.n;
             f64 reached = 1.0;
             for (i64 node = leaf; parent[node] >= 0; node = parent[node]) {
-                i64 above = parent[node], c = columns.node_column[above], at = first;
+                i64 above = parent[node], c = columns.node_column[above];
                 f64 ratio = trees.cover[above] > 0.0 ? trees.cover[node] / trees.cover[above] : 0.0;
                 reached *= ratio;
-                while (at < conditions.column.n && conditions.column[at] != c) at++;
-                if (at == conditions.column.n) conditions.add(columns, c);
+                if (asked_by[c] != leaf) {
+                    asked_by[c] = leaf;
+                    condition_of[c] = conditions.column.n;
+                    conditions.add(columns, c);
+                }
+                i64 at = condition_of[c];
                 conditions.part[at] *= ratio;
                 conditions.narrow(columns, trees, at, above, trees.left[above] == node);
             }
             expected[trees.output[t]] += trees.value[leaf] * reached;
             if (conditions.column.n == first) continue;
-            conditions.sort(first, player_of_column);
+            conditions.sort(first, player_of_column, columns.n);
             i64 before = -1;
             for (i64 i = first; i < conditions.column.n; i++) {
                 i64 own = player_of_column[conditions.column[i]];
