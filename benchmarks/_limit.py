@@ -41,7 +41,11 @@ def limits(works: dict[str, dict[str, Any]]) -> dict[str, Any]:
     compiler = shutil.which(os.environ.get("CC", "cc"))
     if compiler is None:
         return {"failed": "no C compiler: none is called `cc`, and CC names none"}
-    with _compiled(compiler) as kernels:
+    with contextlib.ExitStack() as ending:
+        try:
+            kernels = ending.enter_context(_compiled(compiler))
+        except (OSError, subprocess.CalledProcessError):
+            return {"failed": "the C compiler found does not compile or its result does not load"}
         look_ups = {name: _look_ups_per_s(kernels, size) for name, size in _PLACES.items()}
         comparisons = _comparisons_per_s(kernels)
         operations = _operations_per_s(kernels)

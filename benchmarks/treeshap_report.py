@@ -178,8 +178,8 @@ def limit_table(found: dict[str, Any]) -> str:
         "comparisons of 16-bit numbers alone, and its bytes of input and output alone; *part* is their sum over ours. "
         "What is left is table rows that come from farther, the sums that are kept for each column, and the arithmetic "
         "of leaves in factors and walked to. This machine fetches and adds so many million table rows of 64 bytes a "
-        f"second, at random places: {rates}; it makes {compared:.0f} thousand million comparisons, or {calculated:.0f} "
-        f"thousand million multiplications and additions of float64 numbers, and copies {copied:.0f} GB a second.\n\n"
+        f"second, at random places: {rates}; it makes {compared:.0f} billion comparisons, or {calculated:.0f} "
+        f"billion multiplications and additions of float64 numbers, and copies {copied:.0f} GB a second.\n\n"
         + table(["", "look-ups", "comparisons", "leaves", "look-ups, µs", "comparisons, µs", "bytes, µs",
                  "ours, µs", "part"], rows)
     )  # fmt: skip
