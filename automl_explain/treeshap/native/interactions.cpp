@@ -84,12 +84,10 @@ struct Entered {
 };
 
 // Leaves by output, in the order of the trees: the slots of one output lie together.
-i64* order_leaves(Arena& kept, const Leaves& leaves, i64 n_outputs) {
-    i64* order = room<i64>(kept, leaves.n);
-    i64 n = 0;
-    for (i64 k = 0; k < n_outputs; k++)
-        for (i64 leaf = 0; leaf < leaves.n; leaf++)
-            if (leaves.output[leaf] == k) order[n++] = leaf;
+i64* order_leaves(Arena& kept, Arena& scratch, const Leaves& leaves) {
+    i64 *order = room<i64>(kept, leaves.n), *other = room<i64>(scratch, leaves.n);
+    for (i64 leaf = 0; leaf < leaves.n; leaf++) order[leaf] = leaf;
+    sort_by(order, leaves.n, other, [&](i64 leaf) { return leaves.output[leaf]; });
     return order;
 }
 
@@ -255,7 +253,7 @@ void find(Interactions& made, Arena& work, const Trees& trees, const Columns& co
     u8* wanted_rules = zeros<u8>(work, nodes_for(most) + 1);
     for (i64 leaf = 0; leaf < made.leaves.n; leaf++) wanted_rules[nodes_for(made.leaves.n_players(leaf))] = 1;
     made.rules = quadrature_rules(kept, nodes_for(most), wanted_rules);
-    made.order = order_leaves(kept, made.leaves, trees.n_outputs);
+    made.order = order_leaves(kept, work, made.leaves);
     cut_parts(kept, made, trees);
     Numbering slots(work);
     find_slots_of_pairs(kept, work, made, players.n, slots);
