@@ -19,14 +19,13 @@ constexpr i64 ROWS = 4;
 #else
 constexpr i64 ROWS = 2;
 #endif
-typedef f64 Rows __attribute__((vector_size(8 * ROWS)));
-using i16 = int16_t;
+typedef f64 RowVector __attribute__((vector_size(8 * ROWS)));
 typedef i64 Mask __attribute__((vector_size(8 * ROWS)));
 
 // A number in every lane; taking nothing away changes no number, where adding zero would change -0.
-INLINE Rows spread(f64 number) { return number - Rows{}; }
+INLINE RowVector spread(f64 number) { return number - RowVector{}; }
 
-constexpr i64 NODES = 8;  // of the quadrature at a time
+constexpr i64 PAIR_NODES = 8;  // of the quadrature at a time
 
 // Of one player and node: (1 - y) z, and what it is with y added; g if the row satisfies the player.
 struct PairTerm {
@@ -35,10 +34,10 @@ struct PairTerm {
 
 // Room to work in for a block of rows.
 struct InteractionRoom {
-    Rows *slots, *part, *numbers, *gains;  // vectors hold the same of several rows
-    i16* inside;                           // (players of the leaves of a part, rows): all bits or none
-    f64 *weights, *lost;                   // of each node and leaf: w v, and g of players that the row fails
-    PairTerm* terms;                           // (players, nodes) of each leaf
+    RowVector *slots, *part, *numbers, *gains;  // vectors hold the same of several rows
+    i16* inside;                                // (players of the leaves of a part, rows): all bits or none
+    f64 *weights, *lost;                        // of each node and leaf: w v, and g of players that the row fails
+    PairTerm* terms;                            // (players, nodes) of each leaf
 };
 
 INLINE void find_terms(const Interactions& prepared, i64 leaf, f64* weights, f64* lost, PairTerm* terms) {
@@ -95,9 +94,9 @@ INLINE Mask widened(const i16* inside) {
 template <i64 M>
 INLINE void add_nodes(
     const f64* weights, const f64* lost, const PairTerm* terms, i64 m, i64 d, const i16* inside, i64 stride, const u32* place,
-    Rows* gains, Rows* part
+    RowVector* gains, RowVector* part
 ) {
-    Rows product[M];
+    RowVector product[M];
     for (i64 q = 0; q < M; q++) product[q] = spread(weights[q]);
     for (i64 j = 0; j < d; j++) {
         Mask holds = widened(inside + j * stride);
@@ -108,14 +107,14 @@ INLINE void add_nodes(
         }
     }
     for (i64 i = 0; i < d; i++) {
-        Rows own[M], value = {};
+        RowVector own[M], value = {};
         for (i64 q = 0; q < M; q++) {
             own[q] = product[q] * gains[i * M + q];
             value += own[q];
         }
         part[*place++] += value;
         for (i64 j = i + 1; j < d; j++) {
-            Rows index = own[0] * gains[j * M];
+            RowVector index = own[0] * gains[j * M];
             for (i64 q = 1; q < M; q++) index += own[q] * gains[j * M + q];
             part[*place++] += index;
         }
@@ -125,10 +124,10 @@ INLINE void add_nodes(
 // Adds one leaf for `ROWS` rows.
 INLINE void add_leaf(
     const f64* weights, const f64* lost, const PairTerm* terms, i64 d, const i16* inside, i64 stride, const u32* place,
-    Rows* gains, Rows* part
+    RowVector* gains, RowVector* part
 ) {
     i64 m = nodes_for(d);
-    for (i64 q = 0; q < m; q += NODES) {
+    for (i64 q = 0; q < m; q += PAIR_NODES) {
 #define ADD_NODES(M) add_nodes<M>(weights + q, lost + q, terms + q, m, d, inside, stride, place, gains, part)
         switch (m - q) {
             case 1: ADD_NODES(1); break;
@@ -138,7 +137,7 @@ INLINE void add_leaf(
             case 5: ADD_NODES(5); break;
             case 6: ADD_NODES(6); break;
             case 7: ADD_NODES(7); break;
-            default: ADD_NODES(NODES);
+            default: ADD_NODES(PAIR_NODES);
         }
 #undef ADD_NODES
     }
@@ -162,7 +161,7 @@ INLINE void add_part(const Interactions& prepared, i64 part, const u16* ranks, i
     const u32* slot = prepared.slot + prepared.slot_ptr[part];
     i64 n_sums = prepared.slot_ptr[part + 1] - prepared.slot_ptr[part];
     for (i64 r = 0; r < n; r += ROWS) {
-        memset((void*)room.part, 0, sizeof(Rows) * (size_t)n_sums);
+        memset((void*)room.part, 0, sizeof(RowVector) * (size_t)n_sums);
         weights = room.weights, lost = room.lost, terms = room.terms, inside = room.inside + r;
         for (i64 at = first; at < last; at++) {
             i64 d = leaves.n_players(prepared.order[at]), m = nodes_for(d);
@@ -170,25 +169,25 @@ INLINE void add_part(const Interactions& prepared, i64 part, const u16* ranks, i
             add_leaf(weights, lost, terms, d, inside, stride, place, room.gains, room.part);
             weights += m, lost += m, terms += m * d, inside += d * stride;
         }
-        Rows* slots = room.slots + r / ROWS * prepared.n_slots;
+        RowVector* slots = room.slots + r / ROWS * prepared.n_slots;
         for (i64 s = 0; s < n_sums; s++) slots[slot[s]] += room.part[s];
     }
 }
 
-INLINE Rows mapped(const SparseMap& map, i64 i, const Rows* numbers) {
-    Rows sum = {};
+INLINE RowVector mapped(const SparseMap& map, i64 i, const RowVector* numbers) {
+    RowVector sum = {};
     for (i64 k = map.ptr[i]; k < map.ptr[i + 1]; k++) sum += numbers[map.from[k]] * map.weight[k];
     return sum;
 }
 
 // Writes the matrices of up to `ROWS` rows from `row` on.
 INLINE void write_entries(
-    const Interactions& prepared, const Rows* slots, i64 row, i64 n, const Entries& entries, Rows* numbers
+    const Interactions& prepared, const RowVector* slots, i64 row, i64 n, const Entries& entries, RowVector* numbers
 ) {
     for (i64 i = 0; i < prepared.first.n; i++) numbers[i] = mapped(prepared.first, i, slots);
     f64* result = entries.result + row * entries.stride;
     for (i64 e = 0; e < prepared.second.n; e++) {
-        Rows values = mapped(prepared.second, e, numbers);
+        RowVector values = mapped(prepared.second, e, numbers);
         for (i64 i = 0; i < n; i++) {
             result[entries.at[e] + i * entries.stride] = values[i];
             result[entries.mirror[e] + i * entries.stride] = values[i];
@@ -196,7 +195,7 @@ INLINE void write_entries(
     }
 }
 
-INLINE Rows* vectors(Arena& arena, i64 n) { return (Rows*)room<f64>(arena, n * ROWS); }
+INLINE RowVector* vectors(Arena& arena, i64 n) { return (RowVector*)room<f64>(arena, n * ROWS); }
 
 // Interaction values of rows `first` to `last`.
 template <class Given>
@@ -210,7 +209,7 @@ void interact(
         vectors(arena, block / ROWS * prepared.n_slots),
         vectors(arena, prepared.most_slots),
         vectors(arena, prepared.first.n),
-        vectors(arena, prepared.most_players * NODES),
+        vectors(arena, prepared.most_players * PAIR_NODES),
         room<i16>(arena, prepared.most_asked * block),
         room<f64>(arena, prepared.most_nodes),
         room<f64>(arena, prepared.most_nodes),
@@ -219,11 +218,11 @@ void interact(
     for (i64 start = first; start < last; start += block) {
         i64 n = smaller(block, last - start), n_groups = (n + ROWS - 1) / ROWS;
         rank(prepared.ranking, rows, start, n, block, x, ranks);
-        memset((void*)room_for.slots, 0, sizeof(Rows) * (size_t)(n_groups * prepared.n_slots));
+        memset((void*)room_for.slots, 0, sizeof(RowVector) * (size_t)(n_groups * prepared.n_slots));
         for (i64 part = 0; part < prepared.n_parts; part++)
             add_part(prepared, part, ranks, block, n_groups * ROWS, room_for);
         for (i64 r = 0; r < n; r += ROWS) {
-            const Rows* slots = room_for.slots + r / ROWS * prepared.n_slots;
+            const RowVector* slots = room_for.slots + r / ROWS * prepared.n_slots;
             write_entries(prepared, slots, start + r, smaller(ROWS, n - r), entries, room_for.numbers);
         }
     }
