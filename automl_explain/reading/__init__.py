@@ -1,0 +1,1 @@
+"""Tables of others -> typed tables, by decisions that can be repeated: cells as text, then types, then roles."""
