@@ -1,0 +1,178 @@
+"""What separates the columns of a text, and in which line their names stand."""
+
+from __future__ import annotations
+
+import collections
+import csv
+import dataclasses
+import io
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from automl_explain.exceptions import InputError
+
+SEPARATORS = (",", ";", "\t", "|", " ", "^", "~", ":")
+_LOOKED_AT = 200  # records
+_DETECTED_ON = 20_000  # characters
+_NUMBER = re.compile(r"[-+(]?[$€£¥]?\s?\d[\d.,'\s]*(e[-+]?\d+)?\s?[%)€]?", re.IGNORECASE)
+_DATE = re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}([T ].*)?")
+_SEP_LINE = re.compile(r"""["']?sep=(.)["']?\s*""", re.IGNORECASE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """One record of a text: its cells, and the line where it starts, from 1."""
+
+    line: int
+    cells: tuple[str, ...]
+
+    @property
+    def filled(self) -> int:
+        """Number of cells up to the last that is not empty."""
+        return next((j + 1 for j in reversed(range(len(self.cells))) if self.cells[j].strip()), 0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Dialect:
+    """How the cells of a text are written."""
+
+    separator: str
+    quote: str = '"'
+    escape: str | None = None
+    first_line: int = 1  # 2 below a line `sep=;`
+
+
+def clean_name(text: str) -> str:
+    """A name without the accidents of its file: composed letters, single blanks, no line breaks."""
+    return " ".join(unicodedata.normalize("NFC", text).replace("\ufeff", "").split())
+
+
+def find_dialect(text: str, said: str | None, wanted: Sequence[str]) -> Dialect:
+    """How the cells of a text are written.
+
+    Parameters
+    ----------
+    text : str
+        The first lines of the file.
+    said : str, optional
+        The separator, by the user.
+    wanted : sequence of str
+        Names of columns that must be there.
+    """
+    stated = _SEP_LINE.fullmatch(text.split("\n", 1)[0].strip())
+    first = 2 if stated else 1
+    if stated:
+        text = text.partition("\n")[2]
+    quote, escape = _quoting(text)
+    if said is not None or stated:
+        return Dialect(said or stated[1], quote, escape, first)  # type: ignore[index]
+    found = _detected(text)
+    order = ([found] if found else []) + [s for s in SEPARATORS if s != found]
+    names = {clean_name(name).casefold() for name in wanted}
+    if names:
+        for separator in order:
+            records = records_of(text, Dialect(separator, quote, escape))
+            if any(names <= {clean_name(c).casefold() for c in r.cells} for r in records):
+                wide = separator == found or max(len(r.cells) for r in records) > 1
+                if wide:
+                    return Dialect(separator, quote, escape, first)
+    return Dialect(found or ",", quote, escape, first)
+
+
+def _detected(text: str) -> str:
+    """The separator that makes the text most like a table; empty where there is but one column."""
+    import clevercsv
+
+    sample = text[:_DETECTED_ON]
+    if len(text) > len(sample):
+        sample = sample.rpartition("\n")[0] or sample
+    try:
+        found = clevercsv.Sniffer().sniff(sample, delimiters=list(SEPARATORS))
+    except clevercsv.Error:
+        return ""
+    separator: str = (found.delimiter or "") if found is not None else ""
+    if separator in (" ", ":"):  # of text and of times, unless every record has it as often
+        records = records_of(sample, Dialect(separator))
+        widths = {len(r.cells) for r in records if r.filled}
+        return separator if len(widths) == 1 and widths != {1} else ""
+    return separator
+
+
+def _quoting(text: str) -> tuple[str, str | None]:
+    """The quote character, and what escapes it where that is not itself."""
+    starts = [len(re.findall(rf"(?:^|[,;\t|]) ?{q}", text, re.MULTILINE)) for q in ('"', "'")]
+    ends = len(re.findall(r"' ?(?:[,;\t|]|$)", text, re.MULTILINE))
+    single = starts[1] > 2 and starts[0] == 0 and abs(starts[1] - ends) <= 0.02 * starts[1]
+    return ("'", None) if single else ('"', "\\" if re.search(r'\\"[^,;\t|\n]', text) else None)
+
+
+def records_of(text: str, dialect: Dialect, most: int = _LOOKED_AT) -> list[Record]:
+    """The first records of a text."""
+    reader = csv.reader(
+        io.StringIO(text, newline=""),
+        delimiter=dialect.separator,
+        quotechar=dialect.quote,
+        escapechar=dialect.escape,
+        skipinitialspace=True,
+    )
+    found: list[Record] = []
+    before = 0
+    try:
+        for cells in reader:
+            found.append(Record(before + 1, tuple(cells)))
+            before = reader.line_num
+            if len(found) >= most:
+                break
+    except csv.Error:  # what cannot be read is told when all of the file is read
+        pass
+    return found
+
+
+def find_header(records: Sequence[Record], said: int | str | None, wanted: Sequence[str], place: str) -> int | None:
+    """Position of the record of names among the first records; None where there are no names.
+
+    Raises
+    ------
+    InputError
+        If the user named a line that is none of a record.
+    """
+    if said == "none":
+        return None
+    if said is not None:
+        at = next((i for i, r in enumerate(records) if r.line == said), None)
+        if at is None:
+            raise InputError(
+                f"{place!r} has no record that starts in line {said} (--header). Name the line of the names."
+            )
+        return at
+    names = {clean_name(name).casefold() for name in wanted}
+    if names:
+        for i, record in enumerate(records):
+            if names <= {clean_name(c).casefold() for c in record.cells}:
+                return i
+    filled = [r for r in records if r.filled]
+    if not filled:
+        return 0
+    width = collections.Counter(len(r.cells) for r in filled[-50:]).most_common(1)[0][0]
+    at = next((i for i, r in enumerate(records) if r.filled >= max(1, width - 1)), 0)
+    return at if _are_names(records[at], [r for r in records[at + 1 :] if r.filled]) else None
+
+
+def _are_names(first: Record, below: Sequence[Record]) -> bool:
+    """Whether a record holds names of columns, by how it differs from the records below."""
+    cells = [c.strip() for c in first.cells]
+    if not below:
+        return True
+    columns = [[r.cells[j].strip() for r in below if j < len(r.cells)] for j in range(len(cells))]
+    values = [[c for c in column if c] for column in columns]
+    if any(c and not _is_value(c) and v and all(map(_is_value, v)) for c, v in zip(cells, values, strict=True)):
+        return True  # a word above numbers
+    if any(map(_is_value, cells)):
+        return False
+    named = [c for c in cells if c]
+    return len(set(named)) == len(named) and not all(c in v for c, v in zip(cells, values, strict=True) if c)
+
+
+def _is_value(text: str) -> bool:
+    return bool(_NUMBER.fullmatch(text) or _DATE.fullmatch(text))

@@ -1,0 +1,178 @@
+"""Any source of rows -> cells: which reader, for all rows or some at a time."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from automl_explain.exceptions import DataError
+from automl_explain.reading import _text_files, _typed
+from automl_explain.reading._formats import FileFormat, FileKind, FileOptions
+from automl_explain.reading._names import without_copies
+from automl_explain.reading._sources import LocalFile, local_file
+from automl_explain.reading._text_table import TextTable
+
+_KINDS: dict[str, FileKind] = {"parquet": "parquet", "feather": "feather"}
+
+
+def read_cells(
+    source: str | Path, options: FileOptions | None = None, wanted: Sequence[str] = ()
+) -> tuple[TextTable, FileFormat]:
+    """All rows of a source, as cells of which nothing has been decided.
+
+    Parameters
+    ----------
+    source : str or Path
+        A file, packed or not, ``"-"`` for standard input, a URL, or with ``options.query`` the SQLAlchemy URL of a
+        database.
+    options : FileOptions, optional
+        What the user said.
+    wanted : sequence of str
+        Names of columns that must be there: the line that holds them is that of the names.
+
+    Returns
+    -------
+    table : TextTable
+    form : FileFormat
+        How the source is written.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such file.
+    InputError
+        If the source cannot be read as a table; names the line.
+    DataError
+        If it has no rows.
+    MissingExtraError
+        If a package that its form needs is not installed.
+    """
+    options = options or FileOptions()
+    if options.query is not None and _is_database(source):
+        table = _joined(list(_typed.query_chunks(str(source), options.query, None)), str(source))
+        return without_copies(table), FileFormat("query")
+    with local_file(source) as file:
+        table, form = _read(file, options, wanted if options.query is None else ())
+    table = without_copies(table)
+    if options.query is not None:
+        table, form = _typed.query_of_file(table, options.query), FileFormat("query")
+    if not table.n_rows:
+        raise DataError(f"{table.place!r} has no rows. Expected at least one below the column names.")
+    return table, form
+
+
+def _read(file: LocalFile, options: FileOptions, wanted: Sequence[str]) -> tuple[TextTable, FileFormat]:
+    if file.content == "excel":
+        return _typed.read_excel(file.path, file.place, options, wanted)
+    if file.content != "text":
+        chunks = _typed.arrow_chunks(file.path, file.place, file.content, None)
+        return _joined(list(chunks), file.place), FileFormat(_KINDS[file.content])
+    layout = _text_files.find_layout(file.path, file.place, options, wanted)
+    table = _joined(list(_text_files.read_chunks(file.path, file.place, layout, None)), file.place)
+    short = _text_files.find_short_lines(file.path, table, layout)
+    return dataclasses.replace(table, notes=(*layout.notes, *short)), layout.form
+
+
+def iter_cells(
+    source: str | Path, options: FileOptions | None = None, *, chunk_rows: int = 100_000, wanted: Sequence[str] = ()
+) -> Iterator[TextTable]:
+    """The rows of a source as `read_cells` gives them, so many at a time.
+
+    Parameters
+    ----------
+    source, options, wanted
+        As for `read_cells`. Excel files and queries of files are read whole.
+    chunk_rows : int, default 100000
+        Rows of a table.
+
+    Raises
+    ------
+    NotFoundError, InputError, DataError, MissingExtraError
+        As `read_cells`, on the way.
+    """
+    options = options or FileOptions()
+    if options.query is not None and _is_database(source):
+        yield from map(without_copies, _typed.query_chunks(str(source), options.query, chunk_rows))
+        return
+    with local_file(source) as file:
+        if file.content == "excel" or options.query is not None:
+            table, _ = read_cells(source, options, wanted)
+            for start in range(0, table.n_rows, chunk_rows):
+                yield table.take(np.arange(start, min(start + chunk_rows, table.n_rows)))
+            return
+        if file.content == "text":
+            layout = _text_files.find_layout(file.path, file.place, options, wanted)
+            chunks = _text_files.read_chunks(file.path, file.place, layout, chunk_rows)
+            first = next(chunks, None)
+            if first is not None:
+                yield without_copies(dataclasses.replace(first, notes=layout.notes))
+        else:
+            chunks = _typed.arrow_chunks(file.path, file.place, file.content, chunk_rows)
+        yield from map(without_copies, chunks)
+
+
+def sample_cells(
+    source: str | Path, options: FileOptions | None, n_rows: int, seed: int, wanted: Sequence[str] = ()
+) -> tuple[TextTable, int]:
+    """A random sample of the rows of a source, in their order, each row as likely as any other.
+
+    Parameters
+    ----------
+    source, options, wanted
+        As for `read_cells`.
+    n_rows : int
+        Rows to draw; all where there are fewer.
+    seed : int
+
+    Returns
+    -------
+    table : TextTable
+    n_all : int
+        Rows of the source.
+    """
+    rng = np.random.default_rng(seed)
+    kept: TextTable | None = None
+    keys = np.empty(0)
+    n_all = 0
+    for table in iter_cells(source, options, wanted=wanted):
+        n_all += table.n_rows
+        drawn = rng.random(table.n_rows)
+        bound = np.inf if len(keys) < n_rows else keys.max()
+        better = np.flatnonzero(drawn < bound)
+        kept = table.take(better) if kept is None else _joined([kept, table.take(better)], table.place)
+        keys = np.concatenate([keys, drawn[better]])
+        if len(keys) > n_rows:
+            chosen = np.sort(np.argpartition(keys, n_rows)[:n_rows])
+            kept, keys = kept.take(chosen), keys[chosen]
+    if kept is None:
+        raise DataError(f"{str(source)!r} has no rows. Expected at least one below the column names.")
+    return kept, n_all
+
+
+def _joined(tables: Sequence[TextTable], place: str) -> TextTable:
+    if not tables:
+        raise DataError(f"{place!r} has no rows. Expected at least one below the column names.")
+    if len(tables) == 1:
+        return tables[0]
+    cells = pd.concat([t.cells for t in tables], ignore_index=True)
+    return dataclasses.replace(tables[0], cells=cells, lines=np.concatenate([t.lines for t in tables]))
+
+
+def _is_database(source: str | Path) -> bool:
+    """Whether a source is the URL of a database and no file of a file system."""
+    scheme = str(source).partition("://")[0]
+    if "://" not in str(source):
+        return False
+    try:
+        import sqlalchemy
+    except ImportError:
+        return True  # told where it is needed
+    try:
+        sqlalchemy.make_url(str(source)).get_dialect()
+    except Exception:
+        return scheme.partition("+")[0] in ("postgresql", "mysql", "sqlite", "oracle", "mssql", "duckdb", "snowflake")
+    return True

@@ -1,0 +1,226 @@
+"""A file name, a URL or standard input -> a local file that is not packed, and what it holds."""
+
+from __future__ import annotations
+
+import bz2
+import contextlib
+import dataclasses
+import difflib
+import gzip
+import io
+import lzma
+import os
+import shutil
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from automl_explain.exceptions import DataError, InputError, MissingExtraError, NotFoundError, StorageError
+
+Content = Literal["text", "parquet", "feather", "excel"]
+
+_PACKED: dict[bytes, str] = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\0": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+}
+_OTHERS = {
+    b"%PDF": "a PDF document",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"GIF8": "a picture",
+    b"SQLite format 3": "a SQLite database; pass its URL (sqlite:///FILE) with --query",
+    b"7z\xbc\xaf": "a 7z archive",
+    b"Rar!": "a RAR archive",
+    b"\x80\x04\x95": "a pickle, which is not read as it can run code",
+    b"\x80\x05\x95": "a pickle, which is not read as it can run code",
+    b"\x89HDF": "an HDF5 file",
+}
+_MOST_LAYERS = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class LocalFile:
+    """A local file that is not packed.
+
+    Parameters
+    ----------
+    path : Path
+    content : {"text", "parquet", "feather", "excel"}
+        By its first bytes, whatever it is called.
+    place : str
+        What the user calls it.
+    """
+
+    path: Path
+    content: Content
+    place: str
+
+
+@contextlib.contextmanager
+def local_file(source: str | Path) -> Iterator[LocalFile]:
+    """A source as a local file; copies of URLs, of standard input and of what was packed are removed at the end.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such file.
+    InputError
+        If it holds no table, or more than one.
+    DataError
+        If it is empty.
+    """
+    place = "standard input" if str(source) == "-" else str(source)
+    with contextlib.ExitStack() as stack:
+        path = _here(source, stack)
+        for _ in range(_MOST_LAYERS):
+            unpack = _unpacker(path, place)
+            if unpack is None:
+                break
+            path = _copied(unpack, place, stack)
+        if path.stat().st_size == 0:
+            raise DataError(f"{place!r} is empty. Expected a line of column names and rows below it.")
+        yield LocalFile(path, _content(path, place), place)
+
+
+def _here(source: str | Path, stack: contextlib.ExitStack) -> Path:
+    """Where the bytes of a source are."""
+    if str(source) == "-":
+        return _copied(lambda: sys.stdin.buffer, "standard input", stack)
+    if "://" in str(source):
+        return _copied(lambda: _opened_url(str(source)), str(source), stack)
+    path = Path(source)
+    if not path.exists():
+        raise NotFoundError(f"There is no file {str(path)!r}{_similar(path)}")
+    if path.is_dir():
+        raise InputError(f"{str(path)!r} is a folder. Pass a file in it.")
+    if not os.access(path, os.R_OK):
+        raise InputError(f"{str(path)!r} cannot be read by this user. Change its permissions.")
+    return path if path.is_file() else _copied(lambda: path.open("rb"), str(path), stack)
+
+
+def _opened_url(url: str) -> Any:
+    try:
+        import fsspec
+    except ImportError as error:
+        raise MissingExtraError(
+            "Reading a URL needs the fsspec package, which is not here: pip install automl-explain[tables]."
+        ) from error
+    try:
+        return fsspec.open(url, "rb").open()
+    except ImportError as error:
+        raise MissingExtraError(f"Reading {url!r} needs another package: {_first_line(error)}.") from error
+    except FileNotFoundError as error:
+        raise NotFoundError(f"There is no file {url!r}.") from error
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{url!r} cannot be opened: {_first_line(error)}. Check the address and the rights."
+        ) from error
+
+
+def _copied(opened: Callable[[], IO[bytes]], place: str, stack: contextlib.ExitStack) -> Path:
+    """What a stream holds, in a file for as long as the stack is open."""
+    handle, name = tempfile.mkstemp(prefix="automl-explain-")
+    path = Path(name)
+    stack.callback(path.unlink, missing_ok=True)
+    with os.fdopen(handle, "wb") as target:
+        try:
+            with opened() as stream:
+                shutil.copyfileobj(stream, target, 1 << 20)
+        except (EOFError, zipfile.BadZipFile, lzma.LZMAError, gzip.BadGzipFile, RuntimeError) as error:
+            raise InputError(
+                f"{place!r} cannot be unpacked: {_first_line(error)}. The file may be cut off; copy it again."
+            ) from error
+        except OSError as error:
+            if error.errno is None:  # of the packers
+                raise InputError(f"{place!r} cannot be unpacked: {_first_line(error)}. Copy it again.") from error
+            raise StorageError(f"{place!r} cannot be copied to {path.parent}: {error.strerror}.") from error
+    return path
+
+
+def _unpacker(path: Path, place: str) -> Callable[[], IO[bytes]] | None:
+    """How to read what a packed file holds; None where it is not packed."""
+    head = _head(path)
+    packed = next((kind for magic, kind in _PACKED.items() if head.startswith(magic)), None)
+    if packed == "gzip":
+        return lambda: gzip.open(path)  # type: ignore[return-value]
+    if packed == "bzip2":
+        return lambda: bz2.open(path)
+    if packed == "xz":
+        return lambda: lzma.open(path)
+    if packed == "zstd":
+        return lambda: _zstd(path)
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return _of_zip(path, place)
+    return None
+
+
+def _zstd(path: Path) -> IO[bytes]:
+    try:
+        import zstandard
+    except ImportError as error:
+        raise MissingExtraError(
+            "Reading a .zst file needs the zstandard package, which is not here: pip install automl-explain[tables]."
+        ) from error
+    stream = zstandard.ZstdDecompressor().stream_reader(path.open("rb"), read_across_frames=True, closefd=True)
+    return io.BufferedReader(stream)
+
+
+def _of_zip(path: Path, place: str) -> Callable[[], IO[bytes]] | None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except zipfile.BadZipFile as error:
+        raise InputError(f"{place!r} cannot be unpacked: {_first_line(error)}. Copy it again.") from error
+    names = [m.filename for m in members]
+    if "[Content_Types].xml" in names or "mimetype" in names:
+        return None  # Excel and OpenDocument are zip archives themselves
+    files = [m for m in members if not m.is_dir() and not m.filename.startswith("__MACOSX/")]
+    if len(files) != 1:
+        shown = ", ".join(repr(m.filename) for m in files[:8])
+        raise InputError(f"{place!r} is an archive of {len(files)} files ({shown}). Unpack it and pass one of them.")
+    if files[0].flag_bits & 1:
+        raise InputError(f"{place!r} is locked by a password. Unpack it first.")
+
+    def opened() -> IO[bytes]:
+        return zipfile.ZipFile(path).open(files[0])
+
+    return opened
+
+
+def _content(path: Path, place: str) -> Content:
+    head = _head(path)
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    if head.startswith((b"ARROW1", b"FEA1")):
+        return "feather"
+    if head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")):
+        return "excel"
+    other = next((what for magic, what in _OTHERS.items() if head.startswith(magic)), None)
+    if other is None and head[257:262] == b"ustar":
+        other = "a tar archive"
+    if other is None and head.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
+        other = "a web page"
+    if other is not None:
+        raise InputError(f"{place!r} is {other}. Expected a text file (CSV, TSV), Excel, parquet or feather.")
+    return "text"
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(512)
+
+
+def _similar(path: Path) -> str:
+    near: list[str] = []
+    if path.parent.is_dir():
+        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.iterdir()], n=1)
+    return f"; did you mean {str(path.parent / near[0])!r}?" if near else ". Check its name."
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
