@@ -7,16 +7,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from automl_explain.cli._reading_options import add_reading, file_options, type_options
+
 if TYPE_CHECKING:
     from automl_explain.cli._run import RunOptions
 
 _EXPLAIN = """\
-Read a CSV file (first line: column names; UTF-8), fit an AutoML model (FLAML) that predicts one
-column from the others, explain the model on rows it has not seen, and print the columns that drive
-it, most important first.
+Read a table, fit an AutoML model (FLAML) that predicts one column from the others, explain the model
+on rows it has not seen, and print the columns that drive it, most important first.
 
-Columns may hold numbers, text, true/false, dates and missing values. Dates written 2024-01-31 (with
-or without a time) are recognized; name the columns of other dates with --date-column.
+The table is a CSV or TSV file in any usual encoding, Excel, parquet or feather, packed (gz, zip, zst)
+or not, a URL, standard input (-) or a query. Separator, encoding, decimal mark, forms of dates, gap
+marks and identifiers are found from the table, and the report says what every column was taken for;
+the options below settle what was guessed wrong.
 """
 _DEMO = """\
 Generate a table of 5,000 customers of a phone company, fit an AutoML model (FLAML) on it, explain the
@@ -36,13 +39,15 @@ def add_explain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     """Add ``automl-explain explain``: fit and explain a model of the user's own table."""
     explain = commands.add_parser(
         "explain",
-        help="explain what drives one column of your own CSV file",
+        help="explain what drives one column of your own table",
         description=_EXPLAIN,
         epilog=_OUTPUT + "\nexample:\n  automl-explain explain customers.csv --target churned --ignore customer_id\n",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     explain.add_argument(
-        "data", type=Path, metavar="DATA.csv", help="the table: column names in the first line, one row per line"
+        "data",
+        metavar="DATA",
+        help="the table: a file, a URL, - for standard input, or with --query the URL of a database",
     )
     explain.add_argument("--target", required=True, metavar="COLUMN", help="the column to predict and to explain")
     explain.add_argument(
@@ -50,22 +55,6 @@ def add_explain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         choices=("auto", "classification", "regression"),
         default="auto",
         help="classification or regression; auto decides by the values of the target and says why (default: auto)",
-    )
-    explain.add_argument(
-        "--date-column",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="NAME",
-        help="columns to read as dates, if not written 2024-01-31",
-    )
-    explain.add_argument(
-        "--ignore",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="NAME",
-        help="columns to leave out, such as identifiers",
     )
     explain.add_argument("--max-rows", type=_rows, metavar="N", help="use N rows, drawn at random (default: all)")
     explain.add_argument(
@@ -82,6 +71,7 @@ def add_explain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "probability itself (default: log-odds; a regression is always in the unit of the target)",
     )
     _add_common(explain, budget=60, out="automl-explain-out")
+    add_reading(explain)
     explain.set_defaults(command=_explain)
 
 
@@ -92,8 +82,10 @@ def _explain(arguments: argparse.Namespace) -> int:
     reading = ReadOptions(
         target=arguments.target,
         task=arguments.task,
-        date_columns=tuple(arguments.date_column),
+        file=file_options(arguments),
+        types=type_options(arguments),
         ignore=tuple(arguments.ignore),
+        keep=tuple(arguments.keep),
         max_rows=arguments.max_rows,
         seed=arguments.seed,
     )
@@ -131,10 +123,11 @@ def _demo(arguments: argparse.Namespace) -> int:
     from automl_explain.cli._data import Table, Task
     from automl_explain.cli._run import Phases, run
     from automl_explain.datasets import make_mixed_table
+    from automl_explain.reading import Note
 
     made = make_mixed_table(arguments.rows, arguments.task, arguments.seed)
     task: Task = "regression" if arguments.task == "regression" else "classification"
-    outcome = run(Table(made.X, made.y, task, (made.description,)), _run_options(arguments), Phases())
+    outcome = run(Table(made.X, made.y, task, (Note(made.description),)), _run_options(arguments), Phases())
     from automl_explain.cli._report import report_demo
 
     report_demo(outcome, made)

@@ -1,20 +1,27 @@
-"""A CSV file -> a table that a model can be fitted on, or one clear error."""
+"""A file, a URL or a query -> a table that a model can be fitted on, or one clear error."""
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import difflib
-import re
-import unicodedata
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from automl_explain.exceptions import DataError, InputError, NotFoundError
+from automl_explain.exceptions import DataError, InputError
+from automl_explain.reading import (
+    DETAIL,
+    ColumnRole,
+    FileOptions,
+    Note,
+    TableRecipe,
+    TextTable,
+    TypeOptions,
+    column_roles,
+    read_cells,
+)
 
 Task = Literal["classification", "regression"]
 
@@ -25,11 +32,30 @@ MAX_CLASS_CODES = 20
 # Every class needs rows on both sides and a column of contributions: more is no longer an explanation.
 MAX_CLASSES = 100
 
-# Texts that cannot be anything but dates; 01/02/2024 can be two days, so it takes --date-column.
-_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?\s?(Z|[+-]\d{2}:?\d{2})?)?")
-_SLASHED_DATE = re.compile(r"\d{1,2}([./-])\d{1,2}\1\d{4}")
-_SEPARATORS = ",;\t|"
 _SHOWN = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """One column of the file: what it was taken for, and what was done with it.
+
+    Parameters
+    ----------
+    name : str
+        As in the file.
+    taken_for : str
+        Its type and form, such as "number, decimal comma".
+    use : str
+        "target", "feature", "free text", or why it is left out.
+    n_missing, n_values : int
+        Cells without a value, and different values.
+    """
+
+    name: str
+    taken_for: str
+    use: str
+    n_missing: int
+    n_values: int
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -39,228 +65,140 @@ class Table:
     Parameters
     ----------
     X : DataFrame of shape (n_rows, n_raw)
-        Features.
+        Features, labelled by the lines of the file.
     y : Series of length n_rows
         Target, without missing values.
     task : {"classification", "regression"}
         What is to be fitted.
-    notes : tuple of str
-        Sentences for the user: every change and every guess.
+    notes : tuple of Note
+        For the user: every change and every guess, the weightiest first.
+    columns : tuple of Column
+        All columns of the file.
+    texts : tuple of str
+        Features of free text.
+    recipe : TableRecipe, optional
+        How another file is read in the same way.
     """
 
     X: pd.DataFrame
     y: pd.Series
     task: Task
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
+    columns: tuple[Column, ...] = ()
+    texts: tuple[str, ...] = ()
+    recipe: TableRecipe | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class ReadOptions:
-    """What the user said about the file."""
+    """What the user said about the file and its columns."""
 
     target: str
     task: str = "auto"
-    date_columns: tuple[str, ...] = ()
+    file: FileOptions = dataclasses.field(default_factory=FileOptions)
+    types: TypeOptions = dataclasses.field(default_factory=TypeOptions)
     ignore: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
     max_rows: int | None = None
     seed: int = 0
 
 
-def read_table(path: Path, options: ReadOptions) -> Table:
-    """Read a CSV file, settle its column types and its task.
+def read_table(source: Any, options: ReadOptions) -> Table:
+    """Read a table, settle the types of its columns, which of them are features, and the task.
+
+    Parameters
+    ----------
+    source : str or Path
+        A file, ``"-"`` for standard input, or a URL.
+    options : ReadOptions
 
     Raises
     ------
     NotFoundError
         If there is no such file.
     InputError
-        If it is not a CSV file, or a column that was named is not in it.
+        If it cannot be read as a table, or a column that was named is not in it.
     DataError
         If the target or the rows cannot be used.
     """
-    notes: list[str] = []
-    frame = _read_csv(path, notes)
-    for name in (options.target, *options.date_columns, *options.ignore):
-        _require_column(name, frame)
-    frame = frame.drop(columns=[c for c in options.ignore if c != options.target])
-    frame = _sample(frame, options, notes)
-    y = frame[options.target]
+    cells, form = read_cells(source, options.file, (options.target,))
+    named = (options.target, *options.types.dates, *options.types.types, *options.ignore, *options.keep)
+    for name in named:
+        _require_column(name, cells.names)
+    notes = list(cells.notes)
+    cells = _sample(cells, options, notes)
+    recipe, frame, learned = TableRecipe.learn(cells, options.types, options.target, form)
+    frame = frame.set_axis(cells.lines)
+    y = frame.pop(options.target)
+    left_out = {name: "as asked (--ignore)" for name in options.ignore if name != options.target}
+    kept = frame.drop(columns=[recipe.renamed.get(name, name) for name in left_out])
     present = ~y.isna()
     if not present.any():
         raise DataError(f"Column {options.target!r} is empty in every row; a target needs values. Name another column.")
     if not present.all():
-        notes.append(f"left out {_count((~present).sum(), 'row')} without a value in {options.target!r}")
-    frame = frame[present]
-    if len(frame) < MIN_ROWS:
+        notes.append(Note(f"left out {_count((~present).sum(), 'row')} without a value in {options.target!r}"))
+    roles = column_roles(kept, keep=[recipe.renamed.get(name, name) for name in options.keep])
+    kept, y = kept[present], y[present]
+    if len(y) < MIN_ROWS:
         raise DataError(
-            f"There are {len(frame)} rows with a target; at least {MIN_ROWS} are needed to fit and test a model."
+            f"There are {len(y)} rows with a target; at least {MIN_ROWS} are needed to fit and test a model."
         )
-    X = _features(frame.drop(columns=options.target), options.date_columns, notes)
-    y, task = _settle_task(frame[options.target], options.task, notes)
-    return Table(X, y, task, tuple(notes))
-
-
-def _read_csv(path: Path, notes: list[str]) -> pd.DataFrame:
-    if not path.exists():
-        raise NotFoundError(f"There is no file {str(path)!r}{_similar_file(path)}")
-    if path.is_dir():
-        raise InputError(f"{str(path)!r} is a folder; pass the CSV file in it.")
-    separator = _separator(path)
-    if separator != ",":
-        notes.append(f"columns are separated by {separator!r}")
-    try:
-        frame = pd.read_csv(path, sep=separator, encoding="utf-8-sig", skipinitialspace=True, low_memory=False)
-    except pd.errors.EmptyDataError:
-        raise DataError(f"{str(path)!r} is empty; expected a line of column names and rows below it.") from None
-    except (pd.errors.ParserError, UnicodeDecodeError, csv.Error, ValueError, EOFError, OSError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{str(path)!r} cannot be read as a CSV file in UTF-8: {first}.") from error
-    frame.columns = [str(c).strip() for c in frame.columns]
-    if len(frame) == 0:
-        raise DataError(f"{str(path)!r} has column names but no rows.")
-    frame.index = pd.RangeIndex(1, len(frame) + 1)  # row 1 is the line below the names
-    repeated = frame.columns[frame.columns.duplicated()]
-    if len(repeated):
-        raise InputError(f"Column name {repeated[0]!r} appears twice in {str(path)!r}; give every column its own name.")
-    return _drop_row_numbers(frame, notes)
-
-
-def _separator(path: Path) -> str:
-    """The character that splits the first line most often; a comma where none does."""
-    if path.suffix.lower() in {".gz", ".bz2", ".zip", ".xz", ".zst"}:
-        return ","
-    with path.open("rb") as file:
-        head = file.readline(1_000_000)
-        more = file.read(4096)
-    if b"\0" in head + more:
-        raise InputError(
-            f"{str(path)!r} is not a CSV file: it holds binary data. Save the table as CSV in UTF-8 first."
+    y, task = _settle_task(y, options.task, notes)
+    given = {renamed: name for name, renamed in recipe.renamed.items()}
+    left_out |= {given.get(name, name): role.reason for name, role in roles.items() if not role.used}
+    X = kept[[name for name, role in roles.items() if role.used]]
+    if not X.shape[1]:
+        raise DataError(
+            "No column is left to explain the target with; the table needs at least one feature besides the target."
         )
-    line = re.sub(r'"[^"]*"', "", head.decode("utf-8", errors="replace"))
-    return max(_SEPARATORS, key=lambda s: (line.count(s), -_SEPARATORS.index(s)))
+    notes += [n for n in learned if n.column not in left_out]
+    notes += [role.note for role in roles.values()]
+    recipe = dataclasses.replace(recipe, left_out=left_out)
+    return Table(
+        X=X,
+        y=y,
+        task=task,
+        notes=ordered(notes),
+        columns=tuple(_columns(recipe, frame, y, roles)),
+        texts=tuple(name for name, role in roles.items() if role.used and role.role == "free text"),
+        recipe=recipe,
+    )
 
 
-def _drop_row_numbers(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
-    first = frame.columns[0]
-    numbered = first.startswith("Unnamed:") and frame.shape[1] > 1 and pd.api.types.is_integer_dtype(frame[first].dtype)
-    if numbered and (frame[first].diff().iloc[1:] == 1).all():
-        notes.append("left out the first column: it has no name and only numbers the rows")
-        return frame.drop(columns=first)
-    return frame
+def ordered(notes: Sequence[Note]) -> tuple[Note, ...]:
+    """Notes once each, the weightiest first, without mere details."""
+    once = dict.fromkeys(note for note in notes if note.weight > DETAIL)
+    return tuple(sorted(once, key=lambda note: -note.weight))
 
 
-def _require_column(name: str, frame: pd.DataFrame) -> None:
-    if name in frame.columns:
+def _columns(recipe: TableRecipe, frame: pd.DataFrame, y: pd.Series, roles: dict[str, ColumnRole]) -> list[Column]:
+    found = []
+    for form in recipe.columns:
+        name = recipe.renamed.get(form.name, form.name)
+        values = y if form.name == recipe.target else frame[name]
+        use = "target" if form.name == recipe.target else recipe.left_out.get(form.name)
+        use = roles[name].role if use is None else use if use == "target" else f"left out: {use}"
+        found.append(Column(form.name, form.describe(), use, int(values.isna().sum()), int(values.nunique())))
+    return found
+
+
+def _require_column(name: str, names: Sequence[str]) -> None:
+    if name in names:
         return
-    names = [str(c) for c in frame.columns]
     lowered = {n.lower(): n for n in names}
     close = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.5)
-    shown = ", ".join(map(repr, names[:_SHOWN])) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
     hint = f"Did you mean {lowered[close[0]]!r}? " if close else ""
-    raise InputError(f"There is no column {name!r}. {hint}The columns are {shown}.")
+    raise InputError(f"There is no column {name!r}. {hint}The columns are {_quoted(names)}.")
 
 
-def _sample(frame: pd.DataFrame, options: ReadOptions, notes: list[str]) -> pd.DataFrame:
-    if options.max_rows is None or len(frame) <= options.max_rows:
-        return frame
-    notes.append(f"took {options.max_rows:,} of {len(frame):,} rows at random (--max-rows, seed {options.seed})")
-    return frame.sample(options.max_rows, random_state=options.seed).sort_index()
-
-
-def _features(frame: pd.DataFrame, date_columns: Sequence[str], notes: list[str]) -> pd.DataFrame:
-    columns, left_out, identifiers, dates, infinite = {}, [], [], [], []
-    for name in frame.columns:
-        column = frame[name]
-        if column.isna().all():
-            left_out.append(name)
-            continue
-        if name in date_columns:
-            column = _as_date(column, notes)
-            dates.append(name)
-        elif _is_text(column):
-            iso = _as_iso_date(column)
-            if iso is not None:
-                column = iso
-                dates.append(name)
-            elif column.nunique() == len(column):
-                identifiers.append(name)
-                continue
-            else:
-                column = column.map(str, na_action="ignore")
-        elif pd.api.types.is_float_dtype(column.dtype) and np.isinf(column).any():
-            column = column.where(np.isfinite(column))
-            infinite.append(name)
-        columns[name] = column
-    for names, said in (
-        (left_out, "left out {}: empty in every row"),
-        (identifiers, "left out {}: a different text in every row, so an identifier and not a feature"),
-        (dates, "read {} as dates"),
-        (infinite, "took infinite numbers in {} for missing"),
-    ):
-        if names:
-            notes.append(said.format(_quoted(names)))
-    if not columns:
-        raise DataError("No column is left to explain the target with; the file needs at least one besides the target.")
-    return _plain_names(pd.DataFrame(columns), notes)
-
-
-def _plain_names(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
-    """Names without the characters that LightGBM and XGBoost refuse."""
-    plain = {c: re.sub(r'[\[\]{}<>:,"]', "_", unicodedata.normalize("NFC", c)) for c in frame.columns}
-    changed = [c for c in plain if plain[c] != c]
-    if not changed:
-        return frame
-    if len(set(plain.values())) < len(plain):
-        raise InputError(
-            f"Column names {_quoted(changed)} hold characters that model libraries refuse, and are "
-            "the same without them; rename them."
-        )
+def _sample(cells: TextTable, options: ReadOptions, notes: list[Note]) -> TextTable:
+    if options.max_rows is None or cells.n_rows <= options.max_rows:
+        return cells
     notes.append(
-        "renamed " + ", ".join(f"{c!r} to {plain[c]!r}" for c in changed) + ": model libraries refuse such names"
+        Note(f"took {options.max_rows:,} of {cells.n_rows:,} rows at random (--max-rows, seed {options.seed})")
     )
-    return frame.rename(columns=plain)
-
-
-def _is_text(column: pd.Series) -> bool:
-    return not (pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_datetime64_any_dtype(column.dtype))
-
-
-def _as_iso_date(column: pd.Series) -> pd.Series | None:
-    present = column.dropna()
-    if not all(isinstance(c, str) and _ISO_DATE.fullmatch(c.strip()) for c in present):
-        return None
-    parsed = pd.to_datetime(column, errors="coerce", format="ISO8601", utc=True).dt.tz_localize(None)
-    return None if parsed.isna().sum() > column.isna().sum() else parsed
-
-
-def _as_date(column: pd.Series, notes: list[str]) -> pd.Series:
-    text = column.astype("Int64").astype(str).where(column.notna()) if _is_whole(column) else column
-    parsed = _slashed(text, notes)
-    if parsed is None:
-        parsed = pd.to_datetime(text, errors="coerce", format="mixed", utc=True).dt.tz_localize(None)
-    wrong = np.flatnonzero((parsed.isna() & column.notna()).to_numpy())
-    if wrong.size:
-        raise DataError(
-            f"Column {column.name!r} (--date-column) holds {column.iloc[wrong[0]]!r} in row {column.index[wrong[0]]}, "
-            f"which is no date ({_count(wrong.size, 'such value')}). Write dates as 2024-01-31, or drop the option."
-        )
-    return parsed
-
-
-def _slashed(column: pd.Series, notes: list[str]) -> pd.Series | None:
-    """Dates such as 31/01/2024, all values in the same order: read one by one, 01/02/2024 would be ambiguous."""
-    present = column.dropna()
-    marks = {m[1] if (m := _SLASHED_DATE.fullmatch(str(c).strip())) else None for c in present}
-    if len(marks) != 1 or None in marks:
-        return None
-    mark = marks.pop()
-    orders = {"day/month/year": f"%d{mark}%m{mark}%Y", "month/day/year": f"%m{mark}%d{mark}%Y"}
-    for order, form in orders.items() if mark == "." else reversed(orders.items()):
-        parsed = pd.to_datetime(column.astype(object), errors="coerce", format=form)
-        if parsed.notna().sum() == len(present):
-            notes.append(f"read dates such as {present.iloc[0]} in {column.name!r} as {order}")
-            return parsed
-    return None
+    drawn = np.random.default_rng(options.seed).choice(cells.n_rows, options.max_rows, replace=False)
+    return cells.take(np.sort(drawn))
 
 
 def _is_whole(column: pd.Series) -> bool:
@@ -269,7 +207,7 @@ def _is_whole(column: pd.Series) -> bool:
     return bool((column.dropna() % 1 == 0).all())
 
 
-def _settle_task(y: pd.Series, task: str, notes: list[str]) -> tuple[pd.Series, Task]:
+def _settle_task(y: pd.Series, task: str, notes: list[Note]) -> tuple[pd.Series, Task]:
     numeric = pd.api.types.is_numeric_dtype(y.dtype) and not pd.api.types.is_bool_dtype(y.dtype)
     n_values = int(y.nunique())
     if n_values < 2:
@@ -281,7 +219,7 @@ def _settle_task(y: pd.Series, task: str, notes: list[str]) -> tuple[pd.Series, 
         kind = "numbers" if numeric else f"{n_values} values that are no numbers"
         if codes:
             kind = f"only {n_values} different whole numbers"
-        notes.append(f"task: {chosen}, because {y.name!r} holds {kind} (--task to choose)")
+        notes.append(Note(f"task: {chosen}, because {y.name!r} holds {kind}", "--task chooses", str(y.name)))
     if chosen == "regression":
         return _regression_target(y, numeric), "regression"
     return _class_target(y, numeric), "classification"
@@ -290,10 +228,6 @@ def _settle_task(y: pd.Series, task: str, notes: list[str]) -> tuple[pd.Series, 
 def _regression_target(y: pd.Series, numeric: bool) -> pd.Series:
     if not numeric:
         raise DataError(f"Column {y.name!r} holds {y.iloc[0]!r}, which is no number; use --task classification.")
-    if np.isinf(y).any():
-        raise DataError(
-            f"Column {y.name!r} holds an infinite number in row {y.index[np.isinf(y)][0]}; correct or remove it."
-        )
     return y.astype(np.float64)
 
 
@@ -338,13 +272,6 @@ def split(table: Table, *, test_size: float, seed: int) -> tuple[pd.DataFrame, p
         )
     parts: Any = train_test_split(table.X, table.y, test_size=test_size, random_state=seed, stratify=stratify)
     return parts[0], parts[1], parts[2], parts[3]
-
-
-def _similar_file(path: Path) -> str:
-    near: list[str] = []
-    if path.parent.is_dir():
-        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.iterdir()], n=1)
-    return f"; did you mean {str(path.parent / near[0])!r}?" if near else "."
 
 
 def _count(n: int, thing: str) -> str:

@@ -17,6 +17,7 @@ from automl_explain.explanation import bar_table
 from automl_explain.explanation._display import far_lines
 from automl_explain.explanation._fidelity import told_fidelities
 from automl_explain.explanation._residuals import row_outputs
+from automl_explain.reading import WARNING, Note
 
 _MARGIN = 11
 _BARS_WIDTH = 78
@@ -27,7 +28,14 @@ _SHOWN_CLASSES = 5
 
 def report(outcome: Outcome) -> None:
     """Print what a run found."""
-    _emit(_data_lines(outcome), _model_lines(outcome), _ranking(outcome), _example(outcome), _closing(outcome))
+    _emit(
+        _data_lines(outcome),
+        _model_lines(outcome),
+        _ranking(outcome),
+        _example(outcome),
+        _data_page(outcome),
+        _closing(outcome),
+    )
 
 
 def report_demo(outcome: Outcome, made: MixedTable) -> None:
@@ -56,8 +64,36 @@ def _data_lines(outcome: Outcome) -> list[str]:
     )
     lines = _labelled("data", f"{n_rows:,} rows, {n_columns} columns besides the target {str(y.name)!r} ({about})")
     for note in table.notes:
-        lines += _labelled("", note)
+        lines += note_lines(note)
     return lines + _labelled("", f"{outcome.n_train:,} rows to train on, {len(outcome.y_test):,} to test on")
+
+
+def note_lines(note: Note) -> list[str]:
+    """A note with its remedy, and below it what it is about, such as cells that did not fit."""
+    text = f"{note.text} ({note.remedy})" if note.remedy else note.text
+    lines = _labelled("WARNING" if note.weight == WARNING else "", text)
+    return lines + (_labelled("", f"  {'; '.join(note.details)}") if note.details else [])
+
+
+def _data_page(outcome: Outcome) -> list[str]:
+    """What every column of the file was taken for."""
+    columns = outcome.table.columns
+    if not columns:
+        return []
+    head = ("column", "missing", "values", "use", "taken for")
+    rows = [(_short(c.name), f"{c.n_missing:,}", f"{c.n_values:,}", c.use, c.taken_for) for c in columns]
+    widths = [max(len(row[j]) for row in (head, *rows)) for j in range(3)]
+    use = min(40, max(len(row[3]) for row in (head, *rows)))
+    lines = ["What every column was taken for"]
+    for name, missing, values, used, kind in (head, *rows):
+        start = f"{name:<{widths[0]}}  {missing:>{widths[1]}}  {values:>{widths[2]}}  "
+        text = f"{kind}; {used}" if len(used) > use else f"{used:<{use}}  {kind}"
+        lines += textwrap.wrap(text, _width(), initial_indent=start, subsequent_indent=" " * len(start))
+    return lines
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 30 else name[:29] + "…"
 
 
 def _classes(y: pd.Series) -> str:

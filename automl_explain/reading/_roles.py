@@ -45,7 +45,8 @@ class ColumnRole:
         """What was decided, and how to have it otherwise."""
         name, option = repr(self.name), shlex.quote(self.name)
         if not self.used:
-            return Note(f"left out {name}: {self.reason}", f"--keep {option} uses it all the same", self.name, DECISION)
+            remedy = "" if self.role in ("empty", "constant") else f"--keep {option} uses it all the same"
+            return Note(f"left out {name}: {self.reason}", remedy, self.name, DECISION)
         if self.role == "free text":
             return Note(
                 f"read {name} as free text ({self.reason}): its words become features, and are explained as one column",

@@ -18,10 +18,11 @@ from models import dense
 
 import automl_explain
 from automl_explain.cli import _run, main
-from automl_explain.cli._data import ReadOptions, Table, read_table, split
+from automl_explain.cli._data import Column, ReadOptions, Table, read_table, split
 from automl_explain.cli._report import start_name
 from automl_explain.datasets import make_mixed_table
 from automl_explain.exceptions import AlreadyExistsError, DataError, InputError, NotFoundError, StorageError
+from automl_explain.reading import DECISION, WARNING, TypeOptions
 
 WriteCsv = Callable[..., Path]
 
@@ -43,6 +44,11 @@ def write_csv(tmp_path: Path) -> WriteCsv:
 
 def numbers(n: int = 60) -> list[float]:
     return [i / 7 for i in range(n)]
+
+
+def said(table: Table) -> str:
+    """All notes of a table as one text."""
+    return "; ".join(note.text for note in table.notes)
 
 
 def classes(n: int = 60) -> list[str]:
@@ -86,6 +92,9 @@ def test_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         (["explain", "x.csv", "--target", "y", "--task", "ranking"], "invalid choice"),
         (["explain", "x.csv", "--target", "y", "--max-rows", "ten"], "'ten' is not a whole number of rows"),
         (["explain", "x.csv", "--target", "y", "--raw-method", "mixed"], "invalid choice"),
+        (["explain", "x.csv", "--target", "y", "--header", "0"], "'0' is neither a line number from 1 nor none"),
+        (["explain", "x.csv", "--target", "y", "--types", "zip"], "'zip' is not COLUMN=TYPE"),
+        (["explain", "x.csv", "--target", "y", "--day-first", "--month-first"], "not allowed with"),
         (["demo", "--seed", "-3"], "'-3' is not a whole number from 0"),
         (["demo", "--rows", "7"], "50 or more"),
     ],
@@ -146,11 +155,18 @@ def test_a_folder_is_no_csv_file(tmp_path: Path) -> None:
         read_table(tmp_path, ReadOptions("y"))
 
 
-@pytest.mark.parametrize("content", [b"PK\x03\x04\x00\x00\x00binary\n", b"a,b\n1,\xff\xfe\n", b'a,b\n1,"open\n'])
-def test_what_is_no_csv_is_refused(content: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"%PDF-1.7 report", "is a PDF document"),
+        (b"a,b\n1,\0\1\2", "holds binary data"),
+        (b'a,b\n1,"open\n', "does not end"),
+    ],
+)
+def test_what_is_no_table_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
     path = tmp_path / "odd.csv"
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"is not a CSV file|cannot be read as a CSV file"):
+    with pytest.raises(InputError, match=message):
         read_table(path, ReadOptions("b"))
 
 
@@ -168,11 +184,19 @@ def test_a_target_that_is_not_there_names_the_nearest(write_csv: WriteCsv) -> No
         read_table(path, ReadOptions("Churn"))
 
 
-@pytest.mark.parametrize("option", ["date_columns", "ignore"])
-def test_columns_of_options_must_be_there(option: str, write_csv: WriteCsv) -> None:
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"ignore": ("agee",)},
+        {"keep": ("agee",)},
+        {"types": TypeOptions(dates=("agee",))},
+        {"types": TypeOptions(types={"agee": "text"})},
+    ],
+)
+def test_columns_of_options_must_be_there(options: dict[str, object], write_csv: WriteCsv) -> None:
     path = write_csv({"age": numbers(), "y": classes()})
     with pytest.raises(InputError, match="no column 'agee'"):
-        read_table(path, ReadOptions("y", **{option: ("agee",)}))
+        read_table(path, ReadOptions("y", **options))
 
 
 @pytest.mark.parametrize(
@@ -196,10 +220,11 @@ def test_text_cannot_be_regressed_on(write_csv: WriteCsv) -> None:
         read_table(write_csv({"a": numbers(), "y": classes()}), ReadOptions("y", task="regression"))
 
 
-def test_an_infinite_target_is_refused(write_csv: WriteCsv) -> None:
-    path = write_csv({"a": numbers(), "y": [*numbers(59), np.inf]})
-    with pytest.raises(DataError, match="infinite number in row 60"):
-        read_table(path, ReadOptions("y"))
+def test_an_infinite_target_is_no_value_and_it_is_said(write_csv: WriteCsv) -> None:
+    table = read_table(write_csv({"a": numbers(), "y": [*numbers(59), np.inf]}), ReadOptions("y"))
+    assert (len(table.y), float(table.y.max())) == (59, 58 / 7)
+    assert "read 'y' as numbers; 'inf' is missing (1 cell)" in said(table)
+    assert "left out 1 row without a value in 'y'" in said(table)
 
 
 def test_a_table_of_the_target_alone_is_refused(write_csv: WriteCsv) -> None:
@@ -207,9 +232,20 @@ def test_a_table_of_the_target_alone_is_refused(write_csv: WriteCsv) -> None:
         read_table(write_csv({"y": classes()}), ReadOptions("y"))
 
 
-def test_repeated_column_names_are_pandas_own_second_names(write_csv: WriteCsv) -> None:
+def test_repeated_column_names_are_refused(write_csv: WriteCsv) -> None:
     rows = "\n".join(f"{i},{i % 5},{c}" for i, c in enumerate(classes()))
-    assert list(read_table(write_csv("a,a,y\n" + rows), ReadOptions("y")).X.columns) == ["a", "a.1"]
+    with pytest.raises(InputError, match="columns 1 and 2 are both called 'a', and hold different values"):
+        read_table(write_csv("a,a,y\n" + rows), ReadOptions("y"))
+
+
+def test_a_copy_of_the_target_under_its_own_name_is_left_out(write_csv: WriteCsv) -> None:
+    rows = "\n".join(f"{c},{i / 7},{c}" for i, c in enumerate(classes()))
+    table = read_table(write_csv("y,a,y\n" + rows), ReadOptions("y"))
+    assert list(table.X.columns) == ["a"]
+    assert (
+        table.notes[0].text == "left out column 3: it has the name 'y' and the values of column 1, so it is there twice"
+    )
+    assert table.notes[0].weight == WARNING
 
 
 def test_too_few_test_rows_for_the_classes_are_refused() -> None:
@@ -235,25 +271,63 @@ def test_a_mixed_table_keeps_its_types_and_says_what_was_done(write_csv: WriteCs
             "y": [*classes(n - 2), None, None],
         }
     )
-    table = read_table(path, ReadOptions("y"))
+    table = read_table(path, ReadOptions("y", keep=("seen",)))
     assert list(table.X.columns) == ["joined", "seen", "kind", "flag", "ratio"]
     assert pd.api.types.is_datetime64_any_dtype(table.X["joined"])
-    assert table.X["seen"].iloc[0] == pd.Timestamp("2024-02-03 03:05:00")
-    assert table.X["flag"].dtype == bool
+    assert table.X["seen"].iloc[0] == pd.Timestamp("2024-02-03 04:05:00")  # the clock of the place
+    assert set(table.X["flag"]) == {"True", "False"}
     assert table.X["kind"].isna().sum() == 19
     assert table.X["ratio"].isna().iloc[0]
+    assert table.X.index[0] == 2  # the line of the file
     assert len(table.y) == 58
     assert table.task == "classification"
-    said = "; ".join(table.notes)
     for part in (
         "left out 2 rows without a value in 'y'",
-        "left out 'nothing': empty in every row",
-        "left out 'customer': a different text in every row",
-        "read 'joined', 'seen' as dates",
-        "took infinite numbers in 'ratio' for missing",
+        "left out 'nothing': it is empty in every row",
+        "left out 'customer': it is an identifier",
+        "read 'joined' as dates",
+        "kept 'seen' as asked, although its dates only count the rows",
+        "'inf' is missing (1 cell)",
         "task: classification, because 'y' holds 2 values that are no numbers",
     ):
-        assert part in said
+        assert part in said(table)
+
+
+def test_every_column_of_the_file_is_told(write_csv: WriteCsv) -> None:
+    n = 60
+    columns = {
+        "id": [f"c{i}" for i in range(n)],
+        "a": [None, *numbers(n - 1)],
+        "seen": ["2024-01-31", "2024-02-01"] * 30,
+        "b": ["x", "z"] * 30,
+        "y": classes(n),
+    }
+    table = read_table(write_csv(columns), ReadOptions("y", ignore=("b",)))
+    assert [(c.name, c.n_missing, c.n_values) for c in table.columns] == [
+        ("id", 0, 60), ("a", 1, 59), ("seen", 0, 2), ("b", 0, 2), ("y", 0, 2)
+    ]  # fmt: skip
+    uses = {c.name: c.use for c in table.columns}
+    assert (uses["a"], uses["b"], uses["y"]) == ("feature", "left out: as asked (--ignore)", "target")
+    assert uses["id"].startswith("left out: it is an identifier")
+    assert isinstance(table.columns[0], Column)
+
+
+def test_notes_come_once_in_the_order_of_their_weight(write_csv: WriteCsv) -> None:
+    path = write_csv({"day": ["01/02/2024", "03/04/2024"] * 30, "a": numbers(), "y": classes()})
+    weights = [note.weight for note in read_table(path, ReadOptions("y")).notes]
+    assert weights == sorted(weights, reverse=True)
+    assert set(weights) == {WARNING, DECISION}
+
+
+def test_another_file_is_read_by_the_recipe_of_the_first(write_csv: WriteCsv) -> None:
+    from automl_explain.reading import read_cells
+
+    columns = {"a": numbers(), "id": range(900, 960), "plan": ["gold", "basic"] * 30, "y": classes()}
+    table = read_table(write_csv(columns), ReadOptions("y"))
+    cells, _ = read_cells(write_csv({"plan": ["gold", "none"], "more": [1, 2], "a": [1, None]}, "next.csv"))
+    frame, notes = table.recipe.read(cells)
+    assert frame.to_dict("list") == {"a": [1.0, pytest.approx(np.nan, nan_ok=True)], "plan": ["gold", "none"]}
+    assert [note.text for note in notes] == ["did not use 'more', which the model does not know"]
 
 
 @pytest.mark.parametrize(
@@ -271,7 +345,7 @@ def test_the_task_is_guessed_and_the_guess_explained(
 ) -> None:
     table = read_table(write_csv({"a": numbers(len(target)), "y": target}), ReadOptions("y"))
     assert table.task == task
-    assert any(why in note for note in table.notes)
+    assert why in said(table)
 
 
 def test_whole_number_classes_with_gaps_stay_whole(write_csv: WriteCsv) -> None:
@@ -281,10 +355,10 @@ def test_whole_number_classes_with_gaps_stay_whole(write_csv: WriteCsv) -> None:
 
 @pytest.mark.parametrize("separator", [";", "\t", "|"])
 def test_other_separators_are_found(separator: str, write_csv: WriteCsv) -> None:
-    rows = "\n".join(f"{i}{separator}{c}" for i, c in enumerate(classes()))
+    rows = "\n".join(f"{i / 7}{separator}{c}" for i, c in enumerate(classes()))
     table = read_table(write_csv(f'"a, b"{separator}y\n{rows}'), ReadOptions("y"))
     assert list(table.X.columns) == ["a, b".replace(",", "_")]
-    assert f"columns are separated by {separator!r}" in table.notes
+    assert f"columns are separated by {separator!r}" in said(table)
 
 
 def test_a_byte_order_mark_and_compression_are_no_matter(tmp_path: Path) -> None:
@@ -299,12 +373,12 @@ def test_a_column_that_numbers_the_rows_is_left_out(tmp_path: Path) -> None:
     pd.DataFrame({"a": numbers(), "y": classes()}).to_csv(tmp_path / "t.csv")
     table = read_table(tmp_path / "t.csv", ReadOptions("y"))
     assert list(table.X.columns) == ["a"]
-    assert any("only numbers the rows" in note for note in table.notes)
+    assert "left out 'column 1': it numbers the rows, as a saved index does" in said(table)
 
 
 def test_dates_in_other_forms_are_read_when_named(write_csv: WriteCsv) -> None:
     path = write_csv({"day": ["31 Jan 2024", "1 Feb 2024"] * 30, "code": [20240131, 20240201] * 30, "y": classes()})
-    table = read_table(path, ReadOptions("y", date_columns=("day", "code")))
+    table = read_table(path, ReadOptions("y", types=TypeOptions(dates=("day", "code"))))
     for column in ("day", "code"):
         assert table.X[column].iloc[0] == pd.Timestamp("2024-01-31")
 
@@ -312,32 +386,33 @@ def test_dates_in_other_forms_are_read_when_named(write_csv: WriteCsv) -> None:
 @pytest.mark.parametrize(
     ("cells", "order", "first"),
     [
-        (["01/02/2024", "31/01/2024"], "day/month/year", "2024-02-01"),
-        (["01/02/2024", "01/31/2024"], "month/day/year", "2024-01-02"),
-        (["01/02/2024", "03/04/2024"], "month/day/year", "2024-01-02"),
-        (["01.02.2024", "03.04.2024"], "day/month/year", "2024-02-01"),
+        (["01/02/2024", "31/01/2024"], "day before month", "2024-02-01"),
+        (["01/02/2024", "01/31/2024"], "month before day", "2024-01-02"),
+        (["01/02/2024", "03/04/2024"], "month before day", "2024-01-02"),
+        (["01.02.2024", "03.04.2024"], "day before month", "2024-02-01"),
     ],
 )
 def test_all_dates_of_a_column_are_read_in_one_order_and_it_is_said(
     cells: list[str], order: str, first: str, write_csv: WriteCsv
 ) -> None:
-    path = write_csv({"day": cells * 30, "y": classes()})
-    table = read_table(path, ReadOptions("y", date_columns=("day",)))
+    table = read_table(write_csv({"day": cells * 30, "y": classes()}), ReadOptions("y"))
     assert table.X["day"].iloc[0] == pd.Timestamp(first)
-    assert f"read dates such as {cells[0]} in 'day' as {order}" in table.notes
+    assert f"read 'day' as dates, {order}" in said(table)
+    assert ("cannot tell whether day or month comes first" in said(table)) == (cells[1] == "03/04/2024")
 
 
-def test_a_cell_that_is_no_date_is_named(write_csv: WriteCsv) -> None:
+def test_cells_that_are_no_dates_are_named_with_their_lines(write_csv: WriteCsv) -> None:
     path = write_csv({"day": ["2024-01-31"] * 58 + ["soon", "later"], "y": classes()})
-    with pytest.raises(DataError, match=r"Column 'day' .* holds 'soon' in row 59, which is no date \(2 such values\)"):
-        read_table(path, ReadOptions("y", date_columns=("day",)))
+    note = read_table(path, ReadOptions("y", types=TypeOptions(dates=("day",)))).notes[0]
+    assert note.text == "2 cells of 'day' are no dates and taken as missing"
+    assert (note.details, note.weight) == (("line 60: 'soon'", "line 61: 'later'"), WARNING)
 
 
 def test_ignored_columns_are_left_out_and_rows_can_be_fewer(write_csv: WriteCsv) -> None:
     path = write_csv({"a": numbers(90), "b": numbers(90), "y": classes(90)})
     table = read_table(path, ReadOptions("y", ignore=("b",), max_rows=60, seed=3))
     assert table.X.shape == (60, 1)
-    assert any("took 60 of 90 rows at random" in note for note in table.notes)
+    assert "took 60 of 90 rows at random" in said(table)
     again = read_table(path, ReadOptions("y", ignore=("b",), max_rows=60, seed=3))
     pd.testing.assert_frame_equal(table.X, again.X)
 
@@ -345,7 +420,7 @@ def test_ignored_columns_are_left_out_and_rows_can_be_fewer(write_csv: WriteCsv)
 def test_names_that_model_libraries_refuse_are_changed_and_said(write_csv: WriteCsv) -> None:
     table = read_table(write_csv({"income [k]": numbers(), "y": classes()}), ReadOptions("y"))
     assert list(table.X.columns) == ["income _k_"]
-    assert any("renamed 'income [k]' to 'income _k_'" in note for note in table.notes)
+    assert "renamed 'income [k]' to 'income _k_'" in said(table)
 
 
 def test_splits_keep_the_shares_of_the_classes_and_the_seed() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from columns_as_text import learned, table, values
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from columns_as_text import learned, table, values
 
 from automl_explain.reading._numbers import NumberStyle, parse_joined, parse_number
 from automl_explain.reading._options import TypeOptions
@@ -120,7 +120,7 @@ def test_different_units_are_told() -> None:
 
 def test_whole_numbers_beyond_float64_stay_exact() -> None:
     ids = [str(2**53 + i) for i in range(3)]
-    form, made, _ = learned(ids)
+    _form, made, _ = learned(ids)
     assert made.dtype == "int64"
     assert [str(v) for v in made] == ids
     assert values([*ids, ""])[:3] == ids  # with a gap there is no type that holds them but text
@@ -144,7 +144,7 @@ def test_twelve_thousand_or_twelve_is_decided_by_the_table_or_asked_for() -> Non
     german = table(x=unsure, y=["1,5", "2,25", "3,5"])
     assert list(TableRecipe.learn(german)[1].x) == [12.345, 23.456, 34.567]
     english = table(x=unsure, y=["1.5", "2.25", "3.5"])
-    recipe, frame, notes = TableRecipe.learn(english)
+    _recipe, frame, notes = TableRecipe.learn(english)
     assert list(frame.x) == [12345, 23456, 34567]
     assert not any("cannot tell" in n.text for n in notes)
 

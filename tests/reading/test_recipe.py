@@ -60,7 +60,8 @@ def test_learning_is_deciding_and_reading() -> None:
         **dict.fromkeys(["dates", "unsure", "zones", "days", "stamps"], "datetime"),
         **dict.fromkeys(["code", "word", "text", "nothing"], "text"),
         **dict.fromkeys(["answer", "flags"], "boolean"),
-        **{"time": "time", "duration": "duration"},
+        "time": "time",
+        "duration": "duration",
     }
 
 
