@@ -22,11 +22,13 @@ LEAK_SCORE = 0.985
 _MIN_TEST = 10
 # Rows of the training side that one column is tried with.
 _MAX_ROWS = 20_000
-# Shares of test rows that stand in training, and of rows that differ: below, repeats are no accident of copying.
-_SHARED, _DISTINCT = 0.01, 0.2
+# Share of test rows that stand in training, and how rarely two rows agree in a column that tells rows apart.
+_SHARED, _RICH = 0.01, 0.1
 # Fewer rows of a class than these are few to learn from, and more classes than these too many to look at.
 RARE, MANY_CLASSES = 10, 20
 _DRIFT, _DRIFT_CHANCE = 0.1, 1e-6
+# Rows of a category that can drift.
+_COMMON = 10
 _KNOWN = 0.65
 
 
@@ -170,24 +172,47 @@ def _one_to_one(column: np.ndarray, target: np.ndarray) -> bool:
 def find_shared_rows(
     X_train: pd.DataFrame, y_train: pd.Series, X_test: pd.DataFrame, y_test: pd.Series
 ) -> tuple[SharedRows, ...]:
-    """Test rows that equal a training row in every column and the target.
+    """Test rows that equal a training row in every column and the target, where that is no chance.
 
-    Nothing in tables of a few values, where rows are the same by chance.
+    By chance, rows that agree in all columns but one agree in that one as well as often as any two rows do.
     """
-    train = pd.util.hash_pandas_object(X_train.assign(**{_free_name(X_train): y_train}), index=False).to_numpy()
-    test = pd.util.hash_pandas_object(X_test.assign(**{_free_name(X_train): y_test}), index=False).to_numpy()
-    n_shared = int(np.isin(test, train).sum())
-    distinct = len(np.unique(np.concatenate([train, test]))) / (len(train) + len(test))
-    if n_shared < max(3, _SHARED * len(test)) or distinct < _DISTINCT:
+    train = _hashed(X_train, y_train)
+    test = _hashed(X_test, y_test)
+    n_shared = int(np.isin(test.sum(axis=1), train.sum(axis=1)).sum())
+    if n_shared < max(3, _SHARED * len(test)):
+        return ()
+    by_chance = [
+        agreeing * _pairs(train[:, others].sum(axis=1), test[:, others].sum(axis=1))
+        for j in range(train.shape[1])
+        if (agreeing := _agreement(train[:, j])) <= _RICH
+        for others in [np.arange(train.shape[1]) != j]
+    ]
+    if not by_chance or n_shared <= 3 * max(by_chance) + 3:
         return ()
     return (SharedRows(n_shared, len(test)),)
 
 
-def _free_name(X: pd.DataFrame) -> str:
-    name = "target"
-    while name in X.columns:
-        name += "_"
-    return name
+def _hashed(X: pd.DataFrame, y: pd.Series) -> np.ndarray:
+    """Hashes of the values, shape (n_rows, n_columns + 1), to be added up: equal sums are equal rows."""
+    columns = [X.iloc[:, j] for j in range(X.shape[1])] + [y]
+    hashed = [pd.util.hash_pandas_object(column, index=False).to_numpy() for column in columns]
+    # An odd factor for each column, so that the same value in another column is another hash.
+    factors = np.random.RandomState(0).randint(1, 2**62, len(hashed), dtype=np.int64).astype(np.uint64) * 2 + 1
+    with np.errstate(over="ignore"):
+        return np.stack([h * f for h, f in zip(hashed, factors, strict=True)], axis=1)
+
+
+def _agreement(values: np.ndarray) -> float:
+    """Chance that two rows have the same value."""
+    counts = np.unique(values, return_counts=True)[1].astype(np.float64)
+    return float(np.sum(counts * (counts - 1))) / max(len(values) * (len(values) - 1.0), 1.0)
+
+
+def _pairs(train: np.ndarray, test: np.ndarray) -> float:
+    """Pairs of a training and a test row that are equal."""
+    known, counts = np.unique(train, return_counts=True)
+    at = np.minimum(np.searchsorted(known, test), len(known) - 1)
+    return float(np.where(known[at] == test, counts[at], 0).sum())
 
 
 def find_class_problems(y_train: pd.Series, task: Task) -> tuple[RareClasses | ManyClasses, ...]:
@@ -233,7 +258,9 @@ def _value_drift(train: pd.Series, test: pd.Series, name: str) -> Drift | None:
         distance, unseen = float(np.abs(gap).max()), float(((b < a[0]) | (b > a[-1])).mean())
         expected = 0.0
     else:
-        n = int(max(a.max(), b.max())) + 1
+        counts = np.bincount(np.concatenate([a, b]))
+        common = np.where(counts >= _COMMON, np.arange(len(counts)), len(counts))  # the others are one category
+        a, b, n = common[a], common[b], len(counts) + 1
         p, q = np.bincount(a, minlength=n) / len(a), np.bincount(b, minlength=n) / len(b)
         distance, unseen = float(np.abs(p - q).sum() / 2), float(q[p == 0].sum())
         # By how much samples of one distribution differ: categories with few rows each differ a lot.

@@ -11,6 +11,7 @@ from automl_explain.cli._reading_options import add_reading, file_options, type_
 
 if TYPE_CHECKING:
     from automl_explain.cli._run import RunOptions
+    from automl_explain.cli._split import SplitRule
 
 _EXPLAIN = """\
 Read a table, fit an AutoML model (FLAML) that predicts one column from the others, explain the model
@@ -65,6 +66,14 @@ def add_explain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="share of the rows that the model is tested and explained on; up to 5,000 are explained (default: 0.25)",
     )
     explain.add_argument(
+        "--split",
+        type=_split,
+        default="random",
+        metavar="time:COLUMN|group:COLUMN",
+        help="which rows are tested on: the latest by a column of times, or whole groups by a column of groups, such "
+        "as the rows of one customer (default: random rows)",
+    )
+    explain.add_argument(
         "--output-unit",
         choices=("log-odds", "probability"),
         help="unit of the contributions to a class: log-odds, or probability, in which every row adds up to the "
@@ -86,6 +95,7 @@ def _explain(arguments: argparse.Namespace) -> int:
         types=type_options(arguments),
         ignore=tuple(arguments.ignore),
         keep=tuple(arguments.keep),
+        split=arguments.split,
         max_rows=arguments.max_rows,
         seed=arguments.seed,
     )
@@ -186,11 +196,22 @@ def _run_options(arguments: argparse.Namespace) -> RunOptions:
         output_unit=getattr(arguments, "output_unit", None),
         candidate=arguments.candidate,
         list_candidates=arguments.list_candidates,
+        **({"split": arguments.split} if hasattr(arguments, "split") else {}),
     )
 
 
 def _seconds(text: str) -> float:
     return _number(text, float, lambda v: 0 < v < float("inf"), "a number of seconds above 0")
+
+
+def _split(text: str) -> SplitRule:
+    """A rule of splitting, from the text of an option."""
+    from automl_explain.cli._split import parse_split
+
+    try:
+        return parse_split(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not random, time:COLUMN or group:COLUMN") from None
 
 
 def _share(text: str) -> float:

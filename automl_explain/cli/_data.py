@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import shlex
 from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from automl_explain.cli._split import SplitRule, rows_apart
 from automl_explain.exceptions import DataError, InputError
 from automl_explain.reading import (
     DETAIL,
@@ -78,6 +80,8 @@ class Table:
         Features of free text.
     recipe : TableRecipe, optional
         How another file is read in the same way.
+    aside : DataFrame of shape (n_rows, n_others), optional
+        Columns that are no features: identifiers, times that only count up, and the column that rows are split by.
     """
 
     X: pd.DataFrame
@@ -87,6 +91,15 @@ class Table:
     columns: tuple[Column, ...] = ()
     texts: tuple[str, ...] = ()
     recipe: TableRecipe | None = None
+    aside: pd.DataFrame | None = None
+
+    def column(self, name: str) -> pd.Series:
+        """A column by its name in the file, feature or not."""
+        if self.recipe is not None:
+            name = self.recipe.renamed.get(name, name)
+        found = self.X if self.aside is None or name not in self.aside.columns else self.aside
+        _require_column(name, list(found.columns))
+        return found[name]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,6 +112,7 @@ class ReadOptions:
     types: TypeOptions = dataclasses.field(default_factory=TypeOptions)
     ignore: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
+    split: SplitRule = dataclasses.field(default_factory=SplitRule)
     max_rows: int | None = None
     seed: int = 0
 
@@ -122,15 +136,14 @@ def read_table(source: Any, options: ReadOptions) -> Table:
         If the target or the rows cannot be used.
     """
     cells, form = read_cells(source, options.file, (options.target,))
-    named = (options.target, *options.types.dates, *options.types.types, *options.ignore, *options.keep)
-    for name in named:
+    for name in _named(options):
         _require_column(name, cells.names)
     notes = list(cells.notes)
     cells = _sample(cells, options, notes)
     recipe, frame, learned = TableRecipe.learn(cells, options.types, options.target, form)
     frame = frame.set_axis(cells.lines)
     y = frame.pop(options.target)
-    left_out = {name: "as asked (--ignore)" for name in options.ignore if name != options.target}
+    left_out = _ignored(options)
     kept = frame.drop(columns=[recipe.renamed.get(name, name) for name in left_out])
     present = ~y.isna()
     if not present.any():
@@ -150,9 +163,9 @@ def read_table(source: Any, options: ReadOptions) -> Table:
     if not X.shape[1]:
         raise DataError(
             "No column is left to explain the target with; the table needs at least one feature besides the target."
+            + (f" Use one that was left out, as with --keep {shlex.quote(next(iter(roles)))}." if roles else "")
         )
-    notes += [n for n in learned if n.column not in left_out]
-    notes += [role.note for role in roles.values()]
+    notes += [n for n in learned if n.column not in left_out] + [role.note for role in roles.values()]
     recipe = dataclasses.replace(recipe, left_out=left_out)
     return Table(
         X=X,
@@ -162,7 +175,29 @@ def read_table(source: Any, options: ReadOptions) -> Table:
         columns=tuple(_columns(recipe, frame, y, roles)),
         texts=tuple(name for name, role in roles.items() if role.used and role.role == "free text"),
         recipe=recipe,
+        aside=_aside(frame[present], X, recipe, options),
     )
+
+
+def _named(options: ReadOptions) -> list[str]:
+    """Columns that the user named."""
+    by = [] if options.split.column is None else [options.split.column]
+    return [options.target, *options.types.dates, *options.types.types, *options.ignore, *options.keep, *by]
+
+
+def _ignored(options: ReadOptions) -> dict[str, str]:
+    """Columns that are no features since the user said so, and why."""
+    ignored = {name: "as asked (--ignore)" for name in options.ignore if name != options.target}
+    if options.split.kind == "group" and options.split.column is not None:
+        ignored.setdefault(options.split.column, "rows are split by it (--split), so new rows are of new groups")
+    return ignored
+
+
+def _aside(frame: pd.DataFrame, X: pd.DataFrame, recipe: TableRecipe, options: ReadOptions) -> pd.DataFrame:
+    """Columns that rows can be split by and that are no features; not those the user wants ignored."""
+    own = [recipe.renamed.get(name, name) for name in options.ignore]
+    by = None if options.split.column is None else recipe.renamed.get(options.split.column, options.split.column)
+    return frame[[c for c in frame.columns if c == by or not (c in X.columns or c in own)]]
 
 
 def ordered(notes: Sequence[Note]) -> tuple[Note, ...]:
@@ -251,14 +286,22 @@ def _class_target(y: pd.Series, numeric: bool) -> pd.Series:
     return y if numeric or pd.api.types.is_bool_dtype(y.dtype) else y.map(str).astype(object)
 
 
-def split(table: Table, *, test_size: float, seed: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.Series, pd.Series]:
-    """Train and test rows, in the order X_train, X_test, y_train, y_test; stratified for classes.
+def split(
+    table: Table, *, test_size: float, seed: int, rule: SplitRule | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.Series, pd.Series]:
+    """Train and test rows, in the order X_train, X_test, y_train, y_test; at random and stratified, or by a rule.
 
     Raises
     ------
     DataError
-        If a side has fewer rows than there are classes.
+        If a side has fewer rows than there are classes, or the rule does not split the rows.
+    InputError
+        If the column of the rule is not in the table, or is no time.
     """
+    if rule is not None and rule.column is not None:
+        values = table.column(rule.column)
+        train, test = rows_apart(rule, values, table.y, table.task, test_size=test_size, seed=seed)
+        return table.X.iloc[train], table.X.iloc[test], table.y.iloc[train], table.y.iloc[test]
     from sklearn.model_selection import train_test_split
 
     stratify = table.y if table.task == "classification" else None

@@ -107,6 +107,8 @@ def _model_lines(outcome: Outcome) -> list[str]:
     lines += _labelled("fidelity", _fidelity_text(outcome))
     for warning in outcome.warnings:
         lines += _labelled("note", warning)
+    for check in outcome.checks:
+        lines += note_lines(check)
     if outcome.candidates is not None:
         told = repr(outcome.candidates).splitlines()
         lines += ["", *told, "loss: smaller is better; --candidate NAME explains another candidate"]

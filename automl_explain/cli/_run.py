@@ -17,9 +17,12 @@ from typing import Any
 import numpy as np
 
 from automl_explain._threads import available_threads
+from automl_explain.cli._checks import check_data, check_model
 from automl_explain.cli._data import Table, split
+from automl_explain.cli._split import SplitRule, group_codes
 from automl_explain.exceptions import AlreadyExistsError, DataError, ExplanationWarning, StorageError
 from automl_explain.explanation._units import check_output_unit
+from automl_explain.reading._notes import Note
 
 # What a run writes; with --overwrite these alone are replaced.
 RAW, ENGINEERED, SCORING, MODEL = "raw", "engineered", "scoring", "model.joblib"
@@ -40,6 +43,7 @@ class RunOptions:
     output_unit: str | None = None
     candidate: str | None = None
     list_candidates: bool = False
+    split: SplitRule = dataclasses.field(default_factory=SplitRule)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -70,6 +74,8 @@ class Outcome:
         What was written, and what it is.
     candidates : Candidates or None
         What FLAML tried, where it was asked for.
+    checks : tuple of Note
+        What is wrong with the table and with what the model knows, what misleads most first.
     """
 
     table: Table
@@ -85,6 +91,7 @@ class Outcome:
     warnings: tuple[str, ...]
     files: tuple[tuple[Path, str], ...]
     candidates: Any = None
+    checks: tuple[Note, ...] = ()
 
 
 class Phases:
@@ -120,22 +127,21 @@ def run(table: Table, options: RunOptions, phases: Phases) -> Outcome:
     DataError
         If the rows are too few, or FLAML finds no model for them.
     """
-    if options.output_unit is not None:
-        own = "log-odds" if table.task == "classification" else "target"
-        check_output_unit(options.output_unit, own, "--output-unit")
+    _check_unit(table, options)
     prepare_folder(options)
     with phases("libraries", "Loading libraries"), _quiet():
         from automl_explain.adapters._flaml_candidates import check_learner
         from automl_explain.explainer_setup import automl_setup_model_explanations
         from automl_explain.explainers import MimicWrapper
 
-        _import_flaml()
-        if options.candidate is not None:
+        if _import_flaml() and options.candidate is not None:
             check_learner(options.candidate, table.task)
-    X_train, X_test, y_train, y_test = split(table, test_size=options.test_size, seed=options.seed)
+    with phases("checks", "Looking for leaks and drift"):
+        parts = split(table, test_size=options.test_size, seed=options.seed, rule=options.split)
+        checks = check_data(table, *parts, options.split)
+    X_train, X_test, y_train, y_test = parts
     with phases("model", f"Fitting models with FLAML for {options.time_budget:g} s"):
-        automl = _fit(X_train, y_train, table.task, options)
-        model = _chosen(automl, X_train, y_train, table.task, options)
+        automl, model = _fit_model(table, X_train, y_train, options)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", ExplanationWarning)
@@ -151,7 +157,7 @@ def run(table: Table, options: RunOptions, phases: Phases) -> Outcome:
             engineered, raw = _explanations(wrapper, setup, options)
         with phases("files", "Writing files"):
             files = _write(options, model, setup, wrapper, engineered, raw)
-    said = dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, ExplanationWarning))
+    said = tuple(dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, ExplanationWarning)))
     return Outcome(
         table=table,
         setup=setup,
@@ -160,13 +166,56 @@ def run(table: Table, options: RunOptions, phases: Phases) -> Outcome:
         X_test=X_test,
         y_test=y_test,
         n_train=len(X_train),
-        model=_model_name(automl, model),
+        model=_model_name(automl, model[-1] if table.texts else model),
         scores=scores,
         seconds=dict(phases.seconds),
-        warnings=tuple(said),
+        warnings=said,
         files=files,
         candidates=_tried(automl) if options.list_candidates else None,
+        checks=check_model(checks, scores, len(y_test), table),
     )
+
+
+def _check_unit(table: Table, options: RunOptions) -> None:
+    if options.output_unit is not None:
+        own = "log-odds" if table.task == "classification" else "target"
+        check_output_unit(options.output_unit, own, "--output-unit")
+
+
+def _fit_model(table: Table, X: Any, y: Any, options: RunOptions) -> tuple[Any, Any]:
+    """FLAML's search, and the model to explain, which makes features of free text first."""
+    settings = _validation(table, X, options.split)
+    if not table.texts:
+        automl = _fit(X, y, table.task, options, **settings)
+        return automl, _chosen(automl, X, y, table.task, options, **settings)
+    from automl_explain.cli._text_features import text_step, with_text_step
+
+    step = text_step(X, y, table.texts, table.task)
+    Z = step.transform(X)
+    automl = _fit(Z, y, table.task, options, **settings, **_learners(table.task))
+    return automl, with_text_step(step, _chosen(automl, Z, y, table.task, options, **settings))
+
+
+def _learners(task: str) -> dict[str, Any]:
+    """FLAML's learners for tables with texts: all but ``sgd``.
+
+    It divides every row by its norm, so that a price of 30 drowns words of weight 0.3, and its last fit may have
+    nothing in common with those that FLAML chose it by.
+    """
+    from automl_explain.adapters._flaml_candidates import learner_names
+
+    usual = ("lgbm", "rf", "xgboost", "extra_tree", "xgb_limitdepth", "catboost", "lrl1")
+    known = learner_names(task)
+    return {"estimator_list": [name for name in usual if name in known]}
+
+
+def _validation(table: Table, X_train: Any, rule: SplitRule) -> dict[str, Any]:
+    """Settings by which FLAML holds rows out as the test rows are."""
+    if rule.column is None:
+        return {}
+    if rule.kind == "time":
+        return {"split_type": "time"}
+    return {"split_type": "group", "groups": group_codes(table.column(rule.column).loc[X_train.index])}
 
 
 def _explanations(wrapper: Any, setup: Any, options: RunOptions) -> tuple[Any, Any]:
@@ -257,7 +306,7 @@ def _fit(X: Any, y: Any, task: str, options: RunOptions, **settings: Any) -> Any
     return automl
 
 
-def _chosen(automl: Any, X: Any, y: Any, task: str, options: RunOptions) -> Any:
+def _chosen(automl: Any, X: Any, y: Any, task: str, options: RunOptions, **settings: Any) -> Any:
     """The model to explain: FLAML's choice, or the candidate that the user named."""
     if options.candidate is None:
         return automl
@@ -265,7 +314,7 @@ def _chosen(automl: Any, X: Any, y: Any, task: str, options: RunOptions) -> Any:
 
     if options.candidate not in _tried(automl).names:
         # FLAML did not come to it within the budget; the same time goes to it alone.
-        automl = _fit(X, y, task, options, estimator_list=[options.candidate])
+        automl = _fit(X, y, task, options, estimator_list=[options.candidate], **settings)
     with _quiet():
         return candidate(automl, options.candidate, X, y)
 

@@ -106,6 +106,13 @@ def test_rows_on_both_sides_are_counted(table):
 def test_rows_of_few_values_are_the_same_by_chance():
     X = pd.DataFrame({"a": [0, 1] * 100, "b": [0, 0, 1, 1] * 50})
     assert find_shared_rows(*halves(X, X["a"])) == ()
+    random = np.random.RandomState(0)
+    calls = random.randint(0, 30, 400)
+    whole = pd.DataFrame({"age": random.randint(18, 80, 400), "calls": calls})
+    X_train, y_train, X_test, y_test = halves(whole, pd.Series(calls > 15))
+    rows = {(*row, label) for row, label in zip(X_train.to_numpy().tolist(), y_train, strict=True)}
+    assert sum((*row, label) in rows for row, label in zip(X_test.to_numpy().tolist(), y_test, strict=True)) > 5
+    assert find_shared_rows(X_train, y_train, X_test, y_test) == ()
 
 
 def test_rare_and_many_classes_are_named():
@@ -131,6 +138,7 @@ def test_drift_of_numbers_categories_and_gaps_is_found(table):
 def test_categories_with_few_rows_each_do_not_drift_by_chance():
     random = np.random.RandomState(0)
     X = pd.DataFrame({"town": pd.Series([f"t{k}" for k in random.randint(0, 300, 1000)], dtype=object)})
+    X["text"] = [f"text {k}" for k in range(1000)]
     assert find_drift(X.iloc[:750], X.iloc[750:]) == ()
 
 

@@ -11,15 +11,18 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
 from models import dense
 
 import automl_explain
+from automl_explain.adapters import adapter_for
 from automl_explain.cli import _run, main
 from automl_explain.cli._data import Column, ReadOptions, Table, read_table, split
 from automl_explain.cli._report import start_name
+from automl_explain.cli._split import SplitRule
 from automl_explain.datasets import make_mixed_table
 from automl_explain.exceptions import AlreadyExistsError, DataError, InputError, NotFoundError, StorageError
 from automl_explain.reading import DECISION, WARNING, TypeOptions
@@ -95,6 +98,7 @@ def test_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         (["explain", "x.csv", "--target", "y", "--header", "0"], "'0' is neither a line number from 1 nor none"),
         (["explain", "x.csv", "--target", "y", "--types", "zip"], "'zip' is not COLUMN=TYPE"),
         (["explain", "x.csv", "--target", "y", "--day-first", "--month-first"], "not allowed with"),
+        (["explain", "x.csv", "--target", "y", "--split", "day"], "'day' is not random, time:COLUMN or group:COLUMN"),
         (["demo", "--seed", "-3"], "'-3' is not a whole number from 0"),
         (["demo", "--rows", "7"], "50 or more"),
     ],
@@ -431,6 +435,30 @@ def test_splits_keep_the_shares_of_the_classes_and_the_seed() -> None:
     assert X_test.equals(split(table, test_size=0.25, seed=1)[1])
 
 
+def test_columns_are_left_out_by_their_form_and_kept_on_demand(write_csv: WriteCsv) -> None:
+    columns = {"number": range(7000, 7060), "a": numbers(), "y": classes()}
+    table = read_table(write_csv(columns), ReadOptions("y"))
+    assert list(table.X.columns) == ["a"]
+    assert table.aside is not None
+    assert list(table.aside.columns) == ["number"]
+    assert "left out 'number': it numbers the rows" in said(table)
+    assert list(read_table(write_csv(columns), ReadOptions("y", keep=("number",))).X.columns) == ["number", "a"]
+    with pytest.raises(DataError, match="Use one that was left out, as with --keep number"):
+        read_table(write_csv({c: columns[c] for c in ("number", "y")}), ReadOptions("y"))
+
+
+def test_the_column_of_groups_is_no_feature_and_splits_the_rows(write_csv: WriteCsv) -> None:
+    rule = SplitRule("group", "patient")
+    path = write_csv({"patient": [f"p{i // 3}" for i in range(90)], "a": numbers(90), "y": classes(90)})
+    table = read_table(path, ReadOptions("y", split=rule))
+    assert list(table.X.columns) == ["a"]
+    X_train, X_test, *_ = split(table, test_size=0.25, seed=0, rule=rule)
+    patients = table.column("patient")
+    assert not set(patients[X_train.index]) & set(patients[X_test.index])
+    with pytest.raises(InputError, match="There is no column 'patent'. Did you mean 'patient'"):
+        read_table(path, ReadOptions("y", split=SplitRule("group", "patent")))
+
+
 # The output folder
 
 
@@ -655,3 +683,30 @@ def test_overwriting_leaves_the_users_own_files_alone(tmp_path: Path) -> None:
     with pytest.raises(AlreadyExistsError, match="holds files that are no explanation; choose another folder"):
         _run.prepare_folder(_run.RunOptions(out=tmp_path, overwrite=True))
     assert (tmp_path / "raw" / "measurements.txt").read_text() == "mine"
+
+
+def test_free_text_is_explained_as_one_column_by_groups_and_from_a_saved_model(
+    write_csv: WriteCsv, tmp_path: Path
+) -> None:
+    random = np.random.RandomState(0)
+    n = 300
+    good = random.rand(n) < 0.5
+    words = {True: ["great", "lovely", "tasty"], False: ["awful", "cold", "rude"]}
+    others = ["the", "place", "near", "our", "hotel", "was", "and", "we", "went", "there"]
+    texts = [" ".join(random.permutation([*random.choice(others, 9), *random.choice(words[g], 2)])) for g in good]
+    columns = {"review": texts, "price": random.randint(5, 50, n), "guest": [i // 2 for i in range(n)]}
+    columns["stars"] = np.where(good, "five", "one")
+    path = write_csv(columns)
+    options = ["--time-budget", "2", "--save-model", "--split", "group:guest"]
+    done = run_command("explain", str(path), "--target", "stars", *options, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    folder = tmp_path / "automl-explain-out"
+    raw = automl_explain.Explanation.load(folder / "raw")
+    assert list(raw.get_feature_importance_dict()) == ["review", "price"]
+    assert "read 'review' as free text" in " ".join(done.stdout.split())
+    model = joblib.load(folder / "model.joblib")
+    rows = pd.DataFrame(columns)[["review", "price"]]
+    assert (model.predict(rows) == columns["stars"]).mean() > 0.9
+    assert np.array_equal(model.predict_proba(rows.iloc[:1]), model.predict_proba(rows)[:1])
+    scored = automl_explain.load(folder / "scoring").explain(adapter_for(model).transform(rows), get_raw=True)
+    assert np.shape(scored)[-2:] == (n, 2)
