@@ -7,18 +7,24 @@ import contextlib
 import dataclasses
 import difflib
 import gzip
-import io
 import lzma
 import os
-import shutil
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Literal
 
-from automl_explain.exceptions import DataError, InputError, MissingExtraError, NotFoundError, StorageError
+from automl_explain.exceptions import (
+    AutoMLExplainError,
+    DataError,
+    InputError,
+    MissingExtraError,
+    NotFoundError,
+    StorageError,
+)
 
 Content = Literal["text", "parquet", "feather", "excel"]
 
@@ -41,6 +47,7 @@ _OTHERS = {
     b"\x89HDF": "an HDF5 file",
 }
 _MOST_LAYERS = 3
+_BLOCK = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,10 +85,10 @@ def local_file(source: str | Path) -> Iterator[LocalFile]:
     with contextlib.ExitStack() as stack:
         path = _here(source, stack)
         for _ in range(_MOST_LAYERS):
-            unpack = _unpacker(path, place)
-            if unpack is None:
+            pieces = _unpacked(path, place)
+            if pieces is None:
                 break
-            path = _copied(unpack, place, stack)
+            path = _copied(pieces, place, stack)
         if path.stat().st_size == 0:
             raise DataError(f"{place!r} is empty. Expected a line of column names and rows below it.")
         yield LocalFile(path, _content(path, place), place)
@@ -90,9 +97,9 @@ def local_file(source: str | Path) -> Iterator[LocalFile]:
 def _here(source: str | Path, stack: contextlib.ExitStack) -> Path:
     """Where the bytes of a source are."""
     if str(source) == "-":
-        return _copied(lambda: sys.stdin.buffer, "standard input", stack)
+        return _copied(_pieces(sys.stdin.buffer), "standard input", stack)
     if "://" in str(source):
-        return _copied(lambda: _opened_url(str(source)), str(source), stack)
+        return _copied(_of_url(str(source)), str(source), stack)
     path = Path(source)
     if not path.exists():
         raise NotFoundError(f"There is no file {str(path)!r}{_similar(path)}")
@@ -100,10 +107,10 @@ def _here(source: str | Path, stack: contextlib.ExitStack) -> Path:
         raise InputError(f"{str(path)!r} is a folder. Pass a file in it.")
     if not os.access(path, os.R_OK):
         raise InputError(f"{str(path)!r} cannot be read by this user. Change its permissions.")
-    return path if path.is_file() else _copied(lambda: path.open("rb"), str(path), stack)
+    return path if path.is_file() else _copied(_pieces_of(lambda: path.open("rb")), str(path), stack)
 
 
-def _opened_url(url: str) -> Any:
+def _of_url(url: str) -> Iterator[bytes]:
     try:
         import fsspec
     except ImportError as error:
@@ -111,71 +118,92 @@ def _opened_url(url: str) -> Any:
             "Reading a URL needs the fsspec package, which is not here: pip install automl-explain[tables]."
         ) from error
     try:
-        return fsspec.open(url, "rb").open()
+        with fsspec.open(url, "rb") as stream:
+            yield from _pieces(stream)
     except ImportError as error:
         raise MissingExtraError(f"Reading {url!r} needs another package: {_first_line(error)}.") from error
     except FileNotFoundError as error:
-        raise NotFoundError(f"There is no file {url!r}.") from error
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{url!r} cannot be opened: {_first_line(error)}. Check the address and the rights."
-        ) from error
+        raise NotFoundError(f"There is no file {url!r}. Check the address.") from error
+    except Exception as error:  # each file system has errors of its own
+        raise InputError(f"{url!r} cannot be read: {_first_line(error)}. Check the address and the rights.") from error
 
 
-def _copied(opened: Callable[[], IO[bytes]], place: str, stack: contextlib.ExitStack) -> Path:
-    """What a stream holds, in a file for as long as the stack is open."""
+def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
+    return iter(lambda: stream.read(_BLOCK), b"")
+
+
+def _pieces_of(opened: Callable[[], IO[bytes]]) -> Iterator[bytes]:
+    with opened() as stream:
+        yield from _pieces(stream)
+
+
+def _copied(pieces: Iterator[bytes], place: str, stack: contextlib.ExitStack) -> Path:
+    """What a source or a packed file holds, in a file for as long as the stack is open."""
     handle, name = tempfile.mkstemp(prefix="automl-explain-")
     path = Path(name)
     stack.callback(path.unlink, missing_ok=True)
     with os.fdopen(handle, "wb") as target:
         try:
-            with opened() as stream:
-                shutil.copyfileobj(stream, target, 1 << 20)
-        except (EOFError, zipfile.BadZipFile, lzma.LZMAError, gzip.BadGzipFile, RuntimeError) as error:
-            raise InputError(
-                f"{place!r} cannot be unpacked: {_first_line(error)}. The file may be cut off; copy it again."
-            ) from error
+            target.writelines(pieces)
+        except AutoMLExplainError:
+            raise
+        except (EOFError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, RuntimeError, NotImplementedError) as error:
+            raise _not_unpacked(place, error) from error
         except OSError as error:
             if error.errno is None:  # of the packers
-                raise InputError(f"{place!r} cannot be unpacked: {_first_line(error)}. Copy it again.") from error
+                raise _not_unpacked(place, error) from error
             raise StorageError(f"{place!r} cannot be copied to {path.parent}: {error.strerror}.") from error
     return path
 
 
-def _unpacker(path: Path, place: str) -> Callable[[], IO[bytes]] | None:
-    """How to read what a packed file holds; None where it is not packed."""
+def _not_unpacked(place: str, error: BaseException) -> InputError:
+    return InputError(f"{place!r} cannot be unpacked: {_first_line(error)}. The file may be cut off; copy it again.")
+
+
+def _unpacked(path: Path, place: str) -> Iterator[bytes] | None:
+    """What a packed file holds; None where it is not packed."""
     head = _head(path)
     packed = next((kind for magic, kind in _PACKED.items() if head.startswith(magic)), None)
     if packed == "gzip":
-        return lambda: gzip.open(path)  # type: ignore[return-value]
+        return _pieces_of(lambda: gzip.open(path))  # type: ignore[arg-type,return-value]
     if packed == "bzip2":
-        return lambda: bz2.open(path)
+        return _pieces_of(lambda: bz2.open(path))
     if packed == "xz":
-        return lambda: lzma.open(path)
+        return _pieces_of(lambda: lzma.open(path))
     if packed == "zstd":
-        return lambda: _zstd(path)
-    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return _of_zip(path, place)
-    return None
+        return _of_zstd(path)
+    return _of_zip(path, place) if head.startswith((b"PK\x03\x04", b"PK\x05\x06")) else None
 
 
-def _zstd(path: Path) -> IO[bytes]:
+def _of_zstd(path: Path) -> Iterator[bytes]:
     try:
         import zstandard
     except ImportError as error:
         raise MissingExtraError(
             "Reading a .zst file needs the zstandard package, which is not here: pip install automl-explain[tables]."
         ) from error
-    stream = zstandard.ZstdDecompressor().stream_reader(path.open("rb"), read_across_frames=True, closefd=True)
-    return io.BufferedReader(stream)
+    with path.open("rb") as file:
+        frame = None
+        try:
+            for piece in _pieces(file):
+                rest = piece
+                while rest:
+                    frame = frame or zstandard.ZstdDecompressor().decompressobj()
+                    yield frame.decompress(rest)
+                    rest = frame.unused_data if frame.eof else b""
+                    frame = None if frame.eof else frame
+        except zstandard.ZstdError as error:
+            raise _not_unpacked(str(path), error) from error
+    if frame is not None:  # which the package does not tell of
+        raise EOFError("Compressed file ended before the end-of-stream marker was reached")
 
 
-def _of_zip(path: Path, place: str) -> Callable[[], IO[bytes]] | None:
+def _of_zip(path: Path, place: str) -> Iterator[bytes] | None:
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
     except zipfile.BadZipFile as error:
-        raise InputError(f"{place!r} cannot be unpacked: {_first_line(error)}. Copy it again.") from error
+        raise _not_unpacked(place, error) from error
     names = [m.filename for m in members]
     if "[Content_Types].xml" in names or "mimetype" in names:
         return None  # Excel and OpenDocument are zip archives themselves
@@ -186,10 +214,12 @@ def _of_zip(path: Path, place: str) -> Callable[[], IO[bytes]] | None:
     if files[0].flag_bits & 1:
         raise InputError(f"{place!r} is locked by a password. Unpack it first.")
 
-    def opened() -> IO[bytes]:
-        return zipfile.ZipFile(path).open(files[0])
+    return _of_member(path, files[0])
 
-    return opened
+
+def _of_member(path: Path, member: zipfile.ZipInfo) -> Iterator[bytes]:
+    with zipfile.ZipFile(path) as archive, archive.open(member) as stream:
+        yield from _pieces(stream)
 
 
 def _content(path: Path, place: str) -> Content:

@@ -102,6 +102,8 @@ def read_excel(path: Path, place: str, options: FileOptions, wanted: Sequence[st
         raise InputError(f"{place!r} cannot be read as Excel: {str(error).splitlines()[0]}. Save it again.") from error
     name = _sheet(sheets, options.sheet, wanted, place)
     rows = sheets[name]
+    if not any(cell != "" for row in rows for cell in row):
+        raise DataError(f"Sheet {name!r} of {place!r} is empty and has no rows. Name another with --sheet.")
     records = [Record(i, tuple(map(_shown, row))) for i, row in enumerate(rows[:200], 1)]
     at = find_header(records, options.header, wanted, place)
     notes = []
