@@ -10,14 +10,15 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
+from automl_explain.reading._cells import Cells, Distinct
 from automl_explain.reading._clocks import parse_each
 from automl_explain.reading._dates import formats_of
 from automl_explain.reading._evidence import Evidence
 from automl_explain.reading._forms import typed_numbers
 from automl_explain.reading._options import TypeOptions
-from automl_explain.reading._words import GAP_MARKS, Distinct, as_texts, is_gap, sample_of
+from automl_explain.reading._words import GAP_MARKS, is_gap
 
-SAMPLE = 1_000  # cells of a column that are looked at before all are read
+SAMPLE = 500  # cells of a column that are looked at before all are read
 
 
 class Column:
@@ -28,7 +29,7 @@ class Column:
         self.numbers = typed_numbers(cells) if not na else None
         self.is_text = (self.numbers is None and not isinstance(cells.dtype, np.dtype)) or cells.dtype == object
         self.is_text |= pd.api.types.is_bool_dtype(cells.dtype)
-        self.texts = as_texts(cells) if self.is_text else None
+        self.texts = Cells(cells) if self.is_text else None
         self.sample: list[str] = []
         self.counts: list[int] = []
         self.gaps: set[str] = set()
@@ -36,10 +37,10 @@ class Column:
         if self.texts is not None:
             self._look(self.texts)
 
-    def _look(self, texts: np.ndarray) -> None:
-        seen = Distinct(sample_of(texts, SAMPLE))
+    def _look(self, texts: Cells) -> None:
+        seen = Distinct(texts.sample(SAMPLE))
         if all(is_gap(t, GAP_MARKS, self.na) for t in seen.texts):  # a value may stand anywhere
-            seen = Distinct(texts)
+            seen = texts.distinct
         for text, count in zip(seen.texts, seen.counts, strict=True):
             if is_gap(text, GAP_MARKS, self.na):
                 self.gaps.add(text)
@@ -50,7 +51,7 @@ class Column:
 
     def fits_all(self, kind: str) -> bool:
         """Whether all texts, not those of the sample alone, are times of day or durations."""
-        texts = [] if self.texts is None else Distinct(self.texts).texts
+        texts = [] if self.texts is None else self.texts.distinct.texts
         return not np.isnan(parse_each((t for t in texts if not is_gap(t, GAP_MARKS, self.na)), kind)).any()
 
     @property

@@ -15,8 +15,15 @@ from automl_explain.reading._words import MONTHS, WEEKDAYS
 
 EXCEL = "excel"  # instead of a format: days since 30 December 1899
 UNIX = "unix"  # seconds, or milliseconds, since 1970
+_AS_NUMBERS = (
+    ("%Y%m%d", 19_000_101, 21_001_231),
+    ("%Y%m%d%H%M", 190_001_010_000, 210_012_312_359),
+    ("%Y%m%d%H%M%S", 19_000_101_000_000, 21_001_231_235_959),
+)
 SERIALS = (20_000, 60_000)  # 1954 to 2064
 _DTYPE = "datetime64[us]"
+_SAMPLE = 1_000
+_WIDTHS = {"%Y": 4, "%y": 2, "%m": 2, "%d": 2, "%H": 2, "%M": 2, "%S": 2}
 _FORMAT = re.compile(r"(?:%[YymdHIMSfp]|[-/., T:])+")
 
 _ZONE = r"\s?(?:Z|UTC|GMT|CES?T|[ECMP][SD]T|BST|[+-]\d{2}(?::?\d{2})?)"
@@ -152,7 +159,7 @@ def parse_dates(texts: Sequence[str], style: DateStyle) -> np.ndarray:
     """Dates as datetime64[us]; NaT for what is none in this style."""
     if style.formats[0] in (EXCEL, UNIX):
         return _from_numbers(pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce").to_numpy(float), style)
-    plain = pd.Series([_plain(t, offset=style.offset) for t in texts], dtype=object)
+    plain = pd.Series(_in_plain_digits(texts, style), dtype=object)
     made = np.full(len(plain), np.datetime64("NaT"), dtype=_DTYPE)
     for form in style.formats:
         open_ = np.flatnonzero(np.isnat(made))
@@ -171,15 +178,57 @@ def _shifted(dates: np.ndarray, months: int) -> np.ndarray:
     return np.asarray((month + months).astype(_DTYPE) + (dates - month.astype(_DTYPE)))
 
 
+def _in_plain_digits(texts: Sequence[str], style: DateStyle) -> Sequence[str]:
+    joined = "".join(texts)
+    if not style.offset and joined.isascii() and not joined.encode().translate(None, b"0123456789-/.: T"):
+        return texts
+    return [_plain(t, offset=style.offset) for t in texts]
+
+
 def _strptime(texts: pd.Series, form: str) -> np.ndarray:
-    # pandas reads a lone "%Y%m%d" and ISO forms leniently: lengths are checked here.
-    if form.startswith("%Y%m%d"):
-        wanted = {"%Y%m%d": 8}.get(form)
-        texts = texts if wanted is None else texts.where(texts.str.len() == wanted)
-    parsed = pd.to_datetime(texts, format=form, errors="coerce")
-    if parsed.dt.tz is not None:
-        parsed = parsed.dt.tz_localize(None)
-    return np.asarray(parsed.to_numpy().astype(_DTYPE))
+    """Dates of one format: texts of its usual width by arithmetic, which is many times faster, others by pandas."""
+    made = np.full(len(texts), np.datetime64("NaT"), dtype=_DTYPE)
+    width = sum(_WIDTHS.get(p, len(p)) for p in re.findall("%.|[^%]", form))
+    usual = np.fromiter(map(len, texts), dtype=np.intp, count=len(texts)) == width
+    if not set(re.findall("%.", form)) <= set(_WIDTHS):
+        usual[:] = False
+    elif usual.any():
+        made[usual] = _by_width(texts[usual], form, width)
+    # pandas reads "%Y%m%d" leniently: only texts of its width are dates.
+    open_ = np.flatnonzero(np.isnat(made) if not form.startswith("%Y%m%d") else np.zeros(len(made), dtype=bool))
+    if len(open_):
+        parsed = pd.to_datetime(texts.iloc[open_], format=form, errors="coerce")
+        made[open_] = parsed.to_numpy().astype(_DTYPE)
+    return made
+
+
+def _by_width(texts: pd.Series, form: str, width: int) -> np.ndarray:
+    """Dates of texts that all have the width of their format; NaT where a part is out of its range."""
+    joined = "".join(texts)
+    if not joined.isascii():
+        return np.full(len(texts), np.datetime64("NaT"), dtype=_DTYPE)
+    cells = np.frombuffer(joined.encode(), dtype=np.uint8).reshape(-1, width)
+    right, at = np.ones(len(cells), dtype=bool), 0
+    none = np.zeros(len(cells), dtype=np.int64)
+    parts = {"%Y": none + 1970, "%m": none + 1, "%d": none + 1, "%H": none, "%M": none, "%S": none}
+    for piece in re.findall("%.|[^%]", form):
+        columns = cells[:, at : at + _WIDTHS.get(piece, 1)]
+        at += columns.shape[1]
+        if piece in _WIDTHS:
+            right &= ((columns >= ord("0")) & (columns <= ord("9"))).all(axis=1)
+            parts[piece] = (columns.astype(np.int64) - ord("0")) @ 10 ** np.arange(columns.shape[1])[::-1]
+        else:
+            right &= columns[:, 0] == ord(piece)
+    if "%y" in parts:
+        parts["%Y"] = parts["%y"] + np.where(parts["%y"] < 69, 2000, 1900)
+    right &= (parts["%m"] >= 1) & (parts["%m"] <= 12) & (parts["%Y"] >= 1)
+    right &= (parts["%H"] < 24) & (parts["%M"] < 60) & (parts["%S"] < 60)
+    months = np.where(right, (parts["%Y"] - 1970) * 12 + parts["%m"] - 1, 0).astype("datetime64[M]")
+    lengths = ((months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")).astype(np.int64)
+    right &= (parts["%d"] >= 1) & (parts["%d"] <= lengths)
+    seconds = (parts["%d"] - 1) * 86_400 + parts["%H"] * 3_600 + parts["%M"] * 60 + parts["%S"]
+    dates = months.astype(_DTYPE) + (seconds * 1_000_000).astype("timedelta64[us]")
+    return np.where(right, dates, np.datetime64("NaT"))
 
 
 def _plain(text: str, *, offset: bool) -> str:
@@ -212,18 +261,15 @@ def _from_numbers(numbers: np.ndarray, style: DateStyle) -> np.ndarray:
     return made
 
 
-def are_days(numbers: np.ndarray) -> bool:
-    """Whether numbers such as 20240131 are all days of the calendar, at least three different ones."""
-    held = numbers[np.isfinite(numbers)]
-    if len(held) < 3 or held.min() < 19_000_101 or held.max() > 21_001_231:
-        return False
-    whole = np.unique(held)
-    if len(whole) < 3 or (whole != np.trunc(whole)).any():
-        return False
-    month, day = whole // 100 % 100, whole % 100
-    if not ((month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)).all():
-        return False
-    return not np.isnat(from_numbers(whole, DateStyle(("%Y%m%d",)))).any()
+def format_of_days(numbers: np.ndarray) -> str | None:
+    """The format of numbers such as 20240131 that are all days of the calendar, at least three different ones."""
+    held = np.unique(numbers[np.isfinite(numbers)])
+    if len(held) < 3 or (held != np.trunc(held)).any():
+        return None
+    form = next((f for f, low, high in _AS_NUMBERS if low <= held[0] and held[-1] <= high), None)
+    if form is None or np.isnat(from_numbers(held[:: max(1, len(held) // 100)], DateStyle((form,)))).any():
+        return None
+    return None if np.isnat(from_numbers(held, DateStyle((form,)))).any() else form
 
 
 @dataclasses.dataclass(frozen=True)
@@ -237,23 +283,33 @@ class Candidate:
 
 def candidates(texts: Sequence[str], counts: np.ndarray) -> list[Candidate]:
     """Orders that the different texts of a column may be written in, those that most cells fit first."""
-    groups: dict[str, collections.Counter[str]] = {}
-    zones: collections.Counter[str] = collections.Counter()
-    for text, count in zip(texts, counts, strict=True):
-        if not 5 <= len(text) <= 50:
-            continue
-        forms, zone = formats_of(text)
-        for form in forms:
-            order = "".join(re.findall("%([Yymd])", form))
-            groups.setdefault(order, collections.Counter())[form] += int(count)
-            zones[order] += int(count) * zone
+    found = _formats_by_order(texts)
     made = []
-    for order, found in groups.items():
-        # Of two formats that fit the same texts ("%H:%M", "%H:%M:%S") each is needed; rare ones beyond eight are typos.
-        style = DateStyle(tuple(f for f, _ in found.most_common(8)), zones[order] > 0)
+    for order, (forms, zone) in found.items():
+        style = DateStyle(tuple(forms), zone)
         dates = parse_dates(texts, style)
+        rest = [texts[i] for i in map(int, np.flatnonzero(np.isnat(dates)))]
+        # What the sample did not show: further formats of the same order.
+        more, zones = _formats_by_order(rest).get(order, ([], False))
+        if more:
+            style = DateStyle((*forms, *(f for f in more if f not in forms)), zone or zones)
+            dates = parse_dates(texts, style)
         made.append(Candidate(style, int(counts[~np.isnat(dates)].sum()), dates))
     return sorted(made, key=lambda c: -c.fits)
+
+
+def _formats_by_order(texts: Sequence[str]) -> dict[str, tuple[list[str], bool]]:
+    """Formats of a sample of texts, the most frequent first and up to eight, by their order; with time zones or not."""
+    counted: dict[str, collections.Counter[str]] = {}
+    zones: set[str] = set()
+    for i in map(int, np.linspace(0, len(texts) - 1, min(len(texts), _SAMPLE))):
+        if 5 <= len(texts[i]) <= 50:
+            forms, zone = formats_of(texts[i])
+            for form in forms:
+                order = "".join(re.findall("%([Yymd])", form))
+                counted.setdefault(order, collections.Counter())[form] += 1
+                zones |= {order} if zone else set()
+    return {order: ([f for f, _ in forms.most_common(8)], order in zones) for order, forms in counted.items()}
 
 
 def orders_apart(candidates_: Sequence[Candidate], codes: np.ndarray) -> Candidate | None:

@@ -11,12 +11,13 @@ import pandas as pd
 
 from automl_explain.exceptions import InputError
 from automl_explain.reading._case import SHOWN, Case, Learned
+from automl_explain.reading._cells import Distinct
 from automl_explain.reading._columns import SAMPLE
 from automl_explain.reading._deciding_dates import as_dates, as_duration, as_time
 from automl_explain.reading._deciding_numbers import as_number, differing_units
 from automl_explain.reading._forms import ColumnForm, Kind
 from automl_explain.reading._notes import DECISION, DETAIL, Note
-from automl_explain.reading._words import ANSWER_GAPS, ANSWERS, Distinct
+from automl_explain.reading._words import ANSWER_GAPS, ANSWERS
 
 
 def decide(case: Case) -> Learned:
@@ -60,7 +61,7 @@ def as_boolean(case: Case) -> Learned | None:
         return None
     yes = ANSWERS[frozenset(words)]
     no = next(iter(words - {yes}))
-    seen = Distinct(column.texts)
+    seen = column.texts.distinct
     counts = sorted(zip(seen.texts, seen.counts, strict=True), key=lambda p: -p[1])
     spelled = tuple(next(t for t, _ in counts if t.casefold() == w) for w in (yes, no))
     form = case.form("boolean", words=spelled)

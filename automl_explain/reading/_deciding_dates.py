@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from automl_explain.reading._case import Case, Learned
+from automl_explain.reading._cells import Cells
 from automl_explain.reading._clocks import parse_each
 from automl_explain.reading._dates import (
     EXCEL,
@@ -16,15 +17,15 @@ from automl_explain.reading._dates import (
     UNIX,
     Candidate,
     DateStyle,
-    are_days,
     candidates,
+    format_of_days,
     formats_of,
     from_numbers,
     orders_apart,
 )
 from automl_explain.reading._forms import Kind, Parsed, is_whole, wall_clock
 from automl_explain.reading._notes import WARNING, Note
-from automl_explain.reading._words import GAP_MARKS, Distinct, is_gap, names_a_birth, names_a_date
+from automl_explain.reading._words import GAP_MARKS, is_gap, names_a_birth, names_a_date
 
 _TYPED = DateStyle(("%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d"), offset=True)
 
@@ -64,9 +65,9 @@ def _of_typed(case: Case) -> Learned:
     return case.learned(case.form("datetime", date=_TYPED), parsed, *notes, told=True)
 
 
-def _best_order(case: Case, cells: np.ndarray) -> tuple[DateStyle | None, list[Note]]:
+def _best_order(case: Case, cells: Cells) -> tuple[DateStyle | None, list[Note]]:
     """The order of day, month and year that fits most cells; a note where the column does not tell."""
-    seen = Distinct(cells)
+    seen = cells.distinct
     held = np.array([i for i, t in enumerate(seen.texts) if not is_gap(t, GAP_MARKS, case.options.na)], dtype=np.intp)
     texts, counts = [seen.texts[i] for i in held], seen.counts[held]
     position = np.full(len(seen.texts) + 1, -1)
@@ -115,8 +116,9 @@ def dates_in_numbers(case: Case, parsed: Parsed) -> Learned | None:
     if len(held) == 0:
         return None
     low, high = held.min(), held.max()
-    if are_days(held):
-        style = DateStyle(("%Y%m%d",))
+    days = format_of_days(held)
+    if days is not None:
+        style = DateStyle((days,))
     elif SERIALS[0] <= low and high <= SERIALS[1] and (case.forced or names_a_date(case.name)):
         style = DateStyle((EXCEL,))
     elif case.forced:

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 
 from automl_explain.reading._case import Case, Learned
+from automl_explain.reading._cells import Cells
 from automl_explain.reading._columns import SAMPLE
 from automl_explain.reading._deciding_dates import dates_in_numbers
 from automl_explain.reading._evidence import Evidence
@@ -16,6 +17,7 @@ from automl_explain.reading._numbers import PLAIN, has_leading_zeros
 from automl_explain.reading._words import GAP_MARKS, PROGRAM_GAPS
 
 _MOST_CLASSES = 20
+_HALVES = frozenset({"am", "pm", "a.m.", "p.m."})
 _PUNCTUATION = frozenset(m for m in GAP_MARKS if not any(c.isalnum() for c in m))
 
 
@@ -25,6 +27,8 @@ def as_number(case: Case) -> Learned | None:
     if column.texts is None:
         return _of_typed(case)
     if not (column.numeric or (case.forced and column.evidence.numbers)):
+        return None
+    if column.evidence.units.keys() & _HALVES and not case.forced:  # "7 pm"
         return None
     found = _best_style(case, column.texts)
     if found is None:
@@ -53,7 +57,7 @@ def _whole(numbers: np.ndarray) -> bool:
     return len(numbers) > 0 and (numbers.dtype == np.int64 or is_whole(numbers))
 
 
-def _best_style(case: Case, texts: np.ndarray) -> tuple[ColumnForm, Parsed, bool] | None:
+def _best_style(case: Case, texts: Cells) -> tuple[ColumnForm, Parsed, bool] | None:
     """The form that most cells fit, its values, and whether its decimal mark is sure."""
     column = case.column
     evidence, best = column.evidence, None
@@ -90,7 +94,7 @@ def _is_code(case: Case, parsed: Parsed, form: ColumnForm) -> bool:
     if (held != np.trunc(held)).any():
         return False
     texts = case.column.texts
-    if texts is not None and has_leading_zeros(t.strip() for t in texts if t):
+    if texts is not None and has_leading_zeros(texts):
         return True
     sample = case.column.sample
     return sum(t.startswith("+") and len(t) >= 10 for t in sample) > 0.5 * len(sample)
@@ -99,7 +103,7 @@ def _is_code(case: Case, parsed: Parsed, form: ColumnForm) -> bool:
 def differing_units(case: Case) -> Note | None:
     """A note where numbers stay text because their units differ."""
     column = case.column
-    if not column.numeric or column.evidence.style(".") is not None:
+    if not column.numeric or column.evidence.units.keys() & _HALVES or column.evidence.style(".") is not None:
         return None
     units = [u for u, _ in column.evidence.units.most_common(4) if u][:3]
     text = f"kept {case.name!r} as text: its numbers have different units ({', '.join(map(repr, units))})"

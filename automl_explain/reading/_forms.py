@@ -11,6 +11,7 @@ import pandas as pd
 
 from automl_explain._validation import shown
 from automl_explain.exceptions import CorruptFileError
+from automl_explain.reading._cells import Cells, Distinct
 from automl_explain.reading._clocks import parse_each
 from automl_explain.reading._dates import EXCEL, UNIX, DateStyle, from_numbers, is_format, parse_dates
 from automl_explain.reading._numbers import EXACT, PLAIN, NumberStyle, parse_distinct, parse_joined
@@ -19,14 +20,12 @@ from automl_explain.reading._words import (
     ANSWERS,
     GAP_MARKS,
     PROGRAM_GAPS,
-    Distinct,
-    as_texts,
     is_gap,
-    sample_of,
 )
 
 Kind = Literal["number", "boolean", "datetime", "time", "duration", "text"]
 Misfits = list[tuple[int, str]]
+_MANY = 1_000
 _NOTHING: frozenset[str] = frozenset()
 _MARKS = {"boolean": ANSWER_GAPS, "text": PROGRAM_GAPS}
 
@@ -123,7 +122,7 @@ class ColumnForm:
     def parse(self, cells: pd.Series) -> Parsed:
         """The cells of a column in this form."""
         typed = self._parse_typed(cells)
-        return self.parse_texts(as_texts(cells)) if typed is None else typed
+        return self.parse_texts(Cells(cells)) if typed is None else typed
 
     def _parse_typed(self, cells: pd.Series) -> Parsed | None:
         """Of typed cells whose type is that of the form; None for others, which are read as the texts of a file."""
@@ -138,28 +137,38 @@ class ColumnForm:
             return None
         if self.kind == "number":
             return Parsed(numbers, nothing)
-        if self.kind == "datetime" and self.date is not None and self.date.formats[0] in (EXCEL, UNIX, "%Y%m%d"):
+        if (
+            self.kind == "datetime"
+            and self.date is not None
+            and self.date.formats[0].startswith((EXCEL, UNIX, "%Y%m%d"))
+        ):
             dates = from_numbers(numbers.astype(np.float64), self.date)
             return Parsed(dates, np.isnat(dates) & ~np.isnan(numbers))
         return None
 
-    def parse_texts(self, cells: np.ndarray) -> Parsed:
-        """Of an object array of texts and None."""
-        if self.kind == "number":
-            at_once = self._numbers_at_once(cells)
-            if at_once is not None:
-                return at_once
-        texts = Distinct(cells)
-        marks, own = self.marks, frozenset(self.gaps)
+    def parse_texts(self, cells: Cells) -> Parsed:
+        """Of texts."""
+        at_once = self._at_once(cells)
+        if at_once is not None:
+            return at_once
+        texts, marks, own = cells.distinct, self.marks, frozenset(self.gaps)
         gaps = np.fromiter((is_gap(t, marks, own) for t in texts.texts), dtype=bool, count=len(texts.texts))
         values, missing = self._values(texts.texts, gaps)
         unread = np.isnat(values) if values.dtype.kind == "M" else pd.isna(values)
         misfits = texts.spread(unread & ~gaps, missing=False)
-        seen = {t: int(texts.counts[i]) for i, t in enumerate(texts.texts) if t and gaps[i]}
+        seen = {texts.texts[i]: int(texts.counts[i]) for i in np.flatnonzero(gaps) if texts.texts[i]}
         if values.dtype == np.int64 and (texts.codes < 0).any():
             values = values.astype(np.float64)
-        spread = texts.spread(values, missing)
-        return Parsed(spread, misfits, texts, seen)
+        return Parsed(texts.spread(values, missing), misfits, texts, seen)
+
+    def _at_once(self, cells: Cells) -> Parsed | None:
+        """Without a look at the different texts, where these are many."""
+        if self.kind == "number":
+            return self._numbers_at_once(cells)
+        many = len(cells) > _MANY and len(set(cells.sample(_MANY))) > _MANY // 2
+        if self.kind == "text" and many and not self.gaps and cells.is_clean(self.marks):
+            return Parsed(cells.values.copy(), np.zeros(len(cells), dtype=bool))
+        return None
 
     def _values(self, texts: list[str], gaps: np.ndarray) -> tuple[np.ndarray, Any]:
         if self.kind == "number":
@@ -180,18 +189,27 @@ class ColumnForm:
             values[i] = known.get(texts[i].casefold(), np.nan) if self.kind == "boolean" else texts[i]
         return values, np.nan
 
-    def _numbers_at_once(self, cells: np.ndarray) -> Parsed | None:
+    def _numbers_at_once(self, cells: Cells) -> Parsed | None:
+        nothing = np.zeros(len(cells), dtype=bool)
         marks, own = self.marks, frozenset(self.gaps)
-        head = {t for t in sample_of(cells, 1000) if t is not None and is_gap(t.strip(), marks, own)}
-        gaps = pd.isna(cells) | (cells == "")
-        seen = {}
-        others = [t for t in {*head, *own} if t]
+        sample = {t for t in cells.sample(_MANY) if isinstance(t, str)}
+        others = [t for t in {*own, *(t for t in sample if is_gap(t.strip(), marks, own))} if t]
+        if not others and self.number.is_plain and "" not in sample:
+            numbers = parse_joined(cells.values, self.number)
+            if numbers is not None:
+                return Parsed(numbers, nothing)
+        gaps, seen = cells.empty, {}
         if others:
-            marked = pd.Series(cells, dtype=object).isin(others).to_numpy()
-            counts = pd.Series(cells[marked], dtype=object).str.strip().value_counts()
+            marked = pd.Series(cells.values, dtype=object).isin(others).to_numpy()
+            counts = pd.Series(cells.values[marked], dtype=object).str.strip().value_counts()
             seen, gaps = {str(t): int(n) for t, n in counts.items() if t}, gaps | marked
-        numbers = parse_joined(cells, self.number, gaps)
-        return None if numbers is None else Parsed(numbers, np.zeros(len(cells), dtype=bool), None, seen)
+        numbers = parse_joined(cells.values[~gaps] if gaps.any() else cells.values, self.number)
+        if numbers is None or (numbers.dtype == np.int64 and gaps.any()):
+            return None
+        if gaps.any():
+            held, numbers = numbers, np.full(len(cells), np.nan)
+            numbers[~gaps] = held
+        return Parsed(numbers, nothing, None, seen)
 
     def describe(self) -> str:
         """What the column is read as, for people."""

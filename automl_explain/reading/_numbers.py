@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
+from automl_explain.reading._cells import SEPARATOR, Cells
+
 EXACT = 2**53  # whole numbers beyond it are no longer all exact in float64
-_SEPARATOR = "\x1f"
 CURRENCY = "$\u20ac\u00a3\u00a5\u20b9\u20bd\u20a9\u20ba\u20aa\u20ab\u0e3f\u20a6\u20b1\u20b4"
 _SPACES = {
     **dict.fromkeys(map(ord, "\u00a0\u202f\u2009\u2007\u2008"), " "),
@@ -20,7 +21,7 @@ _SPACES = {
     ord("\N{FULLWIDTH COMMA}"): ",",
     ord("\N{FULLWIDTH FULL STOP}"): ".",
 }
-_SURE_ZERO = re.compile(r"[+-]?0\d")
+_LEADING_ZERO = re.compile(rf"(?:^|{SEPARATOR})\s*[+-]?0\d+\s*(?:{SEPARATOR}|$)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +90,7 @@ def _joined_pattern(style: NumberStyle) -> re.Pattern[str]:
         either = rf"{unit} ?[+-]?{core}|{core} ?{unit}"
         core = rf"(?:{either}|{core})" if style.bare else rf"(?:{either})"
     cell = rf"(?:\([ ]?{core}\)|[+-]?{core})" if style.accounting else rf"[+-]?{core}"
-    return re.compile(rf"(?:{cell})?(?:{_SEPARATOR}(?:{cell})?)*+", re.IGNORECASE)
+    return re.compile(rf"(?:{cell})?(?:{SEPARATOR}(?:{cell})?)*+", re.IGNORECASE)
 
 
 def parse_number(text: str, style: NumberStyle) -> float | int | None:
@@ -113,63 +114,91 @@ def parse_number(text: str, style: NumberStyle) -> float | int | None:
     return -number if signs and signs[0] != "+" else number
 
 
-def parse_joined(cells: np.ndarray, style: NumberStyle, gaps: np.ndarray) -> np.ndarray | None:
+def parse_joined(cells: np.ndarray, style: NumberStyle) -> np.ndarray | None:
     """All numbers of a column at once; None where a cell is not in this style, or only looking closer can tell.
 
     Parameters
     ----------
     cells : ndarray of object of shape (n_rows,)
-        Texts.
+        Texts, none of them missing.
     style : NumberStyle
-    gaps : ndarray of bool of shape (n_rows,)
-        Cells that are missing whatever they hold.
 
     Returns
     -------
     ndarray of float64 or int64 of shape (n_rows,), or None
         int64 where every cell is written as a whole number and some are beyond 2**53.
     """
-    held = cells[~gaps] if gaps.any() else cells
-    if len(held) == 0:
-        return np.full(len(cells), np.nan)
-    joined = _SEPARATOR.join(held.tolist())
-    if style.is_plain:
-        if not joined.isascii() or joined.encode().translate(None, b"0123456789.+-eE\x1f"):
+    if len(cells) == 0:
+        return np.empty(0)
+    ready = cells
+    if not style.is_plain:
+        joined = plain_marks(SEPARATOR.join(cells.tolist()))
+        if joined.count(SEPARATOR) != len(cells) - 1:
             return None
-        ready = held
-    else:
-        joined = plain_marks(joined)
-        if joined.count(_SEPARATOR) != len(held) - 1 or not _joined_pattern(style).fullmatch(joined):
-            return None
-        ready = np.array(_rewritten(joined, style).split(_SEPARATOR), dtype=object)
+        bare = _without_units(joined, style) if style.bare and not style.accounting else None
+        if bare is None or not _are_grouped(bare, style):
+            if not _joined_pattern(style).fullmatch(joined):
+                return None
+            bare = _rewritten(joined, style)
+        ready = np.array(_with_points(bare, style).split(SEPARATOR), dtype=object)
     try:
-        numbers = ready.astype(np.float64)
-    except ValueError:
+        numbers = ready.astype(np.float64)  # rounds correctly, which `pandas.to_numeric` does not
+    except (ValueError, TypeError):
         return None
-    if not np.isfinite(numbers).all():
+    if not np.isfinite(numbers).all():  # "nan" and "inf" are words here
         return None
-    if np.abs(numbers).max() >= EXACT:
-        return _exact(ready, gaps, numbers)
-    if len(held) == len(cells):
-        return numbers
-    spread = np.full(len(cells), np.nan)
-    spread[~gaps] = numbers
-    return spread
+    return _exact(ready, numbers) if np.abs(numbers).max() >= EXACT else numbers
+
+
+def _without_units(joined: str, style: NumberStyle) -> str | None:
+    """Joined cells without their units; None where one does not stand at the edge of its cell."""
+    for unit in style.units:
+        around = f"{SEPARATOR}{joined}{SEPARATOR}"
+        front = sum(map(around.count, (SEPARATOR + unit, f"{SEPARATOR}-{unit}", f"{SEPARATOR}+{unit}")))
+        if joined.count(unit) not in (front, around.count(unit + SEPARATOR)):
+            return None
+        joined = joined.replace(unit, "")
+    return joined.replace(" " + SEPARATOR, SEPARATOR).rstrip(" ") if style.units else joined
+
+
+def _are_grouped(joined: str, style: NumberStyle) -> bool:
+    """Whether joined cells hold nothing but parts of numbers, and three digits behind every mark between thousands.
+
+    What else is amiss (two decimal marks, no digits) `float` finds.
+    """
+    known = f"0123456789+-eE{style.decimal}{style.thousands}{SEPARATOR}".encode()
+    if not joined.isascii() or joined.encode().translate(None, known):
+        return False
+    if not style.thousands:
+        return True
+    pad = SEPARATOR * 5
+    text = np.frombuffer(f"{pad}{joined}{pad}".encode(), dtype=np.uint8)
+    at = np.flatnonzero(text == ord(style.thousands))
+    digit = (text >= ord("0")) & (text <= ord("9"))
+    behind = digit[at + 1] & digit[at + 2] & digit[at + 3] & ~digit[at + 4]
+    before = digit[at - 1] & ~(digit[at - 2] & digit[at - 3] & digit[at - 4])
+    # The group in front must not follow the decimal mark.
+    front = np.where(digit[at - 2], np.where(digit[at - 3], text[at - 4], text[at - 3]), text[at - 2])
+    return bool((behind & before & (front != ord(style.decimal))).all())
 
 
 def _rewritten(joined: str, style: NumberStyle) -> str:
     for unit in style.units:
         joined = joined.replace(unit, "") if unit in joined else re.sub(re.escape(unit), "", joined, flags=re.I)
-    if style.thousands:
-        joined = joined.replace(style.thousands, "")
     if style.accounting:
         joined = joined.replace("(", "-").replace(")", "")
-    return joined.replace(" ", "").replace(style.decimal, ".")
+    return joined.replace(" ", "")
 
 
-def _exact(ready: np.ndarray, gaps: np.ndarray, numbers: np.ndarray) -> np.ndarray | None:
-    if gaps.any():
-        return None
+def _with_points(joined: str, style: NumberStyle) -> str:
+    return (
+        joined.replace(style.thousands, "").replace(style.decimal, ".")
+        if style.thousands
+        else joined.replace(style.decimal, ".")
+    )
+
+
+def _exact(ready: np.ndarray, numbers: np.ndarray) -> np.ndarray | None:
     try:
         return np.array([int(t) for t in ready], dtype=np.int64)
     except ValueError:  # written with a decimal point or an exponent somewhere
@@ -184,7 +213,7 @@ def parse_distinct(texts: Sequence[str], style: NumberStyle, gaps: np.ndarray) -
     pattern = _joined_pattern(style)
     usual = np.fromiter((pattern.fullmatch(t) is not None for t in texts), dtype=bool, count=len(texts)) & ~gaps
     held = np.array(texts, dtype=object)[usual]
-    at_once = parse_joined(held, style, np.zeros(len(held), dtype=bool)) if len(held) else None
+    at_once = parse_joined(held, style)
     if at_once is not None:
         numbers[usual] = at_once
     if at_once is None or at_once.dtype == np.int64:
@@ -200,8 +229,9 @@ def parse_distinct(texts: Sequence[str], style: NumberStyle, gaps: np.ndarray) -
     return numbers
 
 
-def has_leading_zeros(texts: Iterable[str]) -> bool:
-    """Whether a whole number among texts begins with a zero, as codes do."""
-    return any(
-        _SURE_ZERO.match(t) is not None and t.lstrip("+-").isdecimal() for t in texts if t[:1] in ("0", "+", "-")
-    )
+def has_leading_zeros(cells: Cells) -> bool:
+    """Whether a cell is a whole number with a zero in front, as codes are."""
+    joined = cells.joined
+    if joined[:1] not in "0+- " and not any(f"{SEPARATOR}{c}" in joined for c in "0+- "):
+        return False
+    return _LEADING_ZERO.search(joined) is not None

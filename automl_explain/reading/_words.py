@@ -1,16 +1,9 @@
-"""What the words in cells mean: marks of a gap, yes and no, months, units of time; and cells as plain texts."""
+"""What the words in cells mean: marks of a gap, yes and no, months, units of time."""
 
 from __future__ import annotations
 
-import datetime
-import decimal
 import re
-import unicodedata
 from collections.abc import Collection
-from typing import Any
-
-import numpy as np
-import pandas as pd
 
 # Written by programs for a gap, never by people for a category: missing in every column but a class target.
 PROGRAM_GAPS = frozenset({"nan", "null", "n/a", "#n/a", "#n/a n/a", "<na>", "nat", "\\n", "#null!", "-nan", "1.#qnan"})
@@ -106,72 +99,3 @@ def names_a_birth(name: str) -> bool:
 def is_gap(text: str, marks: Collection[str], own: Collection[str] = ()) -> bool:
     """Whether a stripped text stands for a missing value: a mark in any case, or one of ``own`` as written."""
     return not text or text in own or text.casefold() in marks
-
-
-def clean(text: str) -> str:
-    """A cell without blanks around it, its letters composed (NFC)."""
-    return (text if text.isascii() else unicodedata.normalize("NFC", text)).strip()
-
-
-def as_text(value: Any) -> str | None:
-    """A typed value as a CSV file would have it; None for a missing one."""
-    if isinstance(value, str):
-        return value
-    if value is None or value is pd.NaT or value is pd.NA:
-        return None
-    if isinstance(value, (float, np.floating)):
-        value = float(value) if isinstance(value, float) else float(str(value))
-        if np.isnan(value):
-            return None
-        return str(int(value)) if abs(value) < 2**53 and value.is_integer() else str(value)
-    if isinstance(value, (datetime.datetime, np.datetime64)):
-        stamp = pd.Timestamp(value)
-        return None if stamp is pd.NaT else str(stamp).replace(" 00:00:00", "")
-    if isinstance(value, datetime.time):
-        return value.isoformat()
-    if isinstance(value, decimal.Decimal):
-        return None if value.is_nan() else format(value, "f")
-    if isinstance(value, bytes):
-        return value.decode("utf-8", errors="replace")
-    return str(value)
-
-
-def as_texts(cells: pd.Series) -> np.ndarray:
-    """The cells of a column of any type as object array of texts and None, not stripped."""
-    values: np.ndarray = cells.astype(object).to_numpy(dtype=object, copy=False)
-    if pd.api.types.infer_dtype(values, skipna=False) == "string":
-        return values
-    return np.fromiter((v if type(v) is str else as_text(v) for v in values), dtype=object, count=len(values))
-
-
-class Distinct:
-    """The different texts of a column, cleaned, with the rows that hold them.
-
-    Attributes
-    ----------
-    texts : list of str
-        In order of appearance.
-    codes : ndarray of int of shape (n_rows,)
-        Position in ``texts``; -1 where there is no cell.
-    counts : ndarray of int of shape (n_texts,)
-    """
-
-    def __init__(self, cells: np.ndarray) -> None:
-        codes, raw = pd.factorize(cells)
-        cleaned = [clean(t) for t in raw]
-        if any(a is not b and a != b for a, b in zip(cleaned, raw, strict=True)):
-            again, merged = pd.factorize(np.array(cleaned, dtype=object))
-            codes, cleaned = np.where(codes < 0, -1, again[codes]), list(merged)
-        self.texts: list[str] = cleaned
-        self.codes: np.ndarray = codes
-        self.counts: np.ndarray = np.bincount(codes[codes >= 0], minlength=len(cleaned))
-
-    def spread(self, values: np.ndarray, missing: Any) -> np.ndarray:
-        """A value of every different text -> one of every row."""
-        extended: np.ndarray = np.append(values, np.array([missing], dtype=values.dtype))
-        return np.asarray(extended[self.codes])
-
-
-def sample_of(cells: np.ndarray, most: int) -> np.ndarray:
-    """At most so many cells, evenly spread, the same ones each time."""
-    return cells if len(cells) <= most else cells[np.linspace(0, len(cells) - 1, most).astype(np.intp)]
