@@ -9,11 +9,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
-from automl_explain._validation import shown
-from automl_explain.exceptions import CorruptFileError
 from automl_explain.reading._cells import Cells, Distinct
 from automl_explain.reading._clocks import parse_each
 from automl_explain.reading._dates import EXCEL, UNIX, DateStyle, from_numbers, is_format, parse_dates
+from automl_explain.reading._json import checked, corrupt, texts_of
 from automl_explain.reading._numbers import EXACT, PLAIN, NumberStyle, parse_distinct, parse_joined
 from automl_explain.reading._words import (
     ANSWER_GAPS,
@@ -308,34 +307,6 @@ def typed_numbers(cells: pd.Series) -> np.ndarray | None:
         return np.asarray(cells.to_numpy(dtype=np.float32, na_value=np.nan).astype(str).astype(np.float64))
     numbers = cells.to_numpy(dtype=np.float64, na_value=np.nan)
     return np.where(np.isfinite(numbers), numbers, np.nan)
-
-
-def corrupt(what: str, value: Any) -> CorruptFileError:
-    """The error for a recipe that was not written by us."""
-    return CorruptFileError(f"The recipe of the table is damaged: {shown(value)} is not {what}. Save the model again.")
-
-
-def checked(data: Any, what: str, **types: Any) -> dict[str, Any]:
-    """A dict of JSON that has no other keys than these, and values of these types.
-
-    Raises
-    ------
-    CorruptFileError
-        If it is anything else.
-    """
-    if not isinstance(data, dict) or not set(data) <= set(types):
-        raise corrupt(what, data)
-    for key, value in data.items():
-        if not isinstance(value, types[key]) or (types[key] is int and isinstance(value, bool)):
-            raise corrupt(f"{what} (its {key!r})", value)
-    return dict(data)
-
-
-def texts_of(data: list[Any]) -> tuple[str, ...]:
-    """A list of texts."""
-    if not all(isinstance(t, str) for t in data):
-        raise corrupt("a list of texts", data)
-    return tuple(data)
 
 
 def _number_from(data: dict[str, Any]) -> NumberStyle:

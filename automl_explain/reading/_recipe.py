@@ -7,17 +7,18 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from automl_explain._lazy import load
 from automl_explain.exceptions import DataError, InputError
 from automl_explain.reading._case import Case, Learned
 from automl_explain.reading._columns import Column, Surroundings
 from automl_explain.reading._deciding import decide
-from automl_explain.reading._forms import ColumnForm, checked, corrupt
+from automl_explain.reading._formats import FileFormat
+from automl_explain.reading._forms import ColumnForm
+from automl_explain.reading._json import checked, corrupt
 from automl_explain.reading._notes import DECISION, DETAIL, WARNING, Note
 from automl_explain.reading._options import TypeOptions
 
@@ -25,13 +26,6 @@ if TYPE_CHECKING:
     from automl_explain.reading._text_table import TextTable
 
 _SHOWN = 8
-
-
-class FileFormat(Protocol):
-    """How a file was written; ``separator`` where it has one."""
-
-    def to_json(self) -> dict[str, Any]:
-        """JSON-ready form."""
 
 
 _REFUSED = re.compile(r'[\[\]{}<>:,"]')  # characters that LightGBM and XGBoost refuse in names
@@ -203,14 +197,7 @@ class TableRecipe:
         final = [renamed.get(n, n) for n in names]
         if len(set(final)) < len(final):
             raise corrupt(f"{what} (its names)", renamed)
-        return cls(columns, target, left_out, renamed, _format_from(kept))
-
-
-def _format_from(data: dict[str, Any] | None) -> FileFormat | None:
-    if data is None:
-        return None
-    made: FileFormat = load("automl_explain.reading:FileFormat").from_json(data)
-    return made
+        return cls(columns, target, left_out, renamed, None if kept is None else FileFormat.from_json(kept))
 
 
 def _plain_names(names: Sequence[str]) -> tuple[dict[str, str], list[Note]]:

@@ -196,7 +196,7 @@ def test_numbers_written_in_any_style_come_back(style: NumberStyle, numbers: lis
     texts = [written(n, style, 3) for n in numbers]
     expected = [float(f"{n:.3f}") for n in numbers]
     assert [parse_number(t, style) for t in texts] == expected
-    at_once = parse_joined(np.array(texts, dtype=object), style, np.zeros(len(texts), dtype=bool))
+    at_once = parse_joined(np.array(texts, dtype=object), style)
     assert at_once is not None
     assert list(at_once) == expected
 
