@@ -34,7 +34,7 @@ def check_data(
     ]
     if rule.kind == "random":
         known = table.X.drop(columns=list(table.texts))
-        columns = known if table.aside is None else known.join(table.aside, rsuffix=" ")
+        columns = known if table.aside is None else pd.concat([known, table.aside.loc[known.index]], axis=1)
         groups = [name for name in columns.columns if names_identifier(str(name))]
         found += find_flattering_splits(columns, table.y, table.task, groups=groups)
     return notes_of(found, target=str(table.y.name))

@@ -32,6 +32,7 @@ files written to the output folder:
   raw/         explanation in your columns; automl_explain.Explanation.load("OUT/raw")
   engineered/  explanation in the columns that the model sees after featurization
   scoring/     explains new rows, beside a deployed model; automl_explain.load("OUT/scoring")
+  report.json  this report for programs: columns, notes, scores, ranking
 The report goes to standard output, everything else to standard error.
 """
 
@@ -104,7 +105,9 @@ def _explain(arguments: argparse.Namespace) -> int:
         table = read_table(arguments.data, reading)
     outcome = run(table, _run_options(arguments), phases)
     from automl_explain.cli._report import report
+    from automl_explain.cli._report_json import write_report_json
 
+    write_report_json(outcome)
     report(outcome)
     return 0
 
@@ -139,7 +142,9 @@ def _demo(arguments: argparse.Namespace) -> int:
     task: Task = "regression" if arguments.task == "regression" else "classification"
     outcome = run(Table(made.X, made.y, task, (Note(made.description),)), _run_options(arguments), Phases())
     from automl_explain.cli._report import report_demo
+    from automl_explain.cli._report_json import write_report_json
 
+    write_report_json(outcome)
     report_demo(outcome, made)
     return 0
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
+from automl_explain.cli._report_json import REPORT
 from automl_explain.cli._run import Outcome
 from automl_explain.datasets import MixedTable
 from automl_explain.explanation import bar_table
@@ -217,9 +218,12 @@ def _closing(outcome: Outcome) -> list[str]:
     lines = _labelled("seconds", f"{sum(outcome.seconds.values()):.1f}: {each}")
     folder = outcome.files[0][0].parent
     lines += _labelled("files", f"in {folder}/")
-    names = [str(path.relative_to(folder)) for path, _ in outcome.files]
-    longest = max(map(len, names))
-    lines += [f"{'':<{_MARGIN}}{n:<{longest}}  {what}" for n, (_, what) in zip(names, outcome.files, strict=True)]
+    files = [
+        *((str(path.relative_to(folder)), what) for path, what in outcome.files),
+        (REPORT, "this report, for programs"),
+    ]
+    longest = max(len(name) for name, _ in files)
+    lines += [f"{'':<{_MARGIN}}{name:<{longest}}  {what}" for name, what in files]
     return lines
 
 
