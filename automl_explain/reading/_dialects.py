@@ -102,8 +102,8 @@ def _detected(text: str) -> str:
 def _quoting(text: str) -> tuple[str, str | None]:
     """The quote character, and what escapes it where that is not itself."""
     starts = [len(re.findall(rf"(?:^|[,;\t|]) ?{q}", text, re.MULTILINE)) for q in ('"', "'")]
-    ends = len(re.findall(r"' ?(?:[,;\t|]|$)", text, re.MULTILINE))
-    single = starts[1] > 2 and starts[0] == 0 and abs(starts[1] - ends) <= 0.02 * starts[1]
+    whole = len(re.findall(r"(?:^|[,;\t|]) ?'(?:[^'\n]|'')*' ?(?=[,;\t|]|$)", text, re.MULTILINE))
+    single = starts[1] > 2 and starts[0] == 0 and starts[1] - whole <= 0.02 * starts[1]
     return ("'", None) if single else ('"', "\\" if re.search(r'\\"[^,;\t|\n]', text) else None)
 
 

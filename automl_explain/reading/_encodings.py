@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import codecs
+import re
+import unicodedata
 from pathlib import Path
 
 from automl_explain.exceptions import InputError
@@ -19,6 +21,13 @@ _BLOCK = 1 << 20
 _SAMPLE = 1 << 16
 # Short texts with few accents fit many code pages; then the one of Western Europe is by far the most usual.
 _UNSURE, _USUAL = 0.045, "cp1252"
+_USUAL_ONES = (_USUAL, "cp1250", "iso8859-2", "mac_roman", "cp850")
+_OF_SEVERAL_BYTES = ("cp932", "shift_jis", "euc_jp", "gb18030", "gbk", "gb2312", "big5", "cp950", "cp949", "euc_kr")
+_BEYOND_ASCII = {c for name in _USUAL_ONES for c in bytes(range(128, 256)).decode(name, errors="ignore")}
+_CAPITALS = re.escape("".join(sorted(c for c in _BEYOND_ASCII if c.isupper())))
+_SIGNS = [c for c in _BEYOND_ASCII - {*"²³°®™"} if unicodedata.category(c)[0] in "SNC" or c in "§¶†‡•‰"]
+_SIGN = f"[{re.escape(''.join(sorted(_SIGNS)))}]"
+_MISFIT = re.compile(rf"[^\W\d_]{_SIGN}|{_SIGN}[^\W\d_]|[a-zß-ö][{_CAPITALS}]|[^\W\d_][{_CAPITALS}][a-z]")
 
 
 def find_encoding(path: Path, place: str, said: str | None) -> tuple[str, tuple[Note, ...]]:
@@ -45,7 +54,7 @@ def find_encoding(path: Path, place: str, said: str | None) -> tuple[str, tuple[
     wrong = _first_wrong_line(path, "utf-8")
     if wrong is None:
         return "utf-8", ()
-    name = _guessed(path)
+    name = codecs.lookup(_guessed(path)).name
     note = Note(
         f"read the file as {name}, as line {wrong} is not UTF-8", "--encoding names another encoding", weight=WARNING
     )
@@ -74,10 +83,12 @@ def _first_wrong_line(path: Path, name: str) -> int | None:
                 decoder.decode(block)
             except UnicodeDecodeError as error:
                 return line + error.object[: error.start].count(b"\n")
+            except UnicodeError:  # UTF-16 and UTF-32 without the mark that they ask for
+                return line
             line += block.count(b"\n")
     try:
         decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
+    except UnicodeError:
         return line
     return None
 
@@ -93,7 +104,22 @@ def _guessed(path: Path) -> str:
             if len(lines) > _SAMPLE:
                 break
     found = chardet.detect(bytes(lines), encoding_era=chardet.EncodingEra.MODERN_WEB)
-    names = [found["encoding"] or _USUAL, _USUAL, "cp1250", "latin-1"]
+    guess = codecs.lookup(found["encoding"] or _USUAL).name
+    names = [guess, *_USUAL_ONES, "latin-1"]
     if (found["confidence"] or 0) < _UNSURE:
-        names.insert(0, _USUAL)
-    return next(codecs.lookup(name).name for name in names if _first_wrong_line(path, name) is None)
+        likely = sorted([*_USUAL_ONES, guess], key=lambda name: _misfits(bytes(lines), name))
+        east_asian = guess in _OF_SEVERAL_BYTES and not _mixed(bytes(lines), guess)
+        names = [guess, *likely, "latin-1"] if east_asian else [*likely, "latin-1"]
+    return next(name for name in names if _first_wrong_line(path, name) is None)
+
+
+def _mixed(lines: bytes, name: str) -> bool:
+    """Whether Latin letters touch others, which the words of one language do not."""
+    text = lines.decode(name, errors="replace")
+    return "\ufffd" in text or re.search(r"[A-Za-z][^\x00-\x7f]|[^\x00-\x7f][A-Za-z]", text) is not None
+
+
+def _misfits(lines: bytes, name: str) -> int:
+    """Signs inside words, and capitals after small letters, such as a wrong code page makes."""
+    text = lines.decode(name, errors="replace")
+    return len(_MISFIT.findall(text)) + 10 * text.count("\ufffd")

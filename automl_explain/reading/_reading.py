@@ -56,7 +56,11 @@ def read_cells(
         table = _joined(list(_typed.query_chunks(str(source), options.query, None)), str(source))
         return without_copies(table), FileFormat("query")
     with local_file(source) as file:
-        table, form = _read(file, options, wanted if options.query is None else ())
+        return _read_all(file, options, wanted)
+
+
+def _read_all(file: LocalFile, options: FileOptions, wanted: Sequence[str]) -> tuple[TextTable, FileFormat]:
+    table, form = _read(file, options, wanted if options.query is None else ())
     table = without_copies(table)
     if options.query is not None:
         table, form = _typed.query_of_file(table, options.query), FileFormat("query")
@@ -100,7 +104,7 @@ def iter_cells(
         return
     with local_file(source) as file:
         if file.content == "excel" or options.query is not None:
-            table, _ = read_cells(source, options, wanted)
+            table, _ = _read_all(file, options, wanted)
             for start in range(0, table.n_rows, chunk_rows):
                 yield table.take(np.arange(start, min(start + chunk_rows, table.n_rows)))
             return
