@@ -12,8 +12,11 @@ from automl_explain._tables._schema import TableSchema
 from automl_explain._validation import listed
 from automl_explain.adapters import inner_model
 from automl_explain.adapters._raw_features import RawFeatures
-from automl_explain.explainer_setup._rows import shape
+from automl_explain.adapters._self_check import asked
+from automl_explain.exceptions import InputError
+from automl_explain.explainer_setup._rows import floating, read_rows, shape
 from automl_explain.feature_map import FeatureMap
+from automl_explain.protocols import PipelineAdapter
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -91,6 +94,7 @@ class AutoMLExplainerSetup:
     schema: TableSchema
     _classes: tuple[Any, ...] | None
     _estimator_name: str
+    _adapter: PipelineAdapter
     forecasts: bool = False
 
     def __getstate__(self) -> dict[str, Any]:
@@ -119,6 +123,33 @@ class AutoMLExplainerSetup:
     def direct_explainer(self) -> str | None:
         """``"tree"`` or ``"linear"`` where the estimator itself could be explained, exactly; else None."""
         return inner_model(self.automl_estimator).kind
+
+    def transform(self, X: Any) -> Any:
+        """Engineered rows of new raw rows, made as ``X_test_transform`` was made.
+
+        Parameters
+        ----------
+        X : table of shape (n_rows, n_raw)
+            As for `automl_setup_model_explanations`; columns of a DataFrame in any order.
+
+        Returns
+        -------
+        DataFrame, ndarray or csr_matrix of shape (n_rows, n_engineered)
+
+        Raises
+        ------
+        InputError
+            If columns are missing, or the setup is that of a forecast, whose rows need their past.
+        DataError
+            If the rows are of other types than in training, or the library cannot read them.
+        """
+        if self.forecasts:
+            raise InputError(
+                "The setup is that of a forecast, whose rows need the past before them. Make a setup with the new rows "
+                "as `X_test`."
+            )
+        rows = read_rows(None, X, None, None, None, self.schema).typed(getattr(self._adapter, "conform", None))
+        return asked(lambda: floating(self._adapter.transform(rows.X_test)), "transform", "X")
 
     def _lines(self) -> list[tuple[str, str]]:
         model = type(self.automl_pipeline).__name__

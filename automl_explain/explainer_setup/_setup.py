@@ -224,6 +224,7 @@ def _assembled(model: Any, parts: _Parts, rows: Rows, automl_run: Any) -> AutoML
         schema=rows.schema,
         _classes=_classes(adapter, rows.y) if rows.X is not None or rows.y is not None else None,
         _estimator_name=estimator_name(adapter),
+        _adapter=adapter,
     )
 
 

@@ -17,7 +17,7 @@ from automl_explain.reading._case import Case, Learned
 from automl_explain.reading._columns import Column, Surroundings
 from automl_explain.reading._deciding import decide
 from automl_explain.reading._formats import FileFormat
-from automl_explain.reading._forms import ColumnForm
+from automl_explain.reading._forms import ColumnForm, Misfits
 from automl_explain.reading._json import checked, corrupt
 from automl_explain.reading._notes import DECISION, DETAIL, WARNING, Note
 from automl_explain.reading._options import TypeOptions
@@ -142,24 +142,48 @@ class TableRecipe:
         DataError
             If columns are absent, or cells do not fit and ``misfits`` is "error".
         """
+        frame, odd = self.read_with_misfits(table)
+        if odd and misfits == "error":
+            name = next(iter(odd))
+            raise DataError(_misfit(self.by_name[name], odd[name], table.place))
+        notes = [misfit_note(self.by_name[name], cells, len(cells)) for name, cells in odd.items()]
+        surplus = [n for n in table.names if n not in self.by_name]
+        if surplus:
+            notes.append(Note(f"did not use {_quoted(surplus)}, which the model does not know", "", None, DETAIL))
+        return frame, tuple(notes)
+
+    def read_with_misfits(self, table: TextTable) -> tuple[pd.DataFrame, dict[str, Misfits]]:
+        """A table by this recipe as `read` gives it, and the cells that do not fit, which are missing in it.
+
+        Parameters
+        ----------
+        table : TextTable
+            The target may be absent.
+
+        Returns
+        -------
+        frame : DataFrame of shape (n_rows, n_columns)
+        misfits : dict of str to list of (int, str)
+            Line and text of each such cell, by the column's name in the file.
+
+        Raises
+        ------
+        DataError
+            If columns are absent.
+        """
         place = {name: j for j, name in enumerate(table.names)}
         absent = [f.name for f in self._wanted() if f.name not in place and f.name != self.target]
         if absent:
             raise DataError(_absent(absent, table))
-        notes: list[Note] = []
+        misfits = {}
         series = {}
         lines = np.asarray(table.lines)
         for form in self._wanted():
             if form.name in place:
                 series[form.name], odd = form.read(table.cells.iloc[:, place[form.name]], lines)
-                if odd and misfits == "error":
-                    raise DataError(_misfit(form, odd, table.place))
                 if odd:
-                    notes.append(_misfit_note(form, odd))
-        surplus = [n for n in table.names if n not in self.by_name]
-        if surplus:
-            notes.append(Note(f"did not use {_quoted(surplus)}, which the model does not know", "", None, DETAIL))
-        return self._frame(series, table.cells.index), tuple(notes)
+                    misfits[form.name] = odd
+        return self._frame(series, table.cells.index), misfits
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready form; `from_json` reads it back."""
@@ -250,10 +274,11 @@ def _misfit(form: ColumnForm, odd: Sequence[tuple[int, str]], place: str) -> str
     )
 
 
-def _misfit_note(form: ColumnForm, odd: Sequence[tuple[int, str]]) -> Note:
-    cells = "1 cell" if len(odd) == 1 else f"{len(odd):,} cells"
-    text = f"{cells} of {form.name!r} {'is' if len(odd) == 1 else 'are'} not {_expected(form)} and taken as missing"
-    return Note(text, "correct them", form.name, WARNING, tuple(f"line {n}: {t!r}" for n, t in odd[:_SHOWN]))
+def misfit_note(form: ColumnForm, first: Sequence[tuple[int, str]], n_cells: int) -> Note:
+    """A note of cells that do not fit their column: how many, and the first of them with their lines."""
+    cells = "1 cell" if n_cells == 1 else f"{n_cells:,} cells"
+    text = f"{cells} of {form.name!r} {'is' if n_cells == 1 else 'are'} not {_expected(form)} and taken as missing"
+    return Note(text, "correct them", form.name, WARNING, tuple(f"line {n}: {t!r}" for n, t in first[:_SHOWN]))
 
 
 def _quoted(names: Sequence[str]) -> str:

@@ -105,6 +105,14 @@ def test_rows_to_explain_alone_give_map_and_engineered_rows(model: Pipeline, X: 
     np.testing.assert_array_equal(setup.X_test_transform, full.X_test_transform)
 
 
+def test_new_rows_are_featurized_as_those_to_explain(model: Pipeline, X: pd.DataFrame, y: np.ndarray) -> None:
+    """Whatever the order of their columns."""
+    setup = set_up(model, X=X, X_test=X[:10], y=y)
+    np.testing.assert_array_equal(setup.transform(X[X.columns[::-1]][:10]), setup.X_test_transform)
+    with pytest.raises(InputError, match="key"):
+        setup.transform(X.drop(columns="key"))
+
+
 def test_training_rows_alone_are_enough(model: Pipeline, X: pd.DataFrame, y: np.ndarray) -> None:
     setup = set_up(model, X=X, y=y)
     assert setup.X_test_raw is None
@@ -556,6 +564,7 @@ def test_parts_that_predict_something_else_than_the_model_make_it_a_black_box(
     assert setup.engineered_feature_names == setup.raw_feature_names == ["a", "b"]
     np.testing.assert_array_equal(setup.automl_estimator.predict(setup.X_transform), stub.predict_raw(X))
     assert "the model reads the raw columns" in repr(setup)
+    pd.testing.assert_frame_equal(setup.transform(X[["b", "a"]]), setup.X_transform)
 
 
 def test_several_targets_are_no_black_box_either(monkeypatch: pytest.MonkeyPatch, X: pd.DataFrame) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -118,6 +120,7 @@ def test_cells_that_do_not_fit_are_named_with_line_and_column() -> None:
     frame, notes = recipe.read(table(age=["1", "old"], seen=["", ""]), misfits="missing")
     assert frame.age.isna().tolist() == [False, True]
     assert notes[0].details == ("line 3: 'old'",)
+    assert recipe.read_with_misfits(table(age=["1", "old"], seen=["", ""]))[1] == {"age": [(3, "old")]}
 
 
 def test_typed_columns_are_what_the_same_rows_are_as_text() -> None:
@@ -215,3 +218,11 @@ def test_further_gap_marks_hold_for_all_columns() -> None:
     assert learned(pd.Series([1, -999, 2]), na=("-999",))[1].isna().tolist() == [False, True, False]
     recipe = TableRecipe.decide(table(x=["1", "-999"]), TypeOptions(na=("-999",)))[0]
     assert recipe.read(table(x=["-999", "-998"]))[0].x.isna().tolist() == [True, False]
+
+
+def test_the_page_on_forms_names_tests_that_are_here() -> None:
+    here = Path(__file__).parent
+    page = (here.parent.parent / "docs" / "tables.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", page)
+    assert len(named) == page.count("| `test_") > 20
+    assert [n for n in named if f"def {n[1]}(" not in (here / n[0]).read_text(encoding="utf-8")] == []
