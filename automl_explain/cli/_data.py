@@ -317,6 +317,11 @@ def split(
     return parts[0], parts[1], parts[2], parts[3]
 
 
+def marks(X: pd.DataFrame) -> list[str]:
+    """Columns with one value and gaps, as where an ``x`` marks some rows: FLAML would drop them without a word."""
+    return [name for name in X.columns if X[name].isna().any() and X[name].nunique() == 1]
+
+
 def _count(n: int, thing: str) -> str:
     return f"{n:,} {thing}{'' if n == 1 else 's'}"
 

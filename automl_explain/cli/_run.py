@@ -18,7 +18,7 @@ import numpy as np
 
 from automl_explain._threads import available_threads
 from automl_explain.cli._checks import check_data, check_model
-from automl_explain.cli._data import Table, split
+from automl_explain.cli._data import Table, marks, split
 from automl_explain.cli._split import SplitRule, group_codes
 from automl_explain.exceptions import AlreadyExistsError, DataError, ExplanationWarning, StorageError
 from automl_explain.explanation._units import check_output_unit
@@ -166,7 +166,7 @@ def run(table: Table, options: RunOptions, phases: Phases) -> Outcome:
         X_test=X_test,
         y_test=y_test,
         n_train=len(X_train),
-        model=_model_name(automl, model[-1] if table.texts else model),
+        model=_model_name(automl, model[-1] if hasattr(model, "steps") else model),
         scores=scores,
         seconds=dict(phases.seconds),
         warnings=said,
@@ -183,17 +183,17 @@ def _check_unit(table: Table, options: RunOptions) -> None:
 
 
 def _fit_model(table: Table, X: Any, y: Any, options: RunOptions) -> tuple[Any, Any]:
-    """FLAML's search, and the model to explain, which makes features of free text first."""
-    settings = _validation(table, X, options.split)
-    if not table.texts:
+    """FLAML's search, and the model to explain, which makes features of free text and of marks first."""
+    settings, marked = _validation(table, X, options.split), marks(X)
+    if not (table.texts or marked):
         automl = _fit(X, y, table.task, options, **settings)
         return automl, _chosen(automl, X, y, table.task, options, **settings)
-    from automl_explain.cli._text_features import text_step, with_text_step
+    from automl_explain.cli._text_features import feature_step, with_step
 
-    step = text_step(X, y, table.texts, table.task)
+    step = feature_step(X, y, table.task, texts=table.texts, marks=marked)
     Z = step.transform(X)
-    automl = _fit(Z, y, table.task, options, **settings, **_learners(table.task))
-    return automl, with_text_step(step, _chosen(automl, Z, y, table.task, options, **settings))
+    automl = _fit(Z, y, table.task, options, **settings, **(_learners(table.task) if table.texts else {}))
+    return automl, with_step(step, _chosen(automl, Z, y, table.task, options, **settings))
 
 
 def _learners(task: str) -> dict[str, Any]:

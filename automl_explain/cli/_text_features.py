@@ -1,6 +1,6 @@
-"""Free text as columns that a model can learn from, each text column by itself.
+"""Free text and marks as columns that a model can learn from, each raw column by itself.
 
-A step of a scikit-learn Pipeline, so that lineage knows which columns were made of which text, and contributions come
+A step of a scikit-learn Pipeline, so that lineage knows which columns were made of which one, and contributions come
 back to one raw column.
 """
 
@@ -140,20 +140,37 @@ def _telling(weights: Any, y: Any, task: str) -> np.ndarray:
     return np.sort(best[chance[best] * len(chance) < _CHANCE])
 
 
-def text_step(X: pd.DataFrame, y: Any, columns: Sequence[str], task: str) -> Any:
-    """Fitted step that turns the text columns of a table into features and hands on the others."""
+class Presence(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """Whether a column holds a value: 1 or 0, under the name of the column."""
+
+    def fit(self, X: Any, y: Any = None) -> Presence:
+        """Learn the name."""
+        self.names_ = [X.columns[0]]
+        return self
+
+    def transform(self, X: Any) -> pd.DataFrame:
+        """Column of shape (n_rows, 1), float64."""
+        return pd.DataFrame(X.notna().to_numpy(dtype=np.float64), index=X.index, columns=self.names_)
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Name of the column."""
+        return np.asarray(self.names_, dtype=object)
+
+
+def feature_step(X: pd.DataFrame, y: Any, task: str, *, texts: Sequence[str], marks: Sequence[str] = ()) -> Any:
+    """Fitted step that makes features of columns of text and of marks, and hands on the others."""
     from sklearn.compose import ColumnTransformer
 
     step = ColumnTransformer(
-        [(name, TextFeatures(task), [name]) for name in columns],
+        [(name, TextFeatures(task), [name]) for name in texts] + [(name, Presence(), [name]) for name in marks],
         remainder="passthrough",
         verbose_feature_names_out=False,
     )
     return step.set_output(transform="pandas").fit(X, y)
 
 
-def with_text_step(step: Any, model: Any) -> Any:
-    """A model of raw rows: the step of the texts, then the model."""
+def with_step(step: Any, model: Any) -> Any:
+    """A model of raw rows: the step, then the model."""
     from sklearn.pipeline import Pipeline
 
-    return Pipeline([("texts", step), ("model", model)])
+    return Pipeline([("features", step), ("model", model)])

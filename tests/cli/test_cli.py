@@ -695,6 +695,7 @@ def test_free_text_is_explained_as_one_column_by_groups_and_from_a_saved_model(
     others = ["the", "place", "near", "our", "hotel", "was", "and", "we", "went", "there"]
     texts = [" ".join(random.permutation([*random.choice(others, 9), *random.choice(words[g], 2)])) for g in good]
     columns = {"review": texts, "price": random.randint(5, 50, n), "guest": [i // 2 for i in range(n)]}
+    columns["vip"] = [("x", None)[i % 2] for i in range(n)]
     columns["stars"] = np.where(good, "five", "one")
     path = write_csv(columns)
     options = ["--time-budget", "2", "--save-model", "--split", "group:guest"]
@@ -702,11 +703,13 @@ def test_free_text_is_explained_as_one_column_by_groups_and_from_a_saved_model(
     assert (done.returncode, done.stderr) == (0, "")
     folder = tmp_path / "automl-explain-out"
     raw = automl_explain.Explanation.load(folder / "raw")
-    assert list(raw.get_feature_importance_dict()) == ["review", "price"]
+    found = raw.get_feature_importance_dict()
+    assert next(iter(found)) == "review"
+    assert set(found) == {"review", "price", "vip"}
     assert "read 'review' as free text" in " ".join(done.stdout.split())
     model = joblib.load(folder / "model.joblib")
-    rows = pd.DataFrame(columns)[["review", "price"]]
+    rows = pd.DataFrame(columns)[["review", "price", "vip"]]
     assert (model.predict(rows) == columns["stars"]).mean() > 0.9
     assert np.array_equal(model.predict_proba(rows.iloc[:1]), model.predict_proba(rows)[:1])
     scored = automl_explain.load(folder / "scoring").explain(adapter_for(model).transform(rows), get_raw=True)
-    assert np.shape(scored)[-2:] == (n, 2)
+    assert np.shape(scored)[-2:] == (n, 3)

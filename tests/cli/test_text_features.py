@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automl_explain.cli._text_features import MAX_WORDS, TextFeatures, text_step, words_of
+from automl_explain.cli._data import marks
+from automl_explain.cli._text_features import MAX_WORDS, TextFeatures, feature_step, words_of
 from automl_explain.lineage import trace
 
 
@@ -64,9 +65,11 @@ def test_other_columns_go_through_and_every_feature_has_its_text_as_its_only_par
     X["price"] = np.arange(200)
     X["when"] = pd.date_range("2024-01-01", periods=200)
     X["kind"] = pd.Series(["a", "b"] * 100, dtype=object)
+    X["flag"] = pd.Series(["x", None] * 100, dtype=object)
     X["title"] = X["review"].str[::-1]
-    step = text_step(X, y, ["review", "title"], "classification")
+    step = feature_step(X, y, "classification", texts=["review", "title"], marks=marks(X))
     made = step.transform(X)
+    assert made["flag"].tolist() == [1.0, 0.0] * 100
     for name in ("price", "when", "kind"):
         assert made[name].dtype == X[name].dtype
     feature_map = trace(step, X, list(X.columns))
