@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from automl_explain.exceptions import DataError
-from automl_explain.reading import _text_files, _typed
+from automl_explain.reading import _queries, _text_files, _typed
 from automl_explain.reading._formats import FileFormat, FileKind, FileOptions
 from automl_explain.reading._names import without_copies
 from automl_explain.reading._sources import LocalFile, local_file
@@ -52,8 +52,8 @@ def read_cells(
         If a package that its form needs is not installed.
     """
     options = options or FileOptions()
-    if options.query is not None and _is_database(source):
-        table = _joined(list(_typed.query_chunks(str(source), options.query, None)), str(source))
+    if options.query is not None and _queries.is_database(source):
+        table = _joined(list(_queries.query_chunks(str(source), options.query, None)), str(source))
         return without_copies(table), FileFormat("query")
     with local_file(source) as file:
         return _read_all(file, options, wanted)
@@ -63,7 +63,7 @@ def _read_all(file: LocalFile, options: FileOptions, wanted: Sequence[str]) -> t
     table, form = _read(file, options, wanted if options.query is None else ())
     table = without_copies(table)
     if options.query is not None:
-        table, form = _typed.query_of_file(table, options.query), FileFormat("query")
+        table, form = _queries.query_of_file(table, options.query), FileFormat("query")
     if not table.n_rows:
         raise DataError(f"{table.place!r} has no rows. Expected at least one below the column names.")
     return table, form
@@ -99,8 +99,8 @@ def iter_cells(
         As `read_cells`, on the way.
     """
     options = options or FileOptions()
-    if options.query is not None and _is_database(source):
-        yield from map(without_copies, _typed.query_chunks(str(source), options.query, chunk_rows))
+    if options.query is not None and _queries.is_database(source):
+        yield from map(without_copies, _queries.query_chunks(str(source), options.query, chunk_rows))
         return
     with local_file(source) as file:
         if file.content == "excel" or options.query is not None:
@@ -164,19 +164,3 @@ def _joined(tables: Sequence[TextTable], place: str) -> TextTable:
         return tables[0]
     cells = pd.concat([t.cells for t in tables], ignore_index=True)
     return dataclasses.replace(tables[0], cells=cells, lines=np.concatenate([t.lines for t in tables]))
-
-
-def _is_database(source: str | Path) -> bool:
-    """Whether a source is the URL of a database and no file of a file system."""
-    scheme = str(source).partition("://")[0]
-    if "://" not in str(source):
-        return False
-    try:
-        import sqlalchemy
-    except ImportError:
-        return True  # told where it is needed
-    try:
-        sqlalchemy.make_url(str(source)).get_dialect()
-    except Exception:
-        return scheme.partition("+")[0] in ("postgresql", "mysql", "sqlite", "oracle", "mssql", "duckdb", "snowflake")
-    return True

@@ -9,6 +9,7 @@ import difflib
 import gzip
 import lzma
 import os
+import re
 import sys
 import tempfile
 import zipfile
@@ -46,6 +47,9 @@ _OTHERS = {
     b"\x80\x05\x95": "a pickle, which is not read as it can run code",
     b"\x89HDF": "an HDF5 file",
 }
+_JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\[\s*)?\{\s*\"[^\"]*\"\s*:")
+_ADDED = re.compile(r"^__MACOSX/|(?:^|/)(?:\.DS_Store|Thumbs\.db|desktop\.ini)$")  # to archives, by file managers
+_PASSWORD = re.compile(r"(://[^/@:]*:)[^/@]*(@)")
 _MOST_LAYERS = 3
 _BLOCK = 1 << 20
 
@@ -81,7 +85,7 @@ def local_file(source: str | Path) -> Iterator[LocalFile]:
     DataError
         If it is empty.
     """
-    place = "standard input" if str(source) == "-" else str(source)
+    place = "standard input" if str(source) == "-" else without_password(source)
     with contextlib.ExitStack() as stack:
         path = _here(source, stack)
         for _ in range(_MOST_LAYERS):
@@ -99,7 +103,7 @@ def _here(source: str | Path, stack: contextlib.ExitStack) -> Path:
     if str(source) == "-":
         return _copied(_pieces(sys.stdin.buffer), "standard input", stack)
     if "://" in str(source):
-        return _copied(_of_url(str(source)), str(source), stack)
+        return _copied(_of_url(str(source)), without_password(source), stack)
     path = Path(source)
     if not path.exists():
         raise NotFoundError(f"There is no file {str(path)!r}{_similar(path)}")
@@ -111,6 +115,7 @@ def _here(source: str | Path, stack: contextlib.ExitStack) -> Path:
 
 
 def _of_url(url: str) -> Iterator[bytes]:
+    shown = without_password(url)
     try:
         import fsspec
     except ImportError as error:
@@ -121,11 +126,18 @@ def _of_url(url: str) -> Iterator[bytes]:
         with fsspec.open(url, "rb") as stream:
             yield from _pieces(stream)
     except ImportError as error:
-        raise MissingExtraError(f"Reading {url!r} needs another package: {_first_line(error)}.") from error
+        raise MissingExtraError(f"Reading {shown!r} needs another package: {_first_line(error)}.") from error
     except FileNotFoundError as error:
-        raise NotFoundError(f"There is no file {url!r}. Check the address.") from error
+        raise NotFoundError(f"There is no file {shown!r}. Check the address.") from error
     except Exception as error:  # each file system has errors of its own
-        raise InputError(f"{url!r} cannot be read: {_first_line(error)}. Check the address and the rights.") from error
+        cause = _first_line(error).replace(url, shown)
+        way = "Check the address and the rights; a database is read with --query."
+        raise InputError(f"{shown!r} cannot be read: {cause}. {way}") from error
+
+
+def without_password(source: str | Path) -> str:
+    """A source as it may be shown: of a URL, without its password."""
+    return _PASSWORD.sub(r"\1***\2", str(source))
 
 
 def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
@@ -207,7 +219,7 @@ def _of_zip(path: Path, place: str) -> Iterator[bytes] | None:
     names = [m.filename for m in members]
     if "[Content_Types].xml" in names or "mimetype" in names:
         return None  # Excel and OpenDocument are zip archives themselves
-    files = [m for m in members if not m.is_dir() and not m.filename.startswith("__MACOSX/")]
+    files = [m for m in members if not m.is_dir() and not _ADDED.search(m.filename)]
     if len(files) != 1:
         shown = ", ".join(repr(m.filename) for m in files[:8])
         raise InputError(f"{place!r} is an archive of {len(files)} files ({shown}). Unpack it and pass one of them.")
@@ -235,6 +247,8 @@ def _content(path: Path, place: str) -> Content:
         other = "a tar archive"
     if other is None and head.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
         other = "a web page"
+    if other is None and _JSON.match(head):
+        other = "JSON, which this does not read"
     if other is not None:
         raise InputError(f"{place!r} is {other}. Expected a text file (CSV, TSV), Excel, parquet or feather.")
     return "text"

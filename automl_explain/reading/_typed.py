@@ -1,9 +1,8 @@
-"""Parquet, feather, Excel and databases -> cells, typed where the source has types."""
+"""Parquet, feather and Excel -> cells, typed where the source has types."""
 
 from __future__ import annotations
 
 import datetime
-import decimal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,7 @@ def arrow_chunks(path: Path, place: str, content: str, chunk_rows: int | None) -
     MissingExtraError
         If pyarrow is not installed.
     """
-    pa = _needed("pyarrow", f"Reading a {content} file")
+    pa = needed("pyarrow", f"Reading a {content} file")
     try:
         if content == "parquet":
             import pyarrow.parquet as pq
@@ -55,7 +54,7 @@ def _arrow_tables(tables: Iterator[Any], place: str) -> Iterator[TextTable]:
     for table in tables:
         columns = [_from_arrow(table.column(j), table.schema.field(j), place) for j in range(table.num_columns)]
         names = column_names(table.schema.names)
-        yield _table_of(names, columns, np.arange(start, start + len(table), dtype=np.int64), place)
+        yield table_of(names, columns, np.arange(start, start + len(table), dtype=np.int64), place)
         start += len(table)
 
 
@@ -94,7 +93,7 @@ def read_excel(path: Path, place: str, options: FileOptions, wanted: Sequence[st
     DataError
         If it has no rows.
     """
-    calamine = _needed("python_calamine", "Reading an Excel file")
+    calamine = needed("python_calamine", "Reading an Excel file")
     try:
         with calamine.CalamineWorkbook.from_path(str(path)) as book:
             sheets = {name: _rows_of(book, name) for name in book.sheet_names}
@@ -127,7 +126,7 @@ def read_excel(path: Path, place: str, options: FileOptions, wanted: Sequence[st
     columns = [[row[j] if j < len(row) else "" for _, row in body] for j in range(width)]
     unnamed = [j for j in range(width) if at is not None and not _shown(named[j]).strip()]
     kept = [j for j in range(width) if j not in unnamed or any(c != "" for c in columns[j])]
-    table = _table_of(
+    table = table_of(
         tuple(names[j] for j in kept),
         [_excel_column(columns[j]) for j in kept],
         np.array([i for i, _ in body], dtype=np.int64),
@@ -172,10 +171,11 @@ def _excel_column(cells: list[Any]) -> pd.Series:
         return pd.Series(cells, dtype=bool)
     if kinds and kinds <= {datetime.datetime, datetime.date}:
         return pd.to_datetime(pd.Series([None if c == "" else c for c in cells], dtype=object))
-    return pd.Series([_as_text(c) for c in cells], dtype=object)
+    return pd.Series([as_text(c) for c in cells], dtype=object)
 
 
-def _as_text(cell: Any) -> str:
+def as_text(cell: Any) -> str:
+    """A cell that has a type, as a text file would have it."""
     if isinstance(cell, datetime.datetime) and cell.time() == datetime.time():
         return cell.date().isoformat()
     if isinstance(cell, (datetime.datetime, datetime.date, datetime.time)):
@@ -183,99 +183,17 @@ def _as_text(cell: Any) -> str:
     return _shown(cell)
 
 
-def query_chunks(source: str, query: str, chunk_rows: int | None) -> Iterator[TextTable]:
-    """The rows that a query of a database gives.
-
-    Raises
-    ------
-    InputError
-        If the database cannot be reached or refuses the query.
-    MissingExtraError
-        If SQLAlchemy or the driver of the database is not installed.
-    """
-    sqlalchemy = _needed("sqlalchemy", "A query")
-    place = "the query"
-    try:
-        engine = sqlalchemy.create_engine(source)
-        with engine.connect().execution_options(stream_results=True) as connection:
-            result = connection.execute(sqlalchemy.text(query))
-            names = column_names(list(result.keys()))
-            start = 1
-            pieces = iter([result.fetchall()]) if chunk_rows is None else result.partitions(chunk_rows)
-            for rows in pieces:
-                columns = [_database_column([row[j] for row in rows]) for j in range(len(names))]
-                yield _table_of(names, columns, np.arange(start, start + len(rows), dtype=np.int64), place)
-                start += len(rows)
-    except sqlalchemy.exc.NoSuchModuleError as error:
-        raise MissingExtraError(
-            f"{source!r}: SQLAlchemy has no dialect for it. Install the database's package."
-        ) from error
-    except ImportError as error:
-        raise MissingExtraError(f"The driver of the database is not here ({error}). Install it.") from error
-    except sqlalchemy.exc.ArgumentError as error:
-        raise InputError(
-            f"--query needs the SQLAlchemy URL of a database, such as sqlite:///sales.db: {error}."
-        ) from error
-    except sqlalchemy.exc.SQLAlchemyError as error:
-        first = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise InputError(f"The database refuses the query: {first}. Correct --query or the URL.") from error
-
-
-def query_of_file(tables: TextTable, query: str) -> TextTable:
-    """The rows that a query of a table gives, which it calls ``data``; its text cells are text.
-
-    Raises
-    ------
-    InputError
-        If the query is refused.
-    MissingExtraError
-        If DuckDB is not installed.
-    """
-    duckdb = _needed("duckdb", "A query of a file")
-    with duckdb.connect() as connection:
-        connection.register("data", tables.cells.set_axis(list(tables.names), axis=1))
-        try:
-            found = connection.sql(query).df()
-        except duckdb.Error as error:
-            raise InputError(
-                f"The query is refused: {str(error).splitlines()[0]}. The table is called `data`."
-            ) from error
-    columns = [
-        _database_column(found.iloc[:, j].tolist()) if found.dtypes.iloc[j].kind == "O" else found.iloc[:, j]
-        for j in range(found.shape[1])
-    ]
-    lines = np.arange(1, len(found) + 1, dtype=np.int64)
-    return _table_of(column_names(list(found.columns)), columns, lines, "the query", tables.notes)
-
-
-def _database_column(cells: list[Any]) -> pd.Series:
-    """Cells of a database: typed where all are of one type, else text."""
-    kinds = {type(c) for c in cells if c is not None}
-    if kinds == {int}:
-        column = pd.Series(cells, dtype=object)
-        return (
-            column.astype("Int64")
-            if all(c is None or abs(c) < 2**63 for c in cells)
-            else column.map(str, na_action="ignore")
-        )
-    if kinds and kinds <= {int, float, decimal.Decimal}:
-        return pd.Series([np.nan if c is None else float(c) for c in cells], dtype=np.float64)
-    if kinds == {bool} and None not in cells:
-        return pd.Series(cells, dtype=bool)
-    if kinds and kinds <= {datetime.datetime, datetime.date}:
-        return pd.to_datetime(pd.Series(cells, dtype=object))
-    return pd.Series([None if c is None else _as_text(c) for c in cells], dtype=object)
-
-
-def _table_of(
+def table_of(
     names: tuple[str, ...], columns: list[pd.Series], lines: np.ndarray, place: str, notes: tuple[Note, ...] = ()
 ) -> TextTable:
+    """Columns of any index as a table."""
     index = pd.RangeIndex(len(lines))
     cells = pd.DataFrame({j: column.set_axis(index) for j, column in enumerate(columns)}, index=index)
     return TextTable(names, cells, lines, place, notes)
 
 
-def _needed(package: str, what: str) -> Any:
+def needed(package: str, what: str) -> Any:
+    """A package of the extra ``tables``."""
     import importlib
 
     try:

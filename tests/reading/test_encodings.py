@@ -2,7 +2,7 @@ import codecs
 from pathlib import Path
 
 import pytest
-from files import read, rows, written
+from reading.files import read, rows, written
 
 from automl_explain.exceptions import InputError
 from automl_explain.reading import iter_cells, read_cells

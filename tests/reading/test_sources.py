@@ -89,3 +89,17 @@ def test_a_file_that_is_not_there_is_told_with_the_nearest_name(tmp_path: Path) 
         read(tmp_path / "sale.csv")
     with pytest.raises(InputError, match="folder"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize("content", ['[{"a": 1}, {"a": 2}]', '{"a": 1}\n{"a": 2}\n', '\ufeff[ {"a": 1} ]'])
+def test_json_is_told_from_text(tmp_path: Path, content: str) -> None:
+    with pytest.raises(InputError, match="is JSON"):
+        read(written(tmp_path, content))
+
+
+def test_what_file_managers_add_to_archives_is_not_counted(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("towns/a.csv", "a,b\n1,2\n")
+        archive.writestr("towns/.DS_Store", "x")
+        archive.writestr("__MACOSX/towns/._a.csv", "x")
+    assert rows(read(tmp_path / "a.zip")) == [("a", "b"), ("1", "2")]

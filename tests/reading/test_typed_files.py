@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import pyarrow as pa
 import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
-from reading.files import read, rows, said, written
+from reading.files import read, rows, said
 
 from automl_explain.exceptions import DataError, InputError
 
@@ -80,18 +79,3 @@ def test_nested_columns_are_refused_by_name(tmp_path: Path) -> None:
     pq.write_table(pa.table({"a": [1], "tags": [["x", "y"]]}), tmp_path / "a.parquet")
     with pytest.raises(InputError, match="'tags' holds list"):
         read(tmp_path / "a.parquet")
-
-
-def test_queries_of_databases_and_of_files(tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "a.db") as database:
-        database.execute("create table cities (city text, size integer)")
-        database.executemany("insert into cities values (?, ?)", [("Ulm", 12), ("Jena", 7), ("Bonn", None)])
-    url = f"sqlite:///{tmp_path / 'a.db'}"
-    found = [("city", "size"), ("Jena", "7"), ("Ulm", "12")]
-    assert rows(read(url, query="select * from cities where size > 3 order by city")) == found
-    path = written(tmp_path, "city,size\nUlm,12\nJena,7\nBonn,\n")
-    assert rows(read(path, query="select * from data where size <> '' order by city")) == found
-    with pytest.raises(InputError, match="no such table"):
-        read(url, query="select * from towns")
-    with pytest.raises(InputError, match="refused.*`data`"):
-        read(path, query="select town from data")
