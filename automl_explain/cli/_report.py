@@ -30,6 +30,7 @@ _SHOWN_CLASSES = 5
 def report(outcome: Outcome) -> None:
     """Print what a run found."""
     _emit(
+        _warning_lines(outcome),
         _data_lines(outcome),
         _model_lines(outcome),
         _ranking(outcome),
@@ -42,6 +43,7 @@ def report(outcome: Outcome) -> None:
 def report_demo(outcome: Outcome, made: MixedTable) -> None:
     """Print what a run found on a table whose true effects are known, beside them."""
     _emit(
+        _warning_lines(outcome),
         _data_lines(outcome),
         _model_lines(outcome),
         _ranking(outcome),
@@ -52,7 +54,7 @@ def report_demo(outcome: Outcome, made: MixedTable) -> None:
 
 
 def _emit(*blocks: Iterable[str]) -> None:
-    print("\n\n".join("\n".join(block) for block in blocks))
+    print("\n\n".join(text for block in blocks if (text := "\n".join(block))))
 
 
 def _data_lines(outcome: Outcome) -> list[str]:
@@ -65,14 +67,20 @@ def _data_lines(outcome: Outcome) -> list[str]:
     )
     lines = _labelled("data", f"{n_rows:,} rows, {n_columns} columns besides the target {str(y.name)!r} ({about})")
     for note in table.notes:
-        lines += note_lines(note)
+        if note.weight < WARNING:
+            lines += note_lines(note)
     return lines + _labelled("", f"{outcome.n_train:,} rows to train on, {len(outcome.y_test):,} to test on")
 
 
-def note_lines(note: Note) -> list[str]:
+def _warning_lines(outcome: Outcome) -> list[str]:
+    """What may mislead, before all else: of the model, then of the table."""
+    found = [note for note in (*outcome.checks, *outcome.table.notes) if note.weight == WARNING]
+    return [line for note in found for line in note_lines(note, "WARNING")]
+
+
+def note_lines(note: Note, label: str = "") -> list[str]:
     """A note with its remedy, and below it what it is about, such as cells that did not fit."""
-    text = f"{note.text} ({note.remedy})" if note.remedy else note.text
-    lines = _labelled("WARNING" if note.weight == WARNING else "", text)
+    lines = _labelled(label, f"{note.text} ({note.remedy})" if note.remedy else note.text)
     return lines + (_labelled("", f"  {'; '.join(note.details)}") if note.details else [])
 
 
@@ -109,7 +117,8 @@ def _model_lines(outcome: Outcome) -> list[str]:
     for warning in outcome.warnings:
         lines += _labelled("note", warning)
     for check in outcome.checks:
-        lines += note_lines(check)
+        if check.weight < WARNING:
+            lines += note_lines(check)
     if outcome.candidates is not None:
         told = repr(outcome.candidates).splitlines()
         lines += ["", *told, "loss: smaller is better; --candidate NAME explains another candidate"]

@@ -223,7 +223,7 @@ class ColumnForm:
 
     def _describe_numbers(self) -> str:
         style, parts = self.number, []
-        if style.decimal == ",":
+        if style.decimal == "," and not self.whole:
             parts.append("a decimal comma")
         if style.thousands:
             parts.append(f"{style.thousands!r} between thousands")

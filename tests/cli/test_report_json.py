@@ -72,3 +72,19 @@ def test_notes_come_in_the_order_of_their_weight(out: Path) -> None:
 def test_files_are_those_of_the_folder(out: Path) -> None:
     for name in found(out)["files"]:
         assert (out / name).exists()
+
+
+def test_warnings_stand_first_in_the_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    calls = [i * 7 % 31 for i in range(200)]
+    columns = {"calls": [*map(str, calls[:-1]), "many"], "gone": [int(c > 15) for c in calls]}
+    pd.DataFrame({**columns, "churn": ["yes" if c > 15 else "no" for c in calls]}).to_csv(
+        tmp_path / "t.csv", index=False
+    )
+    main(
+        ["explain", str(tmp_path / "t.csv"), "--target", "churn", "--time-budget", "1", "--out", str(tmp_path / "out")]
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("WARNING    'gone' is a copy of the target 'churn'")
+    cell = next(i for i, line in enumerate(lines) if "line 201: 'many'" in line)
+    assert cell < next(i for i, line in enumerate(lines) if line.startswith("data "))
+    assert sum("copy of the target" in line for line in lines) == 1
