@@ -301,7 +301,10 @@ class TableSchema:
         DataError
             If a value cannot be read as its column's type.
         """
-        frame = frame_of(rows, self.names)
+        return self.read_frame(frame_of(rows, self.names))
+
+    def read_frame(self, frame: pd.DataFrame) -> Any:
+        """As `read`, of values whose columns are in order already."""
         columns = [c.read(frame.iloc[:, i]) for i, c in enumerate(self.columns)]
         result = pd.concat(columns, axis=1).set_axis(list(self.names), axis=1) if columns else frame
         if self.container == "frame":

@@ -156,7 +156,7 @@ def run(table: Table, options: RunOptions, phases: Phases) -> Outcome:
         with phases("explanations", "Explaining the test rows"):
             engineered, raw = _explanations(wrapper, setup, options)
         with phases("files", "Writing files"):
-            files = _write(options, model, setup, wrapper, engineered, raw)
+            files = _write(options, table, model, setup, wrapper, engineered, raw)
     said = tuple(dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, ExplanationWarning)))
     return Outcome(
         table=table,
@@ -357,7 +357,7 @@ def _scores(automl: Any, X: Any, y: Any, y_train: Any, task: str) -> dict[str, f
 
 
 def _write(
-    options: RunOptions, automl: Any, setup: Any, wrapper: Any, engineered: Any, raw: Any
+    options: RunOptions, table: Table, automl: Any, setup: Any, wrapper: Any, engineered: Any, raw: Any
 ) -> tuple[tuple[Path, str], ...]:
     from automl_explain.scoring import save
 
@@ -368,6 +368,7 @@ def _write(
         feature_maps=[setup.feature_map],
         raw_method=options.raw_method,
         output_unit=options.output_unit,
+        table_recipe=table.recipe,
     )
     saved = Path(save(scoring, directory=out / SCORING, exist_ok=True))
     files = [

@@ -21,7 +21,7 @@ class Scored:
         ----------
         **arguments
             As of `ScoringExplainer`: ``feature_maps``, ``raw_features``, ``engineered_features``, ``raw_method``,
-            ``output_unit``.
+            ``output_unit``, ``table_recipe``.
 
         Returns
         -------

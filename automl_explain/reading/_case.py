@@ -6,8 +6,8 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from automl_explain._lazy import pandas as pd
 from automl_explain.reading._columns import Column, Surroundings
 from automl_explain.reading._forms import ColumnForm, Kind, Parsed
 from automl_explain.reading._notes import DECISION, DETAIL, WARNING, Note

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import pandas as pd
+
+from automl_explain._lazy import pandas as pd
 
 SEPARATOR = "\x1f"  # between cells that are joined
 _BLANKS = " \t\n\r\x0b\x0c"

@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-import pandas as pd
 
+from automl_explain._lazy import pandas as pd
 from automl_explain.reading._cells import Cells, Distinct
 from automl_explain.reading._clocks import parse_each
 from automl_explain.reading._dates import formats_of

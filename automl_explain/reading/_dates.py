@@ -9,8 +9,8 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
+from automl_explain._lazy import pandas as pd
 from automl_explain.reading._words import MONTHS, WEEKDAYS
 
 EXCEL = "excel"  # instead of a format: days since 30 December 1899

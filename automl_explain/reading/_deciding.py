@@ -7,8 +7,7 @@ import dataclasses
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-import pandas as pd
-
+from automl_explain._lazy import pandas as pd
 from automl_explain.exceptions import InputError
 from automl_explain.reading._case import SHOWN, Case, Learned
 from automl_explain.reading._cells import Distinct

@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
+from automl_explain._lazy import pandas as pd
 from automl_explain.reading._case import Case, Learned
 from automl_explain.reading._cells import Cells
 from automl_explain.reading._clocks import parse_each

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 import numpy as np
-import pandas as pd
 
+from automl_explain._lazy import pandas as pd
 from automl_explain.reading._cells import Cells, Distinct
 from automl_explain.reading._clocks import parse_each
 from automl_explain.reading._dates import EXCEL, UNIX, DateStyle, from_numbers, is_format, parse_dates
@@ -26,6 +26,13 @@ Kind = Literal["number", "boolean", "datetime", "time", "duration", "text"]
 Misfits = list[tuple[int, str]]
 _MANY = 1_000
 _NOTHING: frozenset[str] = frozenset()
+_EXPECTED = {
+    "number": "a number",
+    "datetime": "a date",
+    "time": "a time of day",
+    "duration": "a duration",
+    "text": "text",
+}
 _MARKS = {"boolean": ANSWER_GAPS, "text": PROGRAM_GAPS}
 
 
@@ -169,6 +176,12 @@ class ColumnForm:
             return Parsed(cells.values.copy(), np.zeros(len(cells), dtype=bool))
         return None
 
+    def parse_each(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Values of a few cleaned texts, and which of them stand for a gap; what is missing besides does not fit."""
+        own = frozenset(self.gaps)
+        gaps = np.fromiter((is_gap(t, self.marks, own) for t in texts), dtype=bool, count=len(texts))
+        return self._values(texts, gaps)[0], gaps
+
     def _values(self, texts: list[str], gaps: np.ndarray) -> tuple[np.ndarray, Any]:
         if self.kind == "number":
             return parse_distinct(texts, self.number, gaps), np.nan
@@ -220,6 +233,13 @@ class ColumnForm:
             return self._describe_dates()
         names = {"time": "times of day, in seconds since midnight", "duration": "durations, in seconds", "text": "text"}
         return names[self.kind]
+
+    def expected(self) -> str:
+        """What a value of the column must be, for errors."""
+        if self.kind == "boolean":
+            return self.describe()
+        example = "" if self.date is None else f" such as {self.date.formats[0]}"
+        return _EXPECTED[self.kind] + example
 
     def _describe_numbers(self) -> str:
         style, parts = self.number, []

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import pandas as pd
 
+from automl_explain._lazy import pandas as pd
 from automl_explain.exceptions import DataError, InputError
 from automl_explain.reading._case import Case, Learned
 from automl_explain.reading._columns import Column, Surroundings
@@ -21,8 +21,10 @@ from automl_explain.reading._forms import ColumnForm, Misfits
 from automl_explain.reading._json import checked, corrupt
 from automl_explain.reading._notes import DECISION, DETAIL, WARNING, Note
 from automl_explain.reading._options import TypeOptions
+from automl_explain.reading._records import read_records
 
 if TYPE_CHECKING:
+    from automl_explain._tables._schema import TableSchema
     from automl_explain.reading._text_table import TextTable
 
 _SHOWN = 8
@@ -185,6 +187,41 @@ class TableRecipe:
                     misfits[form.name] = odd
         return self._frame(series, table.cells.index), misfits
 
+    def read_records(self, rows: Any, schema: TableSchema) -> Any:
+        """Rows as a service gets them, as the table of features ``schema``.
+
+        Texts are read as the cells of the file were; typed values, and dates in ISO 8601, go as they are.
+
+        Parameters
+        ----------
+        rows : list, dict, DataFrame, str or bytes
+            In any form that `TableSchema.read` takes; columns are named as in the file.
+        schema : TableSchema
+            Of the features, under the names that the model knows.
+
+        Raises
+        ------
+        InputError
+            If a column is missing or there twice.
+        DataError
+            If a value does not fit; names the row (from 0), the column and the value.
+        """
+        by_name = {self.renamed.get(form.name, form.name): form for form in self.columns}
+        return read_records([by_name[str(name)] for name in schema.names], schema, rows)
+
+    def check_features(self, names: Sequence[str | int]) -> None:
+        """Refuse other features than those that the recipe reads.
+
+        Raises
+        ------
+        ValueError
+            Names them.
+        """
+        known = {self.renamed.get(f.name, f.name) for f in self._wanted() if f.name != self.target}
+        apart = sorted({str(n) for n in names} ^ known)
+        if apart:
+            raise ValueError(f"the recipe of the table and the model do not have the same columns: {_quoted(apart)}")
+
     def to_json(self) -> dict[str, Any]:
         """JSON-ready form; `from_json` reads it back."""
         return {
@@ -249,27 +286,11 @@ def _absent(absent: Sequence[str], table: TextTable) -> str:
     )
 
 
-_KINDS = {
-    "number": "a number",
-    "datetime": "a date",
-    "time": "a time of day",
-    "duration": "a duration",
-    "text": "text",
-}
-
-
-def _expected(form: ColumnForm) -> str:
-    if form.kind == "boolean":
-        return form.describe()
-    example = "" if form.date is None else f" such as {form.date.formats[0]}"
-    return _KINDS[form.kind] + example
-
-
 def _misfit(form: ColumnForm, odd: Sequence[tuple[int, str]], place: str) -> str:
     line, text = odd[0]
     more = f" ({len(odd):,} such cells)" if len(odd) > 1 else ""
     return (
-        f"{place}, line {line}: column {form.name!r} holds {text!r}, which is not {_expected(form)}{more}. "
+        f"{place}, line {line}: column {form.name!r} holds {text!r}, which is not {form.expected()}{more}. "
         "Correct the cell, or leave it empty."
     )
 
@@ -277,7 +298,7 @@ def _misfit(form: ColumnForm, odd: Sequence[tuple[int, str]], place: str) -> str
 def misfit_note(form: ColumnForm, first: Sequence[tuple[int, str]], n_cells: int) -> Note:
     """A note of cells that do not fit their column: how many, and the first of them with their lines."""
     cells = "1 cell" if n_cells == 1 else f"{n_cells:,} cells"
-    text = f"{cells} of {form.name!r} {'is' if n_cells == 1 else 'are'} not {_expected(form)} and taken as missing"
+    text = f"{cells} of {form.name!r} {'is' if n_cells == 1 else 'are'} not {form.expected()} and taken as missing"
     return Note(text, "correct them", form.name, WARNING, tuple(f"line {n}: {t!r}" for n, t in first[:_SHOWN]))
 
 

@@ -62,6 +62,8 @@ class ScoringExplainer(Reader):
     n_jobs : int or None, default None
         Threads of a call, where trees are explained; None for as many as the process may use then. An attribute that
         may be changed; neither saved nor pickled, since another machine has other cores.
+    table_recipe : TableRecipe, optional
+        How the file was read that the model was fitted on; saved with the explainer, and followed by `read_records`.
 
     Raises
     ------
@@ -103,6 +105,7 @@ class ScoringExplainer(Reader):
         raw_method: str = "folded",
         output_unit: str | None = None,
         n_jobs: int | None = None,
+        table_recipe: Any = None,
     ) -> None:
         check_n_jobs(n_jobs)
         explainer = explainer_behind(original_explainer)
@@ -126,6 +129,7 @@ class ScoringExplainer(Reader):
             engineered_features=engineered_features,
             raw_method=check_raw_method(raw_method),
             output_unit=output_unit,
+            table_recipe=table_recipe,
         )
         self._transformed, self.n_jobs = False, n_jobs
         by_model = getattr(explainer, "shap_values_output", "default") == "teacher_probability"

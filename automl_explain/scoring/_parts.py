@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,6 +29,10 @@ from automl_explain.explanation._units import NUMBERS, PROBABILITY_LINKS, ToProb
 from automl_explain.feature_map import FeatureMap, refuse_another_order
 from automl_explain.protocols import ScorableExplainer, ScorableSource
 
+if TYPE_CHECKING:
+    from automl_explain.reading import TableRecipe
+
+_RECIPE = "table_recipe.json"
 _LINKS = ("identity", "log", *PROBABILITY_LINKS)
 
 
@@ -51,6 +55,8 @@ class ScoringParts:
     fidelity : Fidelity or None
     featurized : bool, default False
         Whether the explainer takes raw rows, by ``transformations`` which are kept apart.
+    table_recipe : TableRecipe or None, default None
+        How the file was read that the model was fitted on.
     """
 
     source: ScorableSource
@@ -63,6 +69,7 @@ class ScoringParts:
     method: str
     fidelity: Fidelity | None
     featurized: bool = False
+    table_recipe: TableRecipe | None = None
 
     @functools.cached_property
     def binary(self) -> bool:
@@ -108,6 +115,7 @@ class ScoringParts:
         engineered_features: Sequence[str | int] | None,
         raw_method: str,
         output_unit: str | None,
+        table_recipe: Any = None,
     ) -> ScoringParts:
         """Parts of an explainer, under the names given.
 
@@ -145,6 +153,7 @@ class ScoringParts:
             method=explainer.method,
             fidelity=explainer.fidelity,
             featurized=explainer.featurizer is not None,
+            table_recipe=None if table_recipe is None else _fitting_recipe(table_recipe, feature_map),
         )
 
     def to_members(self, described_source: Mapping[str, Any], source: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -168,6 +177,8 @@ class ScoringParts:
             **described_source,
         }
         members = dict(source)
+        if self.table_recipe is not None:
+            members[_RECIPE] = to_json(self.table_recipe.to_json())
         if self.feature_map is not None:
             names = self.feature_map.to_json()
             for part in ("weights", "support"):
@@ -206,6 +217,7 @@ class ScoringParts:
             "method": described["method"],
             "fidelity": None if fidelity is None else Fidelity.from_json(fidelity),
             "featurized": bool(described.get("featurized", False)),
+            "table_recipe": _read_recipe(members.get(_RECIPE)),
         }
         return cls(source=read_source(described, members, known), **known).checked()
 
@@ -236,6 +248,8 @@ class ScoringParts:
         _check_labels(self.encoder, self.classes or ())
         if self.feature_map is not None:
             _check_shares(self.feature_map)
+        if self.table_recipe is not None:
+            self.table_recipe.check_features(_raw_names(self.feature_map))
         return self
 
 
@@ -248,6 +262,35 @@ def refuse_overflow(values: Any) -> None:
                 "`X` has rows whose contributions are too large for float64. Check the unit and scale of its columns, "
                 "or make the scoring explainer anew if its file was changed."
             )
+
+
+def _read_recipe(member: bytes | None) -> TableRecipe | None:
+    if member is None:
+        return None
+    from automl_explain.reading import TableRecipe  # a scorer of plain arrays does without
+
+    return TableRecipe.from_json(from_json(member))
+
+
+def _fitting_recipe(recipe: Any, feature_map: FeatureMap | None) -> TableRecipe:
+    """The recipe given, if it makes the raw columns of the map."""
+    from automl_explain.reading import TableRecipe
+
+    if not isinstance(recipe, TableRecipe):
+        raise InputError(f"`table_recipe` is {shown(recipe)}; expected a TableRecipe. Leave it out if there is none.")
+    try:
+        recipe.check_features(_raw_names(feature_map))
+    except ValueError as error:
+        raise InputError(f"`table_recipe` does not fit: {error}. Pass that of the table of the model.") from error
+    return recipe
+
+
+def _raw_names(feature_map: FeatureMap | None) -> tuple[str | int, ...]:
+    """Names of the raw columns as the model reads them."""
+    schema = None if feature_map is None else feature_map.raw_schema
+    if schema is None:
+        raise ValueError("a recipe needs a feature map that knows the raw columns")
+    return schema.names
 
 
 def _check_labels(encoder: EngineeredEncoder, classes: tuple[Any, ...]) -> None:
@@ -385,6 +428,11 @@ class Told:
     def input_schema(self) -> TableSchema | None:
         """Names and types of the raw columns, if the feature map knows them."""
         return None if self.feature_map is None else self.feature_map.raw_schema
+
+    @property
+    def table_recipe(self) -> TableRecipe | None:
+        """How the file was read that the model was fitted on; None where it was no file."""
+        return self._parts.table_recipe
 
     def __repr__(self) -> str:
         raw = "" if self.feature_map is None else f"{self.feature_map.n_raw} raw, "

@@ -20,7 +20,8 @@ class Reader(Told):
     def read_records(self, rows: Any) -> Any:
         """Raw rows that arrived as JSON, as the table the pipeline was trained on.
 
-        Column order, whole numbers, booleans, categories and dates are restored.
+        Column order, whole numbers, booleans, categories and dates are restored. With a `table_recipe` texts are read
+        as the cells of that file were: decimal commas, units, gap marks, dates with the day first.
 
         Parameters
         ----------
@@ -45,6 +46,8 @@ class Reader(Told):
             raise MissingRawTransformationsError(
                 "The raw columns are not known: make the scoring explainer with `feature_maps=[setup.feature_map]`."
             )
+        if self.table_recipe is not None:
+            return self.table_recipe.read_records(rows, self.input_schema)
         return self.input_schema.read(rows)
 
     def _is_raw(self, get_raw: bool | None) -> bool:
