@@ -16,6 +16,7 @@ from automl_explain.exceptions import DataError, InputError
 from automl_explain.reading import (
     DETAIL,
     ColumnRole,
+    FileFormat,
     FileOptions,
     Note,
     TableRecipe,
@@ -135,7 +136,7 @@ def read_table(source: Any, options: ReadOptions) -> Table:
     DataError
         If the target or the rows cannot be used.
     """
-    cells, form = read_cells(source, options.file, (options.target,))
+    cells, form = _cells(source, options)
     for name in _named(options):
         _require_column(name, cells.names)
     notes = list(cells.notes)
@@ -177,6 +178,13 @@ def read_table(source: Any, options: ReadOptions) -> Table:
         recipe=recipe,
         aside=_aside(frame[present], X, recipe, options),
     )
+
+
+def _cells(source: Any, options: ReadOptions) -> tuple[TextTable, FileFormat]:
+    """The cells; as text where the user said how numbers are written, or asked for a type."""
+    types = options.types
+    as_text = bool(types.na or types.types or types.dates or types.decimal == ",")
+    return read_cells(source, options.file, (options.target,), as_text=as_text)
 
 
 def _named(options: ReadOptions) -> list[str]:

@@ -96,6 +96,8 @@ class Surroundings:
             if column.numeric:
                 marks.update(set(column.evidence.decimals))
                 na_is_gap |= "NA" in column.gaps
+            elif column.numbers is not None:
+                marks.update("." * _has_fractions(column.numbers))
             elif column.sample:
                 orders.update(_sure_orders(column.sample))
         decimal = options.decimal or (marks.most_common(1)[0][0] if marks else None)
@@ -103,6 +105,11 @@ class Surroundings:
         if day_first is None and len(orders) == 1:
             day_first = next(iter(orders))
         return cls(decimal, day_first, separator not in (None, ","), na_is_gap)
+
+
+def _has_fractions(numbers: np.ndarray) -> bool:
+    held = numbers[~np.isnan(numbers)]
+    return bool((held != np.trunc(held)).any())
 
 
 def _sure_orders(sample: Sequence[str]) -> set[bool]:

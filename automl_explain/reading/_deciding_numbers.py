@@ -13,7 +13,7 @@ from automl_explain.reading._deciding_dates import dates_in_numbers
 from automl_explain.reading._evidence import Evidence
 from automl_explain.reading._forms import ColumnForm, Parsed, is_whole
 from automl_explain.reading._notes import WARNING, Note
-from automl_explain.reading._numbers import PLAIN, has_leading_zeros
+from automl_explain.reading._numbers import PLAIN, NumberStyle, has_leading_zeros
 from automl_explain.reading._words import GAP_MARKS, PROGRAM_GAPS
 
 _MOST_CLASSES = 20
@@ -36,7 +36,8 @@ def as_number(case: Case) -> Learned | None:
     form, parsed, sure = found
     if not case.fits(parsed) or (not case.forced and _is_code(case, parsed, form)):
         return None
-    dates = None if case.forced or case.is_target or form.number != PLAIN else dates_in_numbers(case, parsed)
+    is_plain = dataclasses.replace(form.number, decimal=".") == PLAIN
+    dates = dates_in_numbers(case, parsed) if is_plain and not (case.forced or case.is_target) else None
     if dates is not None:
         return dates
     form = dataclasses.replace(form, whole=_whole(parsed.values))
@@ -50,7 +51,11 @@ def _of_typed(case: Case) -> Learned | None:
         return None
     parsed = Parsed(numbers, np.zeros(len(numbers), dtype=bool))
     dates = None if case.is_target or case.forced else dates_in_numbers(case, parsed)
-    return dates or case.learned(case.form("number", whole=_whole(numbers)), parsed, told=False)
+    whole = _whole(numbers)
+    # Whole numbers say nothing of the decimal mark, which other files may need.
+    mark = case.options.decimal or Evidence().decimal_mark(case.around.decimal, case.around.semicolons)[0]
+    style = NumberStyle(decimal=mark) if whole else PLAIN
+    return dates or case.learned(case.form("number", number=style, whole=whole), parsed, told=style != PLAIN)
 
 
 def _whole(numbers: np.ndarray) -> bool:

@@ -1,8 +1,7 @@
-"""What separates the columns of a text, and in which line their names stand."""
+"""What separates and quotes the cells of a text, and its first records."""
 
 from __future__ import annotations
 
-import collections
 import csv
 import dataclasses
 import io
@@ -10,14 +9,13 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from automl_explain.exceptions import InputError
-
 SEPARATORS = (",", ";", "\t", "|", " ", "^", "~", ":")
 _LOOKED_AT = 200  # records
 _DETECTED_ON = 20_000  # characters
-_NUMBER = re.compile(r"[-+(]?[$€£¥]?\s?\d[\d.,'\s]*(e[-+]?\d+)?\s?[%)€]?", re.IGNORECASE)
-_DATE = re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}([T ].*)?")
 _SEP_LINE = re.compile(r"""["']?sep=(.)["']?\s*""", re.IGNORECASE)
+
+# A quote behind a backslash that neither ends its cell nor is written twice.
+_ESCAPED = re.compile(r'\\"[^",;\t|\n ]')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +102,7 @@ def _quoting(text: str) -> tuple[str, str | None]:
     starts = [len(re.findall(rf"(?:^|[,;\t|]) ?{q}", text, re.MULTILINE)) for q in ('"', "'")]
     whole = len(re.findall(r"(?:^|[,;\t|]) ?'(?:[^'\n]|'')*' ?(?=[,;\t|]|$)", text, re.MULTILINE))
     single = starts[1] > 2 and starts[0] == 0 and starts[1] - whole <= 0.02 * starts[1]
-    return ("'", None) if single else ('"', "\\" if re.search(r'\\"[^,;\t|\n]', text) else None)
+    return ("'", None) if single else ('"', "\\" if _ESCAPED.search(text) else None)
 
 
 def records_of(text: str, dialect: Dialect, most: int = _LOOKED_AT) -> list[Record]:
@@ -127,52 +125,3 @@ def records_of(text: str, dialect: Dialect, most: int = _LOOKED_AT) -> list[Reco
     except csv.Error:  # what cannot be read is told when all of the file is read
         pass
     return found
-
-
-def find_header(records: Sequence[Record], said: int | str | None, wanted: Sequence[str], place: str) -> int | None:
-    """Position of the record of names among the first records; None where there are no names.
-
-    Raises
-    ------
-    InputError
-        If the user named a line that is none of a record.
-    """
-    if said == "none":
-        return None
-    if said is not None:
-        at = next((i for i, r in enumerate(records) if r.line == said), None)
-        if at is None:
-            raise InputError(
-                f"{place!r} has no record that starts in line {said} (--header). Name the line of the names."
-            )
-        return at
-    names = {clean_name(name).casefold() for name in wanted}
-    if names:
-        for i, record in enumerate(records):
-            if names <= {clean_name(c).casefold() for c in record.cells}:
-                return i
-    filled = [r for r in records if r.filled]
-    if not filled:
-        return 0
-    width = collections.Counter(len(r.cells) for r in filled[-50:]).most_common(1)[0][0]
-    at = next((i for i, r in enumerate(records) if r.filled >= max(1, width - 1)), 0)
-    return at if _are_names(records[at], [r for r in records[at + 1 :] if r.filled]) else None
-
-
-def _are_names(first: Record, below: Sequence[Record]) -> bool:
-    """Whether a record holds names of columns, by how it differs from the records below."""
-    cells = [c.strip() for c in first.cells]
-    if not below:
-        return True
-    columns = [[r.cells[j].strip() for r in below if j < len(r.cells)] for j in range(len(cells))]
-    values = [[c for c in column if c] for column in columns]
-    if any(c and not _is_value(c) and v and all(map(_is_value, v)) for c, v in zip(cells, values, strict=True)):
-        return True  # a word above numbers
-    if any(map(_is_value, cells)):
-        return False
-    named = [c for c in cells if c]
-    return len(set(named)) == len(named) and not all(c in v for c, v in zip(cells, values, strict=True) if c)
-
-
-def _is_value(text: str) -> bool:
-    return bool(_NUMBER.fullmatch(text) or _DATE.fullmatch(text))

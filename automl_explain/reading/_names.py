@@ -27,6 +27,11 @@ def column_names(cells: Sequence[object]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def numbered_names(n_columns: int) -> tuple[str, ...]:
+    """Names for columns that have none: "column 1" and so on."""
+    return tuple(f"column {j + 1}" for j in range(n_columns))
+
+
 def without_copies(table: TextTable) -> TextTable:
     """Leave out columns that have the name and the cells of another.
 
@@ -61,4 +66,4 @@ def without_copies(table: TextTable) -> TextTable:
 
 
 def _equal(one: pd.Series, other: pd.Series) -> bool:
-    return bool(((one == other) | (one.isna() & other.isna())).all())
+    return bool(((one == other).fillna(False).astype(bool) | (one.isna() & other.isna())).all())

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from automl_explain.exceptions import DataError, InputError, MissingExtraError
-from automl_explain.reading._dialects import Record, clean_name, find_header
+from automl_explain.reading._dialects import Record, clean_name
 from automl_explain.reading._formats import FileFormat, FileOptions
-from automl_explain.reading._names import column_names
+from automl_explain.reading._headers import find_header
+from automl_explain.reading._names import column_names, numbered_names
 from automl_explain.reading._notes import Note
 from automl_explain.reading._text_table import TextTable
 
@@ -111,7 +112,7 @@ def read_excel(path: Path, place: str, options: FileOptions, wanted: Sequence[st
         notes.append(Note(f"read sheet {name!r}, and not {others}", "--sheet names another"))
     width = max(map(len, rows), default=0)
     if at is None:
-        names = tuple(f"column {j + 1}" for j in range(width))
+        names = numbered_names(width)
         notes.append(Note(f"the sheet has no names, so its columns are called {names[0]!r} and so on", "--header ROW"))
     else:
         named = list(rows[at]) + [""] * (width - len(rows[at]))

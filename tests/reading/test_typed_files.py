@@ -79,3 +79,11 @@ def test_nested_columns_are_refused_by_name(tmp_path: Path) -> None:
     pq.write_table(pa.table({"a": [1], "tags": [["x", "y"]]}), tmp_path / "a.parquet")
     with pytest.raises(InputError, match="'tags' holds list"):
         read(tmp_path / "a.parquet")
+
+
+def test_titles_above_the_names_of_a_sheet_are_left_out(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "a.xlsx", Data=[["Sizes of cities", None], [None, None], *CITIES, [None, None]])
+    table = read(path)
+    assert rows(table) == ROWS
+    assert table.lines.tolist() == [4, 5]
+    assert "above the names" in said(table)
