@@ -184,7 +184,8 @@ def _cells(source: Any, options: ReadOptions) -> tuple[TextTable, FileFormat]:
     """The cells; as text where the user said how numbers are written, or asked for a type."""
     types = options.types
     as_text = bool(types.na or types.types or types.dates or types.decimal == ",")
-    return read_cells(source, options.file, (options.target,), as_text=as_text)
+    found: tuple[TextTable, FileFormat] = read_cells(source, options.file, (options.target,), as_text=as_text)
+    return found
 
 
 def _named(options: ReadOptions) -> list[str]:
