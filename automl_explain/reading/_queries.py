@@ -14,7 +14,7 @@ import pandas as pd
 
 from automl_explain.exceptions import DataError, InputError, MissingExtraError, NotFoundError
 from automl_explain.reading._names import column_names
-from automl_explain.reading._sources import without_password
+from automl_explain.reading._sources import LocalFile, without_password
 from automl_explain.reading._text_table import TextTable
 from automl_explain.reading._typed import as_text, needed, table_of
 
@@ -25,8 +25,10 @@ _WHOLE = re.compile(r"-?(?:0|[1-9]\d{0,14})")
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d+)?(?:[eE][-+]?\d{1,2})?")
 
 
-def is_database(source: str | Path) -> bool:
+def is_database(source: str | Path | LocalFile) -> bool:
     """Whether a source is the URL of a database, and not of a file."""
+    if isinstance(source, LocalFile):
+        return False
     scheme, colon, _ = str(source).partition("://")
     if not colon:
         return False

@@ -16,11 +16,15 @@ from automl_explain.reading._names import without_copies
 from automl_explain.reading._sources import LocalFile, local_file
 from automl_explain.reading._text_table import TextTable
 
-_KINDS: dict[str, FileKind] = {"parquet": "parquet", "feather": "feather"}
+ARROW_KINDS: dict[str, FileKind] = {"parquet": "parquet", "feather": "feather"}
 
 
 def read_cells(
-    source: str | Path, options: FileOptions | None = None, wanted: Sequence[str] = (), *, as_text: bool = False
+    source: str | Path | LocalFile,
+    options: FileOptions | None = None,
+    wanted: Sequence[str] = (),
+    *,
+    as_text: bool = False,
 ) -> tuple[TextTable, FileFormat]:
     """All rows of a source, as cells of which nothing has been decided.
 
@@ -56,7 +60,7 @@ def read_cells(
     """
     options = options or FileOptions()
     if options.query is not None and _queries.is_database(source):
-        table = _joined(list(_queries.query_chunks(str(source), options.query, None)), str(source))
+        table = joined(list(_queries.query_chunks(str(source), options.query, None)), str(source))
         return without_copies(table), FileFormat("query")
     with local_file(source) as file:
         return _read_all(file, options, wanted, as_text)
@@ -79,7 +83,7 @@ def _read(file: LocalFile, options: FileOptions, wanted: Sequence[str], as_text:
         return _typed.read_excel(file.path, file.place, options, wanted)
     if file.content != "text":
         chunks = _typed.arrow_chunks(file.path, file.place, file.content, None)
-        return _joined(list(chunks), file.place), FileFormat(_KINDS[file.content])
+        return joined(list(chunks), file.place), FileFormat(ARROW_KINDS[file.content])
     layout = _layouts.find_layout(file.path, file.place, options, wanted)
     table = _text_files.read_rows(file.path, file.place, layout, None if as_text else wanted)
     short = _line_errors.short_lines(file.path, table, layout)
@@ -87,7 +91,11 @@ def _read(file: LocalFile, options: FileOptions, wanted: Sequence[str], as_text:
 
 
 def iter_cells(
-    source: str | Path, options: FileOptions | None = None, *, chunk_rows: int = 100_000, wanted: Sequence[str] = ()
+    source: str | Path | LocalFile,
+    options: FileOptions | None = None,
+    *,
+    chunk_rows: int = 100_000,
+    wanted: Sequence[str] = (),
 ) -> Iterator[TextTable]:
     """The rows of a source as `read_cells` gives them with ``as_text``, so many at a time.
 
@@ -109,7 +117,9 @@ def iter_cells(
         yield table if i == 0 else dataclasses.replace(table, notes=())  # they are the same
 
 
-def _pieces(source: str | Path, options: FileOptions, chunk_rows: int, wanted: Sequence[str]) -> Iterator[TextTable]:
+def _pieces(
+    source: str | Path | LocalFile, options: FileOptions, chunk_rows: int, wanted: Sequence[str]
+) -> Iterator[TextTable]:
     if options.query is not None and _queries.is_database(source):
         yield from _queries.query_chunks(str(source), options.query, chunk_rows)
         return
@@ -126,45 +136,14 @@ def _pieces(source: str | Path, options: FileOptions, chunk_rows: int, wanted: S
             yield from _typed.arrow_chunks(file.path, file.place, file.content, chunk_rows)
 
 
-def sample_cells(
-    source: str | Path, options: FileOptions | None, n_rows: int, seed: int, wanted: Sequence[str] = ()
-) -> tuple[TextTable, int]:
-    """A random sample of the rows of a source, in their order, each row as likely as any other.
+def joined(tables: Sequence[TextTable], place: str = "") -> TextTable:
+    """Several tables of one source as one.
 
-    Parameters
-    ----------
-    source, options, wanted
-        As for `read_cells`.
-    n_rows : int
-        Rows to draw; all where there are fewer.
-    seed : int
-
-    Returns
-    -------
-    table : TextTable
-    n_all : int
-        Rows of the source.
+    Raises
+    ------
+    DataError
+        If there is none.
     """
-    rng = np.random.default_rng(seed)
-    kept: TextTable | None = None
-    keys = np.empty(0)
-    n_all = 0
-    for table in iter_cells(source, options, wanted=wanted):
-        n_all += table.n_rows
-        drawn = rng.random(table.n_rows)
-        bound = np.inf if len(keys) < n_rows else keys.max()
-        better = np.flatnonzero(drawn < bound)
-        kept = table.take(better) if kept is None else _joined([kept, table.take(better)], table.place)
-        keys = np.concatenate([keys, drawn[better]])
-        if len(keys) > n_rows:
-            chosen = np.sort(np.argpartition(keys, n_rows)[:n_rows])
-            kept, keys = kept.take(chosen), keys[chosen]
-    if kept is None:
-        raise DataError(f"{str(source)!r} has no rows. Expected at least one below the column names.")
-    return kept, n_all
-
-
-def _joined(tables: Sequence[TextTable], place: str) -> TextTable:
     if not tables:
         raise DataError(f"{place!r} has no rows. Expected at least one below the column names.")
     if len(tables) == 1:

@@ -73,8 +73,10 @@ class LocalFile:
 
 
 @contextlib.contextmanager
-def local_file(source: str | Path) -> Iterator[LocalFile]:
+def local_file(source: str | Path | LocalFile) -> Iterator[LocalFile]:
     """A source as a local file; copies of URLs, of standard input and of what was packed are removed at the end.
+
+    A `LocalFile` is given as it is, so that several passes need one copy.
 
     Raises
     ------
@@ -85,6 +87,9 @@ def local_file(source: str | Path) -> Iterator[LocalFile]:
     DataError
         If it is empty.
     """
+    if isinstance(source, LocalFile):
+        yield source
+        return
     place = "standard input" if str(source) == "-" else without_password(source)
     with contextlib.ExitStack() as stack:
         path = _here(source, stack)

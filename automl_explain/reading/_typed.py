@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -29,28 +30,65 @@ def arrow_chunks(path: Path, place: str, content: str, chunk_rows: int | None) -
     MissingExtraError
         If pyarrow is not installed.
     """
+    return cells_of_arrow(arrow_tables(path, place, content, chunk_rows), place)
+
+
+def arrow_tables(path: Path, place: str, content: str, chunk_rows: int | None) -> Iterator[Any]:
+    """The same rows as tables of pyarrow."""
     pa = needed("pyarrow", f"Reading a {content} file")
-    try:
+    with _refused(pa, place, content):
         if content == "parquet":
             import pyarrow.parquet as pq
 
-            with pq.ParquetFile(path) as file:
-                batches = file.iter_batches(chunk_rows or 1 << 16)
-                tables = (pa.Table.from_batches([b]) for b in batches)
-                yield from _arrow_tables(tables if chunk_rows else iter([file.read()]), place)
-        else:
+            with pq.ParquetFile(path, pre_buffer=chunk_rows is None) as file:
+                if chunk_rows is None:
+                    yield file.read()
+                else:
+                    yield from (pa.Table.from_batches([b]) for b in file.iter_batches(chunk_rows))
+        elif chunk_rows is None or _is_first_feather(path):
             import pyarrow.feather as feather
 
             table = feather.read_table(path)
-            pieces = (table.slice(i, chunk_rows) for i in range(0, max(1, len(table)), chunk_rows or len(table) or 1))
-            yield from _arrow_tables(pieces if chunk_rows else iter([table]), place)
+            step = chunk_rows or max(1, len(table))
+            yield from (table.slice(i, step) for i in range(0, max(1, len(table)), step))
+        else:
+            with pa.memory_map(str(path)) as mapped, pa.ipc.open_file(mapped) as file:
+                for i in range(file.num_record_batches):
+                    table = pa.Table.from_batches([file.get_batch(i)])
+                    yield from (table.slice(j, chunk_rows) for j in range(0, len(table), chunk_rows))
+
+
+def arrow_shape(path: Path, place: str, content: str) -> tuple[int, int]:
+    """Rows and columns of a parquet or feather file, from what it says of itself."""
+    pa = needed("pyarrow", f"Reading a {content} file")
+    with _refused(pa, place, content):
+        import pyarrow.dataset as ds
+
+        if content == "feather" and _is_first_feather(path):
+            table = next(arrow_tables(path, place, content, None))
+            return len(table), table.num_columns
+        held = ds.dataset(path, format=content)
+        return held.count_rows(), len(held.schema)
+
+
+def _is_first_feather(path: Path) -> bool:
+    """Whether a file is feather as it was before 2020, which is read at once."""
+    with path.open("rb") as file:
+        return file.read(4) == b"FEA1"
+
+
+@contextlib.contextmanager
+def _refused(pa: Any, place: str, content: str) -> Iterator[None]:
+    try:
+        yield
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
         raise InputError(
             f"{place!r} cannot be read as {content}: {str(error).splitlines()[0]}. Write it again."
         ) from error
 
 
-def _arrow_tables(tables: Iterator[Any], place: str) -> Iterator[TextTable]:
+def cells_of_arrow(tables: Iterator[Any], place: str) -> Iterator[TextTable]:
+    """Tables of pyarrow as cells."""
     start = 1
     for table in tables:
         columns = [_from_arrow(table.column(j), table.schema.field(j), place) for j in range(table.num_columns)]

@@ -109,7 +109,7 @@ def big(folder: Path, n_rows: int) -> Path:
 
 def test_a_sample_is_in_order_the_same_for_a_seed_and_all_where_there_are_fewer(tmp_path: Path) -> None:
     path = big(tmp_path, 1000)
-    one, n_all = sample_cells(path, None, 100, seed=3)
+    one, _, n_all = sample_cells(path, None, 100, seed=3)
     assert n_all == 1000
     assert one.n_rows == 100
     assert (np.diff(one.lines) > 0).all()
@@ -123,7 +123,7 @@ def test_every_row_is_drawn_as_often_as_any_other(tmp_path: Path) -> None:
     path = big(tmp_path, 20)
     drawn = np.zeros(20)
     for seed in range(200):
-        table, _ = sample_cells(path, None, 5, seed=seed)
+        table, *_ = sample_cells(path, None, 5, seed=seed)
         drawn[table.lines - 2] += 1
     # 50 expected, standard deviation 6.1: the largest of 20 deviations is below 3.5 in 99 of 100 trials.
     assert abs(drawn - 50).max() < 3.5 * 6.1
