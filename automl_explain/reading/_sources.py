@@ -248,6 +248,8 @@ def _content(path: Path, place: str) -> Content:
     if head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")):
         return "excel"
     other = next((what for magic, what in _OTHERS.items() if head.startswith(magic)), None)
+    if other is None and head[8:12] == b"DUCK":
+        other = "a DuckDB database; pass its URL (duckdb:///FILE) with --query"
     if other is None and head[257:262] == b"ustar":
         other = "a tar archive"
     if other is None and head.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):

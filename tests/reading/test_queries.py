@@ -77,6 +77,12 @@ def test_a_database_without_a_query_asks_for_one(url: str) -> None:
         read(url)
 
 
+def test_the_file_of_a_database_is_told_how_to_be_read(url: str) -> None:
+    scheme, _, path = url.partition("///")
+    with pytest.raises(InputError, match=f"database; pass its URL .{scheme}///FILE. with --query"):
+        read(path)
+
+
 @pytest.mark.parametrize("query", [QUERY, None])
 def test_passwords_are_not_shown(query: str | None) -> None:
     with pytest.raises((InputError, MissingExtraError)) as caught:
