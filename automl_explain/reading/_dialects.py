@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Sequence
 
 SEPARATORS = (",", ";", "\t", "|", " ", "^", "~", ":")
-_LOOKED_AT = 200  # records
+LOOKED_AT = 200  # records
 _DETECTED_ON = 20_000  # characters
 _SEP_LINE = re.compile(r"""["']?sep=(.)["']?\s*""", re.IGNORECASE)
 
@@ -58,7 +58,7 @@ def find_dialect(text: str, said: str | None, wanted: Sequence[str]) -> Dialect:
     wanted : sequence of str
         Names of columns that must be there.
     """
-    stated = _SEP_LINE.fullmatch(text.split("\n", 1)[0].strip())
+    stated = _SEP_LINE.fullmatch(text.partition("\n")[0].strip(" \r\ufeff"))
     first = 2 if stated else 1
     if stated:
         text = text.partition("\n")[2]
@@ -92,9 +92,14 @@ def _detected(text: str) -> str:
     separator: str = (found.delimiter or "") if found is not None else ""
     if separator in (" ", ":"):  # of text and of times, unless every record has it as often
         records = records_of(sample, Dialect(separator))
-        widths = {len(r.cells) for r in records if r.filled}
-        return separator if len(widths) == 1 and widths != {1} else ""
+        widths = [len(r.cells) for r in records if r.filled]
+        return separator if widths and widths[0] > 1 and _regular(widths) else ""
     return separator
+
+
+def _regular(widths: Sequence[int]) -> bool:
+    """Whether all records are as wide, or all but the names, which may lack the label of the rows."""
+    return len(set(widths[1:])) < 2 and widths[0] in (widths[-1], widths[-1] - 1)
 
 
 def _quoting(text: str) -> tuple[str, str | None]:
@@ -105,7 +110,7 @@ def _quoting(text: str) -> tuple[str, str | None]:
     return ("'", None) if single else ('"', "\\" if _ESCAPED.search(text) else None)
 
 
-def records_of(text: str, dialect: Dialect, most: int = _LOOKED_AT) -> list[Record]:
+def records_of(text: str, dialect: Dialect, most: int = LOOKED_AT) -> list[Record]:
     """The first records of a text."""
     reader = csv.reader(
         io.StringIO(text, newline=""),

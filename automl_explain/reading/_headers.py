@@ -31,26 +31,35 @@ def find_header(records: Sequence[Record], said: int | str | None, wanted: Seque
         at = next((i for i, r in enumerate(records) if r.line == said and r.filled), None)
         if at is None:
             raise InputError(
-                f"{place!r} has no record that starts in line {said} (--header). Name the line of the names."
+                f"{place!r}: no names start in line {said} (--header). Name the line of the names, counted from 1."
             )
         return at
     names = {clean_name(name).casefold() for name in wanted}
     if names:
-        for i, record in enumerate(records):
-            if names <= {clean_name(c).casefold() for c in record.cells}:
-                return i
+        held = [i for i, r in enumerate(records) if names <= {clean_name(c).casefold() for c in r.cells}]
+        if held:  # a title may be the name of the target
+            return next((i for i in held if records[i].filled >= _least(records)), held[0])
     for at in _candidates(records):
         if _are_names(records[at], [r for r in records[at + 1 :] if r.filled]):
             return at
     return None
 
 
+def _width(records: Sequence[Record]) -> int:
+    filled = [r for r in records if r.filled][-100:]
+    usual = collections.Counter(len(r.cells) for r in filled).most_common(1)[0][0]
+    return max(r.filled for r in filled if len(r.cells) == usual)
+
+
+def _least(records: Sequence[Record]) -> int:
+    """The fewest cells that names have: one may be missing, but a single cell above several is a title."""
+    width = _width(records)
+    return 1 if width == 1 else max(2, width - 1)
+
+
 def _candidates(records: Sequence[Record]) -> list[int]:
     """Records that are as wide as the table, or all but: a title is narrower."""
-    filled = [r for r in records if r.filled]
-    usual = collections.Counter(len(r.cells) for r in filled[-100:]).most_common(1)[0][0]
-    width = max(r.filled for r in filled[-100:] if len(r.cells) == usual)
-    least = 1 if width == 1 else max(2, width - 1)
+    width, least = _width(records), _least(records)
     whole = next((i for i, r in enumerate(records) if r.filled >= width), None)
     nearly = next((i for i, r in enumerate(records) if r.filled >= least), None)
     # The last column may lack a name; but a title may hold a separator.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from automl_explain.exceptions import DataError
-from automl_explain.reading._dialects import Record, find_dialect, records_of
+from automl_explain.reading._dialects import LOOKED_AT, Record, find_dialect, records_of
 from automl_explain.reading._encodings import find_encoding
 from automl_explain.reading._formats import FileFormat, FileOptions
 from automl_explain.reading._headers import find_header
@@ -58,7 +58,8 @@ def find_layout(path: Path, place: str, options: FileOptions, wanted: Sequence[s
     text = _head(path, encoding)
     dialect = find_dialect(text, options.sep, wanted)
     body = text.partition("\n")[2] if dialect.first_line == 2 else text
-    records = [dataclasses.replace(r, line=r.line + dialect.first_line - 1) for r in records_of(body, dialect)]
+    most = LOOKED_AT + (options.header if isinstance(options.header, int) else 0)
+    records = [dataclasses.replace(r, line=r.line + dialect.first_line - 1) for r in records_of(body, dialect, most)]
     if not any(r.filled for r in records):
         raise DataError(f"{place!r} has no rows: it is blank. Expected a line of column names and rows below it.")
     at = find_header(records, options.header, wanted, place)
@@ -73,7 +74,7 @@ def find_layout(path: Path, place: str, options: FileOptions, wanted: Sequence[s
         names = numbered_names(max(r.filled for r in records))
         found.append(Note(f"the file has no names, so its columns are called {names[0]!r} and so on", "--header LINE"))
     else:
-        names, more = _names(records[at], below)
+        names, more = _names(records[at], below, text)
         above = [r for r in records[:at] if r.filled]
         if above:
             found.append(Note(f"left out {len(above)} line{'s' * (len(above) > 1)} above the names", "--header LINE"))
@@ -85,7 +86,7 @@ def find_layout(path: Path, place: str, options: FileOptions, wanted: Sequence[s
     return TextLayout(form, names, below[0].line, beyond, tuple(below), tuple(found))
 
 
-def _names(record: Record, below: Sequence[Record]) -> tuple[tuple[str, ...], list[Note]]:
+def _names(record: Record, below: Sequence[Record], text: str) -> tuple[tuple[str, ...], list[Note]]:
     """Names of the columns that hold something: what is empty behind the last of them is separators too many."""
     cells = list(record.cells)
     width = max(record.filled, *(r.filled for r in below))
@@ -94,16 +95,18 @@ def _names(record: Record, below: Sequence[Record]) -> tuple[tuple[str, ...], li
         del cells[len(cells) - spare :]
         text = f"left out {spare} column{'s' * (spare > 1)} without a name or a value at the end of the lines"
         return column_names(cells), [Note(text, "remove the separators at the end of the lines")]
-    if record.filled == len(cells) and all(r.filled == len(cells) + 1 for r in below) and _are_running(below):
+    if record.filled == len(cells) and all(r.filled == len(cells) + 1 for r in below) and _are_labels(below, text):
         text = "the lines start with the number of the row, which has no name and is called 'column 1'"
         return column_names(["", *cells]), [Note(text, "write the names with one for it")]
     return column_names(cells), []
 
 
-def _are_running(rows: Sequence[Record]) -> bool:
-    """Whether the first cells count the rows, as R writes its tables."""
+def _are_labels(rows: Sequence[Record], text: str) -> bool:
+    """Whether rows start with their number in quotes, as R writes tables; without quotes it may have lost its name."""
+    lines = text.split("\n")
     first = [r.cells[0].strip() for r in rows]
-    return first[0] in ("0", "1") and first == [str(i + int(first[0])) for i in range(len(first))]
+    quoted = all(lines[r.line - 1].lstrip().startswith(('"', "'")) for r in rows if r.line <= len(lines))
+    return quoted and first[0] in ("0", "1") and first == [str(i + int(first[0])) for i in range(len(first))]
 
 
 def _head(path: Path, encoding: str) -> str:
