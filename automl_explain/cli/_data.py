@@ -155,7 +155,7 @@ def read_table(source: Any, options: ReadOptions) -> Table:
     kept, y = kept[present], y[present]
     if len(y) < MIN_ROWS:
         raise DataError(
-            f"There are {len(y)} rows with a target; at least {MIN_ROWS} are needed to fit and test a model."
+            f"Only {_count(len(y), 'row')} with a target; at least {MIN_ROWS} are needed to fit and test a model."
         )
     y, task = _settle_task(y, options.task, notes)
     given = {renamed: name for name, renamed in recipe.renamed.items()}

@@ -210,7 +210,7 @@ def test_columns_of_options_must_be_there(options: dict[str, object], write_csv:
         (["same"] * 60, "has the value 'same' in every row"),
         (["a"] * 40 + ["b"] * 19 + ["rare"], r"Class 'rare' of column 'y' has a single row; two are needed"),
         ([f"id{i // 2}" for i in range(300)], "has 150 different values; up to 100 classes"),
-        (classes(30) + [None] * 30, "There are 30 rows with a target; at least 50"),
+        (classes(30) + [None] * 30, "Only 30 rows with a target; at least 50"),
     ],
 )
 def test_targets_that_cannot_be_learnt_are_refused(target: list[object], said: str, write_csv: WriteCsv) -> None:
