@@ -13,7 +13,7 @@ from automl_explain.reading._formats import FileFormat
 
 _BLOCK = 1 << 20
 _WIDE = ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be")
-_ZERO, _POINT, _NEWLINE, _RETURN = b"0.\n\r"
+_ZERO, _POINT, _NEWLINE, _RETURN, _PLUS, _MINUS = b"0.\n\r+-"
 _LONGEST = 64  # characters of a code
 
 
@@ -76,7 +76,12 @@ def _whole_lines(path: Path) -> Iterator[bytes]:
 def _has_padded_numbers(block: bytes, starts: np.ndarray, ends: np.ndarray) -> bool:
     """Whether a cell is digits, the first of them a zero before another, with one decimal point at most."""
     text = np.frombuffer(block, dtype=np.uint8)
-    at = np.flatnonzero((text[1:-1] == _ZERO) & _DIGIT[text[2:]] & starts[text[:-2]]) + 2
+    zeros = np.flatnonzero((text[1:-1] == _ZERO) & _DIGIT[text[2:]] & starts[text[:-2]]) + 1
+    before = text[zeros - 1]
+    signed = (before == _PLUS) | (before == _MINUS)
+    outer = text[np.maximum(zeros - 2, 0)]  # of a sign: it starts a cell, and does not stand within a date
+    inside = signed & (~starts[outer] | (outer == _PLUS) | (outer == _MINUS))
+    at = zeros[~inside] + 1
     points = np.zeros(len(at), dtype=np.int64)
     for _ in range(_LONGEST):
         here = text[at]
