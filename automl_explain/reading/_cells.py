@@ -71,8 +71,9 @@ class Distinct:
     counts : ndarray of int of shape (n_texts,)
     """
 
-    def __init__(self, cells: np.ndarray) -> None:
+    def __init__(self, cells: Any) -> None:
         codes, raw = pd.factorize(cells)
+        raw = np.asarray(raw, dtype=object)
         joined = SEPARATOR.join(raw.tolist())
         cleaned = list(raw)
         if not joined.isascii() or has_blank_at_edge(joined):
@@ -93,35 +94,41 @@ class Distinct:
 
 
 class Cells:
-    """The cells of a column as texts; what is found out about them is found out once.
-
-    Attributes
-    ----------
-    values : ndarray of object of shape (n_rows,)
-        Texts, not stripped; None or NaN where there is no cell.
-    """
+    """The cells of a column as texts; what is found out about them is found out once."""
 
     def __init__(self, column: pd.Series | np.ndarray) -> None:
+        self._array: Any = column  # of texts; pandas' own types of text hold them more tightly than objects
+        if isinstance(column, pd.Series) and isinstance(column.dtype, pd.StringDtype):
+            self._array = column.array
+            return
         values = column if isinstance(column, np.ndarray) else column.astype(object).to_numpy(dtype=object, copy=False)
-        self._complete = pd.api.types.infer_dtype(values, skipna=False) == "string"
-        if not self._complete and pd.api.types.infer_dtype(values, skipna=True) not in ("string", "empty"):
+        if pd.api.types.infer_dtype(values, skipna=True) not in ("string", "empty"):
             typed = (v if type(v) is str else as_text(v) for v in values)
             values = np.fromiter(typed, dtype=object, count=len(values))
-        self.values: np.ndarray = values
+        self._array = values
+
+    @functools.cached_property
+    def _complete(self) -> bool:
+        return not pd.isna(self._array).any()
+
+    @functools.cached_property
+    def values(self) -> np.ndarray:
+        """Object array of texts, not stripped; None or NaN where there is no cell."""
+        return self._array if isinstance(self._array, np.ndarray) else np.asarray(self._array.astype(object))
 
     def __len__(self) -> int:
-        return len(self.values)
+        return len(self._array)
 
     @functools.cached_property
     def distinct(self) -> Distinct:
         """The different texts, cleaned."""
-        return Distinct(self.values)
+        return Distinct(self._array)
 
     @functools.cached_property
     def empty(self) -> np.ndarray:
         """Where there is no cell, or nothing in it."""
-        missing = (self.values == "") if self._complete else pd.isna(self.values) | (self.values == "")
-        return np.asarray(missing, dtype=bool)
+        blank = np.asarray(self._array == "", dtype=bool)
+        return blank if self._complete else np.asarray(pd.isna(self._array)) | blank
 
     @functools.cached_property
     def joined(self) -> str:
@@ -143,4 +150,4 @@ class Cells:
         """At most so many cells, evenly spread, the same ones each time."""
         if len(self) <= most:
             return self.values
-        return np.asarray(self.values[np.linspace(0, len(self) - 1, most).astype(np.intp)])
+        return np.asarray(self._array[np.linspace(0, len(self) - 1, most).astype(np.intp)], dtype=object)

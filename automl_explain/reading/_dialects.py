@@ -28,7 +28,7 @@ class Record:
     @property
     def filled(self) -> int:
         """Number of cells up to the last that is not empty."""
-        return next((j + 1 for j in reversed(range(len(self.cells))) if self.cells[j].strip()), 0)
+        return next((j + 1 for j in reversed(range(len(self.cells))) if self.cells[j].strip(" ")), 0)
 
 
 @dataclasses.dataclass(frozen=True)

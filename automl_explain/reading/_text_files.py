@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import io
+import warnings
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
@@ -37,18 +40,19 @@ def read_rows(path: Path, place: str, layout: TextLayout, as_text: Collection[st
         If a line has more cells than there are names, or a quote does not end.
     """
     found = scan(path, layout.form)
+    parser = _Parser(path, place, layout, found.has_blanks)
     if as_text is None:
-        cells = _parsed(path, place, layout, _AS_TEXT)
+        cells = parser.all(_AS_TEXT)
     else:
-        cells = _parsed(path, place, layout, _TYPED | _EXACT)
+        known = {j for j, name in enumerate(layout.names) if name in as_text} | (found.padded or set())
+        cells = parser.all(_TYPED | {"dtype": dict.fromkeys(sorted(known), _TEXT)})
         held = [j for j in cells if cells[j].notna().any()]
-        again = {j for j, name in enumerate(layout.names) if name in as_text and j in held}
-        again |= set(losing_text(cells[held], layout.first))
-        unsure = [j for j in held if j not in again and cells[j].dtype.kind in "if"] if found.has_padded_numbers else []
-        blank = pd.Series("", index=cells.index, dtype=object)
+        again = set(losing_text(cells[held], layout.first))
+        unsure = again if found.padded is not None else {*again, *(j for j in held if cells[j].dtype.kind in "if")}
+        blank = pd.Series("", index=cells.index, dtype=_TEXT)
         replaced = {j: blank for j in cells if j not in held}
-        if again or unsure:
-            texts = _parsed(path, place, layout, _AS_TEXT, sorted({*again, *unsure}), max(held) + 1)
+        if unsure:
+            texts = parser.some_columns(sorted(unsure), max(held) + 1)
             replaced |= {j: texts[j] for j in texts if j in again or were_padded(texts[j])}
         cells = pd.DataFrame({j: replaced.get(j, _plain(cells[j])) for j in cells}, copy=False)
     table, _ = _table(cells, layout.first_line, layout, place, found.has_quotes)
@@ -56,10 +60,8 @@ def read_rows(path: Path, place: str, layout: TextLayout, as_text: Collection[st
 
 
 def _plain(column: pd.Series) -> pd.Series:
-    """Texts as Python has them, with an empty one for a gap; numbers as they are."""
-    if column.dtype.kind in "if":
-        return column
-    return pd.Series(column.to_numpy(dtype=object, na_value=""), index=column.index, dtype=object)
+    """Texts with an empty one for a gap; numbers as they are."""
+    return column if column.dtype.kind in "if" else column.fillna("")
 
 
 def read_chunks(path: Path, place: str, layout: TextLayout, chunk_rows: int) -> Iterator[TextTable]:
@@ -71,55 +73,71 @@ def read_chunks(path: Path, place: str, layout: TextLayout, chunk_rows: int) -> 
         If a line has more cells than there are names, or a quote does not end.
     """
     line = layout.first_line
-    breaks = scan(path, layout.form).has_quotes
-    for cells in _chunks(path, place, layout, _AS_TEXT | {"chunksize": chunk_rows}):
-        table, line = _table(cells.reset_index(drop=True), line, layout, place, breaks)
+    found = scan(path, layout.form)
+    for cells in _Parser(path, place, layout, found.has_blanks).chunks(_AS_TEXT | {"chunksize": chunk_rows}):
+        table, line = _table(cells.reset_index(drop=True), line, layout, place, found.has_quotes)
         if table.n_rows:
             yield table
 
 
 _AS_TEXT: dict[str, Any] = {"dtype": object, "na_filter": False}
-_TYPED: dict[str, Any] = {"keep_default_na": False, "na_values": [""]}
+_TYPED: dict[str, Any] = {"keep_default_na": False, "na_values": [""], **_EXACT}
+_TEXT: Any = "str" if pd.__version__ >= "3" else object  # as pandas finds it for itself
 
 
-def _parsed(
-    path: Path,
-    place: str,
-    layout: TextLayout,
-    options: dict[str, Any],
-    columns: Sequence[int] | None = None,
-    most: int = 0,
-) -> pd.DataFrame:
-    if columns is not None:
-        # Names up to the last column that holds something: of more, or fewer, pandas takes others, or none.
-        options = options | {"usecols": columns, "names": [f"column {j}" for j in range(most)]}
-    cells = next(_chunks(path, place, layout, options))
-    return cells if columns is None else cells.set_axis(columns, axis=1)
+@dataclasses.dataclass(frozen=True)
+class _Parser:
+    """pandas' C parser on the rows of a text file, columns labelled by position."""
 
+    path: Path
+    place: str
+    layout: TextLayout
+    has_blanks: bool
 
-def _chunks(path: Path, place: str, layout: TextLayout, options: dict[str, Any]) -> Iterator[pd.DataFrame]:
-    form = layout.form
-    options = {"names": range(len(layout.names) + layout.beyond)} | options
-    with path.open("rb") as file, io.TextIOWrapper(file, encoding=form.encoding or "utf-8", newline="") as text:
-        for _ in range(layout.first_line - 1):
-            text.readline()
-        try:
-            read = pd.read_csv(
-                text,
-                sep=r"\s+" if form.separator == " " else form.separator,
-                header=None,
-                index_col=False,
-                skip_blank_lines=False,
-                skipinitialspace=True,
-                quotechar=form.quote,
-                escapechar=form.escape,
-                engine="c",
-                low_memory=False,
-                **options,
-            )
-            yield from read if "chunksize" in options else [read]
-        except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-            raise InputError(parsing_error(path, place, layout, error)) from error
+    def all(self, options: dict[str, Any]) -> pd.DataFrame:
+        """All rows."""
+        return next(self.chunks(options))
+
+    def some_columns(self, columns: Sequence[int], most: int) -> pd.DataFrame:
+        """Columns as text, ``most`` up to the last that holds something: of more, or fewer, pandas takes others."""
+        names = [f"column {j}" for j in range(most)]
+        return self.all(_AS_TEXT | {"usecols": columns, "names": names}).set_axis(columns, axis=1)
+
+    def chunks(self, options: dict[str, Any]) -> Iterator[pd.DataFrame]:
+        """So many rows at a time as ``chunksize`` says."""
+        form = self.layout.form
+        with self._rows() as file, warnings.catch_warnings():
+            # Of columns with numbers in one part and text in another, which are then read as text.
+            warnings.simplefilter("ignore", pd.errors.DtypeWarning)
+            try:
+                read = pd.read_csv(
+                    file,
+                    sep=r"\s+" if form.separator == " " else form.separator,
+                    header=None,
+                    index_col=False,
+                    skip_blank_lines=False,
+                    skipinitialspace=self.has_blanks,
+                    quotechar=form.quote,
+                    escapechar=form.escape,
+                    engine="c",
+                    **{"names": range(len(self.layout.names) + self.layout.beyond), **options},
+                )
+                yield from read if "chunksize" in options else [read]
+            except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+                raise InputError(parsing_error(self.path, self.place, self.layout, error)) from error
+
+    @contextlib.contextmanager
+    def _rows(self) -> Iterator[IO[Any]]:
+        """The file from its first row; the bytes of UTF-8, which pandas reads faster than text."""
+        encoding = self.layout.form.encoding or "utf-8"
+        with self.path.open("rb") as file, io.TextIOWrapper(file, encoding=encoding, newline="") as text:
+            above = [text.readline() for _ in range(self.layout.first_line - 1)]
+            if encoding not in ("utf-8", "utf-8-sig"):
+                yield text
+                return
+            mark = 3 * (encoding == "utf-8-sig")
+            file.seek(mark + sum(len(line.encode()) for line in above))
+            yield file
 
 
 def _table(cells: pd.DataFrame, line: int, layout: TextLayout, place: str, breaks: bool) -> tuple[TextTable, int]:
