@@ -108,8 +108,7 @@ class Surroundings:
 
 
 def _has_fractions(numbers: np.ndarray) -> bool:
-    held = numbers[~np.isnan(numbers)]
-    return bool((held != np.trunc(held)).any())
+    return bool(((numbers != np.trunc(numbers)) & ~np.isnan(numbers)).any())
 
 
 def _sure_orders(sample: Sequence[str]) -> set[bool]:

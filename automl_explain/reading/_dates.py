@@ -263,7 +263,10 @@ def _from_numbers(numbers: np.ndarray, style: DateStyle) -> np.ndarray:
 
 def format_of_days(numbers: np.ndarray) -> str | None:
     """The format of numbers such as 20240131 that are all days of the calendar, at least three different ones."""
-    held = np.unique(numbers[np.isfinite(numbers)])
+    held = numbers[np.isfinite(numbers)]
+    if not len(held) or not any(low <= held.min() and held.max() <= high for _, low, high in _AS_NUMBERS):
+        return None
+    held = np.unique(held)
     if len(held) < 3 or (held != np.trunc(held)).any():
         return None
     form = next((f for f, low, high in _AS_NUMBERS if low <= held[0] and held[-1] <= high), None)

@@ -123,7 +123,7 @@ class ColumnForm:
             values = values.astype(np.int64)
         elif values.dtype == np.int64 and not self.whole:
             values = values.astype(np.float64)
-        return pd.Series(values, index=index, name=self.name, dtype=values.dtype)
+        return pd.Series(values, index=index, name=self.name, dtype=values.dtype, copy=False)
 
     def parse(self, cells: pd.Series) -> Parsed:
         """The cells of a column in this form."""
