@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,7 +59,13 @@ def add_explain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         default="auto",
         help="classification or regression; auto decides by the values of the target and says why (default: auto)",
     )
-    explain.add_argument("--max-rows", type=_rows, metavar="N", help="use N rows, drawn at random (default: all)")
+    explain.add_argument(
+        "--max-rows",
+        type=_rows,
+        metavar="N",
+        help="learn from N rows, drawn at random (default: all; of a file of more than 20 million cells 200,000, and "
+        "the importance of the columns is then over all rows)",
+    )
     explain.add_argument(
         "--test-size",
         type=_share,
@@ -87,6 +94,7 @@ def add_explain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _explain(arguments: argparse.Namespace) -> int:
     from automl_explain.cli._data import ReadOptions, read_table
+    from automl_explain.cli._large import opened
     from automl_explain.cli._run import Phases, run
 
     reading = ReadOptions(
@@ -101,9 +109,10 @@ def _explain(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
     )
     phases = Phases()
-    with phases("reading", f"Reading {arguments.data}"):
-        table = read_table(arguments.data, reading)
-    outcome = run(table, _run_options(arguments), phases)
+    with contextlib.ExitStack() as stack:  # a large table is read once more
+        with phases("reading", f"Reading {arguments.data}"):
+            table = read_table(stack.enter_context(opened(arguments.data, reading.file)), reading)
+        outcome = run(table, _run_options(arguments), phases)
     from automl_explain.cli._report import report
     from automl_explain.cli._report_json import write_report_json
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from automl_explain.cli._large import Drawn, draw_if_large
 from automl_explain.cli._split import SplitRule, rows_apart
 from automl_explain.exceptions import DataError, InputError
 from automl_explain.reading import (
@@ -83,6 +84,8 @@ class Table:
         How another file is read in the same way.
     aside : DataFrame of shape (n_rows, n_others), optional
         Columns that are no features: identifiers, times that only count up, and the column that rows are split by.
+    drawn : Drawn, optional
+        The source where it was too large to hold, so that the rows here are a sample.
     """
 
     X: pd.DataFrame
@@ -93,6 +96,7 @@ class Table:
     texts: tuple[str, ...] = ()
     recipe: TableRecipe | None = None
     aside: pd.DataFrame | None = None
+    drawn: Drawn | None = None
 
     def column(self, name: str) -> pd.Series:
         """A column by its name in the file, feature or not."""
@@ -123,8 +127,8 @@ def read_table(source: Any, options: ReadOptions) -> Table:
 
     Parameters
     ----------
-    source : str or Path
-        A file, ``"-"`` for standard input, or a URL.
+    source : str, Path or LocalFile
+        A file, ``"-"`` for standard input, or a URL. Of an open file that is too large to hold a sample is read.
     options : ReadOptions
 
     Raises
@@ -136,11 +140,14 @@ def read_table(source: Any, options: ReadOptions) -> Table:
     DataError
         If the target or the rows cannot be used.
     """
-    cells, form = _cells(source, options)
+    cells, form, drawn = _cells(source, options)
     for name in _named(options):
         _require_column(name, cells.names)
     notes = list(cells.notes)
-    cells = _sample(cells, options, notes)
+    if drawn is None:
+        cells = _sample(cells, options, notes)
+    else:
+        notes.append(drawn.note)
     recipe, frame, learned = TableRecipe.learn(cells, options.types, options.target, form)
     frame = frame.set_axis(cells.lines)
     y = frame.pop(options.target)
@@ -151,6 +158,8 @@ def read_table(source: Any, options: ReadOptions) -> Table:
         raise DataError(f"Column {options.target!r} is empty in every row; a target needs values. Name another column.")
     if not present.all():
         notes.append(Note(f"left out {_count((~present).sum(), 'row')} without a value in {options.target!r}"))
+    if drawn is not None:
+        present &= _are_no_singles(y[present], options.task, notes)
     roles = column_roles(kept, keep=[recipe.renamed.get(name, name) for name in options.keep])
     kept, y = kept[present], y[present]
     if len(y) < MIN_ROWS:
@@ -177,15 +186,31 @@ def read_table(source: Any, options: ReadOptions) -> Table:
         texts=tuple(name for name, role in roles.items() if role.used and role.role == "free text"),
         recipe=recipe,
         aside=_aside(frame[present], X, recipe, options),
+        drawn=drawn,
     )
 
 
-def _cells(source: Any, options: ReadOptions) -> tuple[TextTable, FileFormat]:
+def _cells(source: Any, options: ReadOptions) -> tuple[TextTable, FileFormat, Drawn | None]:
     """The cells; as text where the user said how numbers are written, or asked for a type."""
+    drawn = draw_if_large(source, options.file, options.target, max_rows=options.max_rows, seed=options.seed)
+    if drawn is not None:
+        return drawn
     types = options.types
     as_text = bool(types.na or types.types or types.dates or types.decimal == ",")
-    found: tuple[TextTable, FileFormat] = read_cells(source, options.file, (options.target,), as_text=as_text)
-    return found
+    cells, form = read_cells(source, options.file, (options.target,), as_text=as_text)
+    return cells, form, None
+
+
+def _are_no_singles(y: pd.Series, task: str, notes: list[Note]) -> pd.Series:
+    """Rows of a sample but for the only ones of their class: of a class that is rare there may be one."""
+    if task == "regression" or (task == "auto" and _is_regression(y)):
+        return pd.Series(True, index=y.index)
+    counts = y.value_counts()
+    single = counts.index[counts == 1]
+    if len(single):
+        text = f"left out {_quoted(list(single))} of {y.name!r}, drawn once only: two rows of a class are needed"
+        notes.append(Note(text, "--max-rows draws more", str(y.name)))
+    return ~y.isin(single)
 
 
 def _named(options: ReadOptions) -> list[str]:
@@ -251,15 +276,24 @@ def _is_whole(column: pd.Series) -> bool:
     return bool((column.dropna() % 1 == 0).all())
 
 
+def _is_numeric(y: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(y.dtype) and not pd.api.types.is_bool_dtype(y.dtype)
+
+
+def _is_regression(y: pd.Series) -> bool:
+    """Whether values are rather numbers than codes of classes."""
+    return _is_numeric(y) and not (_is_whole(y) and y.nunique() <= MAX_CLASS_CODES)
+
+
 def _settle_task(y: pd.Series, task: str, notes: list[Note]) -> tuple[pd.Series, Task]:
-    numeric = pd.api.types.is_numeric_dtype(y.dtype) and not pd.api.types.is_bool_dtype(y.dtype)
+    numeric = _is_numeric(y)
     n_values = int(y.nunique())
     if n_values < 2:
         raise DataError(f"Column {y.name!r} has the value {y.iloc[0]!r} in every row; there is nothing to learn.")
     chosen = task
     if task == "auto":
-        codes = _is_whole(y) and n_values <= MAX_CLASS_CODES
-        chosen = "regression" if numeric and not codes else "classification"
+        chosen = "regression" if _is_regression(y) else "classification"
+        codes = numeric and chosen == "classification"
         kind = "numbers" if numeric else f"{n_values} values that are no numbers"
         if codes:
             kind = f"only {n_values} different whole numbers"

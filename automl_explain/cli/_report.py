@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from automl_explain.cli._report_json import REPORT
+from automl_explain.cli._report_json import REPORT, ranked
 from automl_explain.cli._run import Outcome
 from automl_explain.datasets import MixedTable
 from automl_explain.explanation import bar_table
@@ -93,7 +93,8 @@ def _data_page(outcome: Outcome) -> list[str]:
     rows = [(_short(c.name), f"{c.n_missing:,}", f"{c.n_values:,}", c.use, c.taken_for) for c in columns]
     widths = [max(len(row[j]) for row in (head, *rows)) for j in range(3)]
     use = min(40, max(len(row[3]) for row in (head, *rows)))
-    lines = ["What every column was taken for"]
+    drawn = outcome.table.drawn
+    lines = ["What every column was taken for" + (f", by {drawn.n_drawn:,} rows" if drawn is not None else "")]
     for name, missing, values, used, kind in (head, *rows):
         start = f"{name:<{widths[0]}}  {missing:>{widths[1]}}  {values:>{widths[2]}}  "
         text = f"{kind}; {used}" if len(used) > use else f"{used:<{use}}  {kind}"
@@ -152,14 +153,14 @@ def _fidelity_text(outcome: Outcome) -> str:
 
 
 def _ranking(outcome: Outcome) -> list[str]:
-    found = outcome.raw.get_feature_importance_dict()
+    found = ranked(outcome).get_feature_importance_dict()
     unit = _unit(outcome)
     top = dict(list(found.items())[:_TOP_COLUMNS])
     rest = len(found) - len(top)
-    n_rows = len(outcome.setup.X_test_raw)
-    heading = (
-        f"What drives {_predicted_thing(outcome)}: mean absolute contribution of each column, {n_rows:,} test rows"
-    )
+    rows = f"{len(outcome.setup.X_test_raw):,} test rows"
+    if outcome.all_rows is not None:
+        rows = f"over all {outcome.all_rows.n_rows:,} rows; learned from {outcome.all_rows.n_learned:,}"
+    heading = f"What drives {_predicted_thing(outcome)}: mean absolute contribution of each column, {rows}"
     table = bar_table([str(n) for n in top], list(top.values()), unit=unit, width=min(_width(), _BARS_WIDTH))
     return [*textwrap.wrap(heading, _width()), *table.splitlines(), *([f"and {rest} weaker columns"] if rest else [])]
 

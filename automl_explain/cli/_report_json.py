@@ -48,8 +48,9 @@ def report_json(outcome: Outcome) -> dict[str, Any]:
         "explanation": {
             "method": raw.method,
             "output_unit": raw.output_unit,
-            "n_rows": len(outcome.setup.X_test_raw),
-            "importance": {str(name): value for name, value in raw.get_feature_importance_dict().items()},
+            "n_rows": len(outcome.setup.X_test_raw) if outcome.all_rows is None else outcome.all_rows.n_rows,
+            "importance": {str(name): value for name, value in ranked(outcome).get_feature_importance_dict().items()},
+            "all_rows": _all_rows(outcome),
             "fidelity": None if raw.fidelity is None else raw.fidelity.to_json(),
             "warnings": list(outcome.warnings),
         },
@@ -58,6 +59,26 @@ def report_json(outcome: Outcome) -> dict[str, Any]:
     }
     plain: dict[str, Any] = _plain(found)
     return plain
+
+
+def ranked(outcome: Outcome) -> Any:
+    """The explanation that columns are ranked by: of all rows, where a sample was learned from."""
+    return outcome.raw if outcome.all_rows is None else outcome.all_rows.explanation
+
+
+def _all_rows(outcome: Outcome) -> dict[str, Any] | None:
+    """Of a large table: rows, values that do not fit, and for every column (and class) importance and mean."""
+    found = outcome.all_rows
+    if found is None:
+        return None
+    return {
+        "n_rows": found.n_rows,
+        "n_learned": found.n_learned,
+        "n_without_target": found.n_without_target,
+        "seed": None if outcome.table.drawn is None else outcome.table.drawn.seed,
+        "misfits": found.misfits,
+        "columns": found.summary.to_frame().to_dict("records"),
+    }
 
 
 def path_of(outcome: Outcome) -> Path:

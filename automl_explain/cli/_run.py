@@ -19,6 +19,7 @@ import numpy as np
 from automl_explain._threads import available_threads
 from automl_explain.cli._checks import check_data, check_model
 from automl_explain.cli._data import Table, marks, split
+from automl_explain.cli._large import ALL_ROWS, AllRows, explain_all_rows, write_all_rows
 from automl_explain.cli._split import SplitRule, group_codes
 from automl_explain.exceptions import AlreadyExistsError, DataError, ExplanationWarning, StorageError
 from automl_explain.explanation._units import check_output_unit
@@ -76,6 +77,8 @@ class Outcome:
         What FLAML tried, where it was asked for.
     checks : tuple of Note
         What is wrong with the table and with what the model knows, what misleads most first.
+    all_rows : AllRows or None
+        Importance over all rows of a table of which a sample was learned from.
     """
 
     table: Table
@@ -92,6 +95,7 @@ class Outcome:
     files: tuple[tuple[Path, str], ...]
     candidates: Any = None
     checks: tuple[Note, ...] = ()
+    all_rows: AllRows | None = None
 
 
 class Phases:
@@ -155,8 +159,16 @@ def run(table: Table, options: RunOptions, phases: Phases) -> Outcome:
             wrapper = MimicWrapper.from_setup(setup)
         with phases("explanations", "Explaining the test rows"):
             engineered, raw = _explanations(wrapper, setup, options)
+        everything = None
+        if table.drawn is not None:
+            with phases("all rows", "Explaining all rows"):
+                everything = explain_all_rows(
+                    table, setup, wrapper, raw_method=options.raw_method, output_unit=options.output_unit
+                )
+                checks += everything.notes
         with phases("files", "Writing files"):
             files = _write(options, table, model, setup, wrapper, engineered, raw)
+            files += write_all_rows(everything, options.out)
     said = tuple(dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, ExplanationWarning)))
     return Outcome(
         table=table,
@@ -172,7 +184,10 @@ def run(table: Table, options: RunOptions, phases: Phases) -> Outcome:
         warnings=said,
         files=files,
         candidates=_tried(automl) if options.list_candidates else None,
-        checks=check_model(checks, scores, len(y_test), table),
+        checks=check_model(
+            (*checks, *(everything.notes if everything is not None else ())), scores, len(y_test), table
+        ),
+        all_rows=everything,
     )
 
 
@@ -243,7 +258,7 @@ def prepare_folder(options: RunOptions) -> None:
         raise AlreadyExistsError(
             f"The folder {str(out)!r} exists and is not empty; pass --overwrite, or another folder with --out."
         )
-    for name in (RAW, ENGINEERED):
+    for name in (RAW, ENGINEERED, ALL_ROWS):
         folder = out / name
         if folder.is_dir() and any(folder.iterdir()) and not _holds_explanation(folder):
             raise AlreadyExistsError(
