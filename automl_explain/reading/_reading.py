@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from automl_explain.exceptions import DataError
-from automl_explain.reading import _layouts, _line_errors, _queries, _text_files, _typed
+from automl_explain.reading import _excel, _layouts, _line_errors, _queries, _text_files, _typed
 from automl_explain.reading._formats import FileFormat, FileKind, FileOptions
 from automl_explain.reading._names import without_copies
 from automl_explain.reading._sources import LocalFile, local_file
@@ -80,7 +80,7 @@ def _read_all(
 
 def _read(file: LocalFile, options: FileOptions, wanted: Sequence[str], as_text: bool) -> tuple[TextTable, FileFormat]:
     if file.content == "excel":
-        return _typed.read_excel(file.path, file.place, options, wanted)
+        return _excel.read_excel(file.path, file.place, options, wanted)
     if file.content != "text":
         chunks = _typed.arrow_chunks(file.path, file.place, file.content, None)
         return joined(list(chunks), file.place), FileFormat(ARROW_KINDS[file.content])

@@ -11,7 +11,7 @@ import numpy as np
 
 from automl_explain.reading._formats import FileFormat
 
-_BLOCK = 1 << 20
+_BLOCK = 1 << 17  # fits a cache
 _WIDE = ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be")
 _ZERO, _POINT, _NEWLINE, _RETURN, _BLANK = b"0.\n\r "
 _LONGEST = 64  # characters of a code
@@ -70,8 +70,8 @@ _DIGIT[list(b"0123456789")] = True
 
 
 def _whole_lines(path: Path) -> Iterator[bytes]:
-    """Blocks of a file, each from a line break to a line break."""
-    rest = b"\n"
+    """Blocks of a file, each from two line breaks to one."""
+    rest = b"\n\n"
     with path.open("rb") as file:
         while piece := file.read(_BLOCK):
             cut = max(piece.rfind(b"\n"), piece.rfind(b"\r")) + 1
@@ -79,7 +79,7 @@ def _whole_lines(path: Path) -> Iterator[bytes]:
                 rest += piece
                 continue
             yield rest + piece[:cut]
-            rest = piece[cut - 1 :]
+            rest = b"\n" + piece[cut - 1 :]
     yield rest + b"\n"
 
 
@@ -93,10 +93,11 @@ def _padded_numbers(
 ) -> np.ndarray:
     """Where numbers start whose first digit is a zero before another, with one decimal point at most."""
     text = np.frombuffer(block, dtype=np.uint8)
-    # Comparisons of bytes are many times faster than tables; "." is above all of the usual ones before a number.
-    before = text[:-2]
-    may_start = (before < ord(".")) | (before == separator[0])
-    first = np.flatnonzero((text[1:-1] == _ZERO) & may_start & (text[2:] - _ZERO < 10)) + 1
+    # Comparisons of bytes are many times faster than tables; "." is above all that may stand before a number.
+    low, ends = text < ord("."), text == separator[0]
+    before = text[1:-2]
+    may_start = ends[1:-2] | (low[1:-2] & (low[:-3] | ends[:-3] | (before <= _RETURN)))
+    first = np.flatnonzero((text[2:-1] == _ZERO) & may_start & (text[3:] - _ZERO < 10)) + 2
     before = text[first - 1]
     first = first[edge[before] | (sign[before] & blank[text[first - 2]])]
     at = first + 1
