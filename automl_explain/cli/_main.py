@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from automl_explain import __version__
 from automl_explain.cli._commands import add_demo, add_explain
+from automl_explain.cli._score import add_score
 from automl_explain.exceptions import AutoMLExplainError
 
 _EPILOG = """\
@@ -25,6 +26,9 @@ examples:
 
   automl-explain explain houses.csv --target price --time-budget 120 --out houses-explained
       Search longer, and write the files to a folder of your choice.
+
+  automl-explain score customers-june.csv --model automl-explain-out --out june.parquet
+      Predict and explain the rows of next month's file, by a model that was written with --save-model.
 
 exit codes: 0 success, 1 error (one line says what is wrong and how to fix it), 2 wrong usage, 130 interrupted
 """
@@ -75,6 +79,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     add_demo(commands)
     add_explain(commands)
+    add_score(commands)
     return parser
 
 

@@ -12,7 +12,12 @@ _SEPARATORS = {"tab": "\t", r"\t": "\t", "comma": ",", "semicolon": ";", "space"
 
 
 def add_reading(parser: argparse.ArgumentParser) -> None:
-    """Add the options of reading, in a group of their own."""
+    """Add the options of reading, in a group of their own: how the file is written, and what its columns hold."""
+    _add_columns(add_file_options(parser))
+
+
+def add_file_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Add the options of how a file is written, in a group of their own."""
     group = parser.add_argument_group("reading the table", "what is found from the table unless you say it")
     group.add_argument("--sep", metavar="CHARACTER", help="what separates the columns of a text file (tab for a tab)")
     group.add_argument("--encoding", metavar="NAME", help="encoding of a text file, such as utf-8 or cp1252")
@@ -25,6 +30,10 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
         metavar="SQL",
         help="rows of a database, whose SQLAlchemy URL is DATA, or of the file, as table `data`",
     )
+    return group
+
+
+def _add_columns(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--decimal", choices=(".", ","), help="the decimal mark of numbers")
     order = group.add_mutually_exclusive_group()
     order.add_argument(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import io
-import logging
 import os
 import sys
 import time
@@ -20,13 +18,15 @@ from automl_explain._threads import available_threads
 from automl_explain.cli._checks import check_data, check_model
 from automl_explain.cli._data import Table, marks, split
 from automl_explain.cli._large import ALL_ROWS, AllRows, explain_all_rows, write_all_rows
+from automl_explain.cli._model_file import SCORING, forget_model, save_model
+from automl_explain.cli._quiet import quiet
 from automl_explain.cli._split import SplitRule, group_codes
 from automl_explain.exceptions import AlreadyExistsError, DataError, ExplanationWarning, StorageError
 from automl_explain.explanation._units import check_output_unit
 from automl_explain.reading._notes import Note
 
 # What a run writes; with --overwrite these alone are replaced.
-RAW, ENGINEERED, SCORING, MODEL = "raw", "engineered", "scoring", "model.joblib"
+RAW, ENGINEERED = "raw", "engineered"
 MAX_EXPLAINED_ROWS = 5000
 
 
@@ -133,7 +133,7 @@ def run(table: Table, options: RunOptions, phases: Phases) -> Outcome:
     """
     _check_unit(table, options)
     prepare_folder(options)
-    with phases("libraries", "Loading libraries"), _quiet():
+    with phases("libraries", "Loading libraries"), quiet():
         from automl_explain.adapters._flaml_candidates import check_learner
         from automl_explain.explainer_setup import automl_setup_model_explanations
         from automl_explain.explainers import MimicWrapper
@@ -278,26 +278,6 @@ def _holds_explanation(folder: Path) -> bool:
     return any((folder / name).is_file() for name in ("manifest.json", "explanation.json"))  # the latter was the first
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep other libraries' warnings, prints and log lines to themselves, within this block only."""
-    loggers = [logging.getLogger(n) for n in ("flaml", "flaml.automl.logger", "flaml.tune.logger")]
-    levels = [logger.level for logger in loggers]
-    with (
-        warnings.catch_warnings(),
-        contextlib.redirect_stdout(io.StringIO()),
-        contextlib.redirect_stderr(io.StringIO()),
-    ):
-        warnings.simplefilter("ignore")
-        for logger in loggers:
-            logger.setLevel(logging.CRITICAL)
-        try:
-            yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
-
-
 def _import_flaml() -> Any:
     from flaml import AutoML
 
@@ -310,7 +290,7 @@ def _fit(X: Any, y: Any, task: str, options: RunOptions, **settings: Any) -> Any
     metric = "log_loss" if task == "classification" else "auto"
     settings |= {"metric": metric, "time_budget": options.time_budget, "seed": options.seed}
     settings.setdefault("n_jobs", available_threads())
-    with _quiet():
+    with quiet():
         automl = AutoML()
         try:
             automl.fit(X, y, task=task, verbose=0, log_file_name="", **settings)
@@ -330,7 +310,7 @@ def _chosen(automl: Any, X: Any, y: Any, task: str, options: RunOptions, **setti
     if options.candidate not in _tried(automl).names:
         # FLAML did not come to it within the budget; the same time goes to it alone.
         automl = _fit(X, y, task, options, estimator_list=[options.candidate], **settings)
-    with _quiet():
+    with quiet():
         return candidate(automl, options.candidate, X, y)
 
 
@@ -353,7 +333,7 @@ def _scores(automl: Any, X: Any, y: Any, y_train: Any, task: str) -> dict[str, f
     """How good the model itself is on the test rows, beside the best guess without any column."""
     from sklearn.metrics import accuracy_score, mean_absolute_error, r2_score, roc_auc_score
 
-    with _quiet():
+    with quiet():
         predicted = automl.predict(X)
         if task == "regression":
             guess = np.full(len(y), float(np.mean(y_train)))
@@ -385,6 +365,7 @@ def _write(
         output_unit=options.output_unit,
         table_recipe=table.recipe,
     )
+    forget_model(out)
     saved = Path(save(scoring, directory=out / SCORING, exist_ok=True))
     files = [
         (out / RAW, "explanation in your columns, for Explanation.load"),
@@ -392,10 +373,7 @@ def _write(
         (saved, "explains new rows, for automl_explain.load"),
     ]
     if options.save_model:
-        import joblib
-
-        joblib.dump(automl, out / MODEL)
-        files.append((out / MODEL, "the model, a pickle: load only your own"))
+        files.append((save_model(automl, out), "the model, a pickle: load only your own"))
     return tuple(files)
 
 

@@ -147,7 +147,7 @@ class TableRecipe:
         frame, odd = self.read_with_misfits(table)
         if odd and misfits == "error":
             name = next(iter(odd))
-            raise DataError(_misfit(self.by_name[name], odd[name], table.place))
+            raise DataError(misfit_error(self.by_name[name], odd[name], table.place))
         notes = [misfit_note(self.by_name[name], cells, len(cells)) for name, cells in odd.items()]
         surplus = [n for n in table.names if n not in self.by_name]
         if surplus:
@@ -286,7 +286,8 @@ def _absent(absent: Sequence[str], table: TextTable) -> str:
     )
 
 
-def _misfit(form: ColumnForm, odd: Sequence[tuple[int, str]], place: str) -> str:
+def misfit_error(form: ColumnForm, odd: Sequence[tuple[int, str]], place: str) -> str:
+    """What an error says of cells that do not fit their column."""
     line, text = odd[0]
     more = f" ({len(odd):,} such cells)" if len(odd) > 1 else ""
     return (

@@ -21,6 +21,7 @@ import automl_explain
 from automl_explain.adapters import adapter_for
 from automl_explain.cli import _run, main
 from automl_explain.cli._data import Column, ReadOptions, Table, read_table, split
+from automl_explain.cli._quiet import quiet
 from automl_explain.cli._report import start_name
 from automl_explain.cli._split import SplitRule
 from automl_explain.datasets import make_mixed_table
@@ -504,7 +505,7 @@ def test_an_amount_has_no_probability_and_no_model_is_fitted_for_it(
 def test_quiet_holds_inside_its_block_only(capsys: pytest.CaptureFixture[str]) -> None:
     logger = logging.getLogger("flaml.automl.logger")
     before, filters = logger.level, list(warnings.filters)
-    with _run._quiet():
+    with quiet():
         print("chatter")
         warnings.warn("noise", UserWarning, stacklevel=1)
         assert logger.level == logging.CRITICAL
@@ -653,7 +654,7 @@ def test_the_named_candidate_is_chosen_and_told(monkeypatch: pytest.MonkeyPatch)
         automl = AutoML()
         fitted.append(estimator_list or ["lgbm"])
         settings = {"max_iter": 2, "n_jobs": 1, "verbose": 0, "estimator_list": fitted[-1]}
-        with _run._quiet():
+        with quiet():
             automl.fit(X, y, task=task, **settings)
         return automl
 
