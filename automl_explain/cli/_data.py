@@ -16,6 +16,7 @@ from automl_explain.cli._split import SplitRule, rows_apart
 from automl_explain.exceptions import DataError, InputError
 from automl_explain.reading import (
     DETAIL,
+    WARNING,
     ColumnRole,
     FileFormat,
     FileOptions,
@@ -35,6 +36,9 @@ MIN_ROWS = 50
 MAX_CLASS_CODES = 20
 # Every class needs rows on both sides and a column of contributions: more is no longer an explanation.
 MAX_CLASSES = 100
+
+# Share of the rows that are left out since their classes have a single row; of more the table is refused.
+MAX_LEFT_OUT = 0.01
 
 _SHOWN = 8
 
@@ -167,6 +171,7 @@ def read_table(source: Any, options: ReadOptions) -> Table:
             f"Only {_count(len(y), 'row')} with a target; at least {MIN_ROWS} are needed to fit and test a model."
         )
     y, task = _settle_task(y, options.task, notes)
+    kept = kept.loc[y.index]
     given = {renamed: name for name, renamed in recipe.renamed.items()}
     left_out |= {given.get(name, name): role.reason for name, role in roles.items() if not role.used}
     X = kept[[name for name, role in roles.items() if role.used]]
@@ -281,8 +286,10 @@ def _is_numeric(y: pd.Series) -> bool:
 
 
 def _is_regression(y: pd.Series) -> bool:
-    """Whether values are rather numbers than codes of classes."""
-    return _is_numeric(y) and not (_is_whole(y) and y.nunique() <= MAX_CLASS_CODES)
+    """Whether values are rather numbers than codes of classes, which each stand in several rows."""
+    if not _is_numeric(y):
+        return False
+    return not (_is_whole(y) and y.nunique() <= MAX_CLASS_CODES and y.value_counts().min() > 1)
 
 
 def _settle_task(y: pd.Series, task: str, notes: list[Note]) -> tuple[pd.Series, Task]:
@@ -300,7 +307,7 @@ def _settle_task(y: pd.Series, task: str, notes: list[Note]) -> tuple[pd.Series,
         notes.append(Note(f"task: {chosen}, because {y.name!r} holds {kind}", "--task chooses", str(y.name)))
     if chosen == "regression":
         return _regression_target(y, numeric), "regression"
-    return _class_target(y, numeric), "classification"
+    return _class_target(y, numeric, notes), "classification"
 
 
 def _regression_target(y: pd.Series, numeric: bool) -> pd.Series:
@@ -309,15 +316,19 @@ def _regression_target(y: pd.Series, numeric: bool) -> pd.Series:
     return y.astype(np.float64)
 
 
-def _class_target(y: pd.Series, numeric: bool) -> pd.Series:
+def _class_target(y: pd.Series, numeric: bool, notes: list[Note]) -> pd.Series:
     counts = y.value_counts()
+    single = [c for c, n in counts.items() if n == 1]
+    if 0 < len(single) <= MAX_LEFT_OUT * len(y) and len(counts) - len(single) > 1:
+        what = f"{_count(len(single), 'row')} of classes of {y.name!r} that have no other row: {_quoted(single)}"
+        notes.append(Note(f"left out {what}", "merge such classes, or provide more rows", str(y.name), WARNING))
+        y, counts, single = y[~y.isin(single)], counts[counts > 1], []
     if len(counts) > MAX_CLASSES:
         other = "use --task regression" if numeric else "name another target, or group its values"
         raise DataError(
             f"Column {y.name!r} has {len(counts):,} different values; up to {MAX_CLASSES} classes can be explained: "
             f"{other}."
         )
-    single = [c for c, n in counts.items() if n == 1]
     if single:
         noun, verb = ("Class", "has a single row") if len(single) == 1 else ("Classes", "have a single row each")
         raise DataError(

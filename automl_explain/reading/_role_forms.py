@@ -18,6 +18,8 @@ import pandas as pd
 MIN_DIFFERENT = 21
 # Share of the values that must differ to be "nearly all".
 NEARLY_ALL = 0.95
+# ... of a column whose name says "identifier": some customers stand there twice.
+NEARLY_ALL_NAMED = 0.9
 # Chance that a measurement has as few repeats as a column of numbers given out.
 _BY_CHANCE = 1e-5
 _N_BINS = 10
@@ -70,9 +72,9 @@ def names_rank(name: str) -> bool:
     return any(_RANKS.fullmatch(word) for word in name_words(name))
 
 
-def nearly_all(n_different: int, n_present: int) -> bool:
-    """Whether nearly all values are different."""
-    return n_different >= NEARLY_ALL * n_present
+def nearly_all(n_different: int, n_present: int, *, named: bool = False) -> bool:
+    """Whether nearly all values are different; ``named`` where the name says "identifier"."""
+    return n_different >= (NEARLY_ALL_NAMED if named else NEARLY_ALL) * n_present
 
 
 def is_running(values: np.ndarray) -> bool:

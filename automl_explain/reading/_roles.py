@@ -159,7 +159,7 @@ def _of_numbers(present: pd.Series, name: str, n_values: int, *, first: bool) ->
             return "feature", ""
         saved = first and forms.is_saved_index(values)
         return "identifier", f"it numbers the rows, {'as a saved index does' if saved else f'with {seen}'}"
-    if forms.names_identifier(name) and forms.nearly_all(n_values, len(values)):
+    if forms.names_identifier(name) and forms.nearly_all(n_values, len(values), named=True):
         return "identifier", f"its name is that of an identifier, and it holds {seen}"
     return "feature", ""
 
@@ -168,7 +168,8 @@ def _of_texts(present: pd.Series, name: str, n_values: int) -> tuple[Role, str]:
     words = forms.free_text_words(present, n_values)
     if words:
         return "free text", f"{words:g} words in a typical row"
-    if n_values >= MIN_VALUES and forms.nearly_all(n_values, len(present)):
+    named = n_values >= forms.MIN_DIFFERENT and forms.names_identifier(name)
+    if n_values >= MIN_VALUES and forms.nearly_all(n_values, len(present), named=named):
         what = "e-mail addresses" if forms.are_emails(present) else "short texts"
         return "identifier", f"it is an identifier ({what}, {_different(n_values, len(present))})"
     return "feature", ""

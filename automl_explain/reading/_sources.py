@@ -50,6 +50,8 @@ _OTHERS = {
 _JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\[\s*)?\{\s*\"[^\"]*\"\s*:")
 _ADDED = re.compile(r"^__MACOSX/|(?:^|/)(?:\.DS_Store|Thumbs\.db|desktop\.ini)$")  # to archives, by file managers
 _PASSWORD = re.compile(r"(://[^/@:]*:)[^/@]*(@)")
+_STRAY_RETURN = re.compile(rb"\r(?!\n)")
+_STRAY = 0.1  # of them a line; in a file of both ends of line each ends a line
 _MOST_LAYERS = 3
 _BLOCK = 1 << 20
 
@@ -100,7 +102,10 @@ def local_file(source: str | Path | LocalFile) -> Iterator[LocalFile]:
             path = _copied(pieces, place, stack)
         if path.stat().st_size == 0:
             raise DataError(f"{place!r} is empty. Expected a line of column names and rows below it.")
-        yield LocalFile(path, _content(path, place), place)
+        content = _content(path, place)
+        if content == "text" and _has_stray_returns(path):
+            path = _copied(_without_stray_returns(path), place, stack)
+        yield LocalFile(path, content, place)
 
 
 def _here(source: str | Path, stack: contextlib.ExitStack) -> Path:
@@ -259,6 +264,33 @@ def _content(path: Path, place: str) -> Content:
     if other is not None:
         raise InputError(f"{place!r} is {other}. Expected a text file (CSV, TSV), Excel, parquet or feather.")
     return "text"
+
+
+def _has_stray_returns(path: Path) -> bool:
+    """Whether lines end with a line feed, and some cells hold a carriage return alone, which would end a row, too.
+
+    pandas writes them without quotes.
+    """
+    if b"\0" in _head(path):  # UTF-16, in which such a byte is half a letter
+        return False
+    stray = feeds = 0
+    with path.open("rb") as file:
+        for block in _blocks_of_lines(file):
+            feeds += block.count(b"\n")
+            stray += block.count(b"\r") - block.count(b"\r\n")
+    return 0 < stray <= _STRAY * feeds
+
+
+def _without_stray_returns(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        for block in _blocks_of_lines(file):
+            yield _STRAY_RETURN.sub(b" ", block)
+
+
+def _blocks_of_lines(file: IO[bytes]) -> Iterator[bytes]:
+    """Blocks that do not end between the two characters of a line end."""
+    for block in _pieces(file):
+        yield block + file.read(1) if block.endswith(b"\r") else block
 
 
 def _head(path: Path) -> bytes:

@@ -69,6 +69,21 @@ def test_a_column_that_alone_predicts_is_a_leak(table, kind):
     assert "'closed' alone gives away the target" in notes_of([found], target="survived")[0].text
 
 
+def test_a_bent_copy_is_a_leak_although_its_extremes_are_missed():
+    random = np.random.RandomState(0)
+    wage = pd.Series(np.exp(random.normal(0, 1.5, 1000)), name="wage")
+    (found,) = leaks(pd.DataFrame({"log": np.log(wage), "age": random.randint(18, 80, 1000)}), wage, "regression")
+    assert (found.column, found.copy) == ("log", True)
+
+
+def test_a_column_that_goes_with_the_target_is_no_copy_only_since_no_value_stands_twice():
+    random = np.random.RandomState(0)
+    employed = pd.Series(np.cumsum(random.rand(200)), name="employed")
+    X = pd.DataFrame({"near": employed + random.normal(0, 0.5, 200)})
+    X, employed = X.sample(frac=1, random_state=0), employed.sample(frac=1, random_state=0)
+    assert [(found.column, found.copy) for found in leaks(X, employed, "regression")] == [("near", False)]
+
+
 def test_a_strong_column_is_no_leak(table):
     X, y = table
     flipped = np.where(np.random.RandomState(3).rand(len(y)) < 0.05, 1 - y, y)

@@ -204,6 +204,20 @@ def test_columns_of_options_must_be_there(options: dict[str, object], write_csv:
         read_table(path, ReadOptions("y", **options))
 
 
+def test_a_few_rows_of_classes_without_another_row_are_left_out_and_said(write_csv: WriteCsv) -> None:
+    path = write_csv({"age": numbers(300), "y": ["fog", *["snow", "rain"] * 149, "hail"]})
+    table = read_table(path, ReadOptions("y"))
+    assert (len(table.X), len(table.y), set(table.y)) == (298, 298, {"snow", "rain"})
+    note = table.notes[0]
+    assert "left out 2 rows of classes of 'y' that have no other row: 'fog', 'hail'" in note.text
+    assert note.weight == WARNING
+
+
+def test_whole_numbers_of_which_one_stands_once_are_a_regression_target(write_csv: WriteCsv) -> None:
+    path = write_csv({"weight": numbers(), "height": [70, 71, 72, 73, 74] * 11 + [75, 75, 76, 76, 87]})
+    assert read_table(path, ReadOptions("height")).task == "regression"
+
+
 @pytest.mark.parametrize(
     ("target", "said"),
     [

@@ -107,6 +107,16 @@ def test_a_name_tells_an_identifier_whose_numbers_do_not():
         assert role_of(values, name).role == "feature", name
 
 
+@pytest.mark.parametrize("letter", ["", "C"])
+def test_an_identifier_by_name_may_stand_twice_now_and_then(letter):
+    random = np.random.RandomState(0)
+    numbers = random.choice(2_000_000, 600, replace=False)
+    numbers[:50] = numbers[50:100]
+    values = texts(f"{letter}{n}" for n in numbers) if letter else numbers
+    assert role_of(values, "ID").role == "identifier"
+    assert role_of(values, "income").role == "feature"
+
+
 def test_names_are_split_into_words():
     assert name_words("CustomerID") == ["customer", "id"]
     assert name_words("user-e-mail") == ["user", "email"]

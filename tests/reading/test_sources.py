@@ -11,9 +11,10 @@ import zipfile
 from pathlib import Path
 
 import fsspec
+import pandas as pd
 import pytest
 import zstandard
-from reading.files import read, rows, written
+from reading.files import read, rows, said, written
 
 from automl_explain.exceptions import InputError, NotFoundError
 
@@ -103,3 +104,17 @@ def test_what_file_managers_add_to_archives_is_not_counted(tmp_path: Path) -> No
         archive.writestr("towns/.DS_Store", "x")
         archive.writestr("__MACOSX/towns/._a.csv", "x")
     assert rows(read(tmp_path / "a.zip")) == [("a", "b"), ("1", "2")]
+
+
+def test_a_carriage_return_alone_in_a_cell_ends_no_row(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"text": [f"note {i}" for i in range(30)], "n": range(30)})
+    frame.loc[7, "text"] = "one\rtwo"
+    frame.to_csv(tmp_path / "a.csv", index=False)  # without quotes
+    table = read(tmp_path / "a.csv")
+    assert table.n_rows == 30
+    assert rows(table)[8] == ("one two", "7")
+    assert said(table) == ""
+
+
+def test_lines_of_an_old_mac_end_with_a_carriage_return(tmp_path: Path) -> None:
+    assert rows(read(written(tmp_path, "a,b\r1,2\r3,4\r"))) == [("a", "b"), ("1", "2"), ("3", "4")]
