@@ -70,7 +70,8 @@ class Case:
 
     def fits(self, parsed: Parsed) -> bool:
         """Whether enough cells are of the form, and the others few enough to be named."""
-        fitting, misfits = int((~pd.isna(parsed.values)).sum()), int(parsed.misfits.sum())
+        fitting = int((~pd.isna(parsed.values)).sum()) if parsed.n_read is None else parsed.n_read
+        misfits = int(parsed.misfits.sum())
         if fitting == 0:
             return False
         too_many = parsed.texts is not None and len(np.unique(parsed.texts.codes[parsed.misfits])) > _MOST_MISFITS

@@ -83,7 +83,7 @@ class Distinct:
                 codes, cleaned = np.where(codes < 0, -1, again[codes]), list(merged)
         self.texts: list[str] = cleaned
         self.codes: np.ndarray = codes
-        self.counts: np.ndarray = np.bincount(codes[codes >= 0], minlength=len(cleaned))
+        self.counts: np.ndarray = np.bincount(codes + 1, minlength=len(cleaned) + 1)[1:]
 
     def spread(self, values: np.ndarray, missing: Any) -> np.ndarray:
         """A value of every different text -> one of every row."""

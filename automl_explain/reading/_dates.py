@@ -261,16 +261,23 @@ def _from_numbers(numbers: np.ndarray, style: DateStyle) -> np.ndarray:
     return made
 
 
-def format_of_days(numbers: np.ndarray) -> str | None:
-    """The format of numbers such as 20240131 that are all days of the calendar, at least three different ones."""
-    held = numbers[np.isfinite(numbers)]
-    if not len(held) or not any(low <= held.min() and held.max() <= high for _, low, high in _AS_NUMBERS):
+def format_of_days(numbers: np.ndarray, low: float, high: float) -> str | None:
+    """The format of numbers such as 20240131 that are all days of the calendar, at least three different ones.
+
+    Parameters
+    ----------
+    numbers : ndarray of float64 of shape (n_rows,)
+        NaN where there is none.
+    low, high : float
+        The least and the largest of them.
+    """
+    form = next((f for f, first, last in _AS_NUMBERS if first <= low and high <= last), None)
+    if form is None:
         return None
-    held = np.unique(held)
+    held = np.unique(numbers[np.isfinite(numbers)])
     if len(held) < 3 or (held != np.trunc(held)).any():
         return None
-    form = next((f for f, low, high in _AS_NUMBERS if low <= held[0] and held[-1] <= high), None)
-    if form is None or np.isnat(from_numbers(held[:: max(1, len(held) // 100)], DateStyle((form,)))).any():
+    if np.isnat(from_numbers(held[:: max(1, len(held) // 100)], DateStyle((form,)))).any():
         return None
     return None if np.isnat(from_numbers(held, DateStyle((form,)))).any() else form
 

@@ -111,12 +111,11 @@ def _one_of(case: Case, equal: Sequence[Candidate], codes: np.ndarray) -> tuple[
 
 def dates_in_numbers(case: Case, parsed: Parsed) -> Learned | None:
     """Dates written as numbers: 20240131, and where the user asks or the name says so, those of Excel and Unix."""
-    numbers = parsed.values.astype(np.float64)
-    held = numbers[~np.isnan(numbers)]
-    if len(held) == 0:
+    numbers = parsed.values.astype(np.float64, copy=False)
+    low, high = (f.reduce(numbers, initial=np.nan) for f in (np.fmin, np.fmax))  # without those that are missing
+    if np.isnan(low):
         return None
-    low, high = held.min(), held.max()
-    days = format_of_days(held)
+    days = format_of_days(numbers, low, high)
     if days is not None:
         style = DateStyle((days,))
     elif SERIALS[0] <= low and high <= SERIALS[1] and (case.forced or names_a_date(case.name)):
@@ -127,7 +126,7 @@ def dates_in_numbers(case: Case, parsed: Parsed) -> Learned | None:
         return None
     dates = from_numbers(numbers, style)
     misfits = parsed.misfits | (np.isnat(dates) & ~np.isnan(numbers))
-    made = dataclasses.replace(parsed, values=dates, misfits=misfits)
+    made = dataclasses.replace(parsed, values=dates, misfits=misfits, n_read=None)
     return case.learned(case.form("datetime", date=style), made, told=True)
 
 

@@ -50,12 +50,15 @@ class Parsed:
         None where all cells were read at once, so that nothing is amiss.
     gaps : dict of str to int
         Marks that were read as missing, with their counts; empty cells left out.
+    n_read : int, optional
+        Cells with a value, where they have been counted.
     """
 
     values: np.ndarray
     misfits: np.ndarray
     texts: Distinct | None = None
     gaps: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    n_read: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,7 +168,7 @@ class ColumnForm:
         seen = {texts.texts[i]: int(texts.counts[i]) for i in np.flatnonzero(gaps) if texts.texts[i]}
         if values.dtype == np.int64 and (texts.codes < 0).any():
             values = values.astype(np.float64)
-        return Parsed(texts.spread(values, missing), misfits, texts, seen)
+        return Parsed(texts.spread(values, missing), misfits, texts, seen, int(texts.counts[~unread].sum()))
 
     def _at_once(self, cells: Cells) -> Parsed | None:
         """Without a look at the different texts, where these are many."""
