@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Literal
 
+import numpy as np
+
 from automl_explain.exceptions import (
     AutoMLExplainError,
     DataError,
@@ -50,7 +52,6 @@ _OTHERS = {
 _JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\[\s*)?\{\s*\"[^\"]*\"\s*:")
 _ADDED = re.compile(r"^__MACOSX/|(?:^|/)(?:\.DS_Store|Thumbs\.db|desktop\.ini)$")  # to archives, by file managers
 _PASSWORD = re.compile(r"(://[^/@:]*:)[^/@]*(@)")
-_STRAY_RETURN = re.compile(rb"\r(?!\n)")
 _STRAY = 0.1  # of them a line; in a file of both ends of line each ends a line
 _MOST_LAYERS = 3
 _BLOCK = 1 << 20
@@ -282,9 +283,15 @@ def _has_stray_returns(path: Path) -> bool:
 
 
 def _without_stray_returns(path: Path) -> Iterator[bytes]:
+    """The bytes with a blank for every carriage return that stands alone, except in quotes, where it ends no row."""
+    before = 0
     with path.open("rb") as file:
         for block in _blocks_of_lines(file):
-            yield _STRAY_RETURN.sub(b" ", block)
+            text = np.frombuffer(block, dtype=np.uint8).copy()
+            quotes = before + np.cumsum(text == ord('"'))
+            text[(text == ord("\r")) & (np.append(text[1:], 0) != ord("\n")) & (quotes % 2 == 0)] = ord(" ")
+            before = int(quotes[-1])
+            yield text.tobytes()
 
 
 def _blocks_of_lines(file: IO[bytes]) -> Iterator[bytes]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from reading.files import read, rows, written
 
@@ -26,6 +26,7 @@ def as_csv(table: list[list[str]], **style: object) -> str:
     return made.getvalue()
 
 
+@example(table=[["", "", ""], ["", "", "0\r0"], ["", "", "0\n0"], ["", "0\n0", "0\n0"]], end="\n", sep=",", size=1)
 @given(table=TABLES, end=st.sampled_from(["\n", "\r\n", "\r"]), sep=st.sampled_from(",;\t"), size=st.integers(1, 5))
 def test_pieces_have_the_cells_and_lines_of_the_whole(
     tmp_path_factory: pytest.TempPathFactory, table: list[list[str]], end: str, sep: str, size: int

@@ -118,3 +118,9 @@ def test_a_carriage_return_alone_in_a_cell_ends_no_row(tmp_path: Path) -> None:
 
 def test_lines_of_an_old_mac_end_with_a_carriage_return(tmp_path: Path) -> None:
     assert rows(read(written(tmp_path, "a,b\r1,2\r3,4\r"))) == [("a", "b"), ("1", "2"), ("3", "4")]
+
+
+def test_a_carriage_return_in_quotes_is_kept_where_one_outside_is_none(tmp_path: Path) -> None:
+    lines = [b"a,b", b'1,"x\ry"', b"2,x\ry", *[b"3,z"] * 500]
+    cells = read(written(tmp_path, b"\n".join(lines))).cells
+    assert cells[1].tolist()[:3] == ["x\ry", "x y", "z"]
