@@ -180,7 +180,9 @@ def read_table(source: Any, options: ReadOptions) -> Table:
             "No column is left to explain the target with; the table needs at least one feature besides the target."
             + (f" Use one that was left out, as with --keep {shlex.quote(next(iter(roles)))}." if roles else "")
         )
-    notes += [n for n in learned if n.column not in left_out] + [role.note for role in roles.values()]
+    ignored = _ignored(options)
+    notes += [n for n in learned if n.column not in (ignored if n.weight == WARNING else left_out)]
+    notes += [role.note for role in roles.values()]
     recipe = dataclasses.replace(recipe, left_out=left_out)
     return Table(
         X=X,
@@ -286,10 +288,8 @@ def _is_numeric(y: pd.Series) -> bool:
 
 
 def _is_regression(y: pd.Series) -> bool:
-    """Whether values are rather numbers than codes of classes, which each stand in several rows."""
-    if not _is_numeric(y):
-        return False
-    return not (_is_whole(y) and y.nunique() <= MAX_CLASS_CODES and y.value_counts().min() > 1)
+    """Whether values are rather numbers than codes of classes."""
+    return _is_numeric(y) and not (_is_whole(y) and y.nunique() <= MAX_CLASS_CODES)
 
 
 def _settle_task(y: pd.Series, task: str, notes: list[Note]) -> tuple[pd.Series, Task]:
@@ -299,7 +299,8 @@ def _settle_task(y: pd.Series, task: str, notes: list[Note]) -> tuple[pd.Series,
         raise DataError(f"Column {y.name!r} has the value {y.iloc[0]!r} in every row; there is nothing to learn.")
     chosen = task
     if task == "auto":
-        chosen = "regression" if _is_regression(y) else "classification"
+        singles = numeric and y.value_counts().min() == 1  # codes of classes each stand in several rows
+        chosen = "regression" if singles or _is_regression(y) else "classification"
         codes = numeric and chosen == "classification"
         kind = "numbers" if numeric else f"{n_values} values that are no numbers"
         if codes:

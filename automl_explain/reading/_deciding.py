@@ -12,10 +12,10 @@ from automl_explain.exceptions import InputError
 from automl_explain.reading._case import SHOWN, Case, Learned
 from automl_explain.reading._cells import Distinct
 from automl_explain.reading._columns import SAMPLE
-from automl_explain.reading._deciding_dates import as_dates, as_duration, as_time
-from automl_explain.reading._deciding_numbers import as_number, differing_units
+from automl_explain.reading._deciding_dates import as_dates, as_duration, as_time, mixed_dates
+from automl_explain.reading._deciding_numbers import as_number, mixed_numbers
 from automl_explain.reading._forms import ColumnForm, Kind
-from automl_explain.reading._notes import DECISION, DETAIL, Note
+from automl_explain.reading._notes import DECISION, DETAIL, WARNING, Note
 from automl_explain.reading._words import ANSWER_GAPS, ANSWERS
 
 
@@ -82,7 +82,7 @@ def as_text(case: Case) -> Learned:
 
 
 def _notes_on_text(case: Case, texts: Distinct, gaps: Mapping[str, int]) -> list[Note]:
-    notes = [n for n in (differing_units(case),) if n is not None]
+    notes = [n for n in (mixed_numbers(case), mixed_dates(case)) if n is not None]
     kept = sorted(t for t in case.column.gaps if t and t not in gaps)
     if kept:
         listed = ", ".join(map(repr, kept[:SHOWN]))
@@ -97,7 +97,8 @@ def _notes_on_text(case: Case, texts: Distinct, gaps: Mapping[str, int]) -> list
         if twice:
             shown = ", ".join(map(repr, twice[:2]))
             text = f"{case.name!r} has values that differ in capital letters alone ({shown}); they stay apart"
-            notes.append(case.note(text, "write them the same way if they mean the same"))
+            weight = WARNING if case.is_target else DECISION  # classes of one meaning are told apart by nothing
+            notes.append(case.note(text, "write them the same way if they mean the same", weight))
     return notes
 
 

@@ -57,6 +57,20 @@ def as_dates(case: Case) -> Learned | None:
     return case.learned(form, parsed, *notes, told=True)
 
 
+def mixed_dates(case: Case) -> Note | None:
+    """A note where dates stay text because they are written in several ways."""
+    column = case.column
+    dated = [(t, c) for t, c in zip(column.sample, column.counts, strict=True) if formats_of(t)[0]]
+    if not dated or sum(c for _, c in dated) < 0.9 * column.total:
+        return None
+    first = dated[0][0]
+    other = next((t for t, _ in dated if not set(formats_of(t)[0]) & set(formats_of(first)[0])), None)
+    if other is None:
+        return None
+    text = f"kept {case.name!r} as text: its dates are written in different ways ({first!r}, {other!r})"
+    return case.note(text, "write them in one way to have them read as dates", WARNING)
+
+
 def _of_typed(case: Case) -> Learned:
     cells, notes = case.column.cells, []
     if getattr(cells.dtype, "tz", None) is not None:

@@ -105,14 +105,24 @@ def _is_code(case: Case, parsed: Parsed, form: ColumnForm) -> bool:
     return sum(t.startswith("+") and len(t) >= 10 for t in sample) > 0.5 * len(sample)
 
 
-def differing_units(case: Case) -> Note | None:
-    """A note where numbers stay text because their units differ."""
-    column = case.column
-    if not column.numeric or column.evidence.units.keys() & _HALVES or column.evidence.style(".") is not None:
+def mixed_numbers(case: Case) -> Note | None:
+    """A note where numbers stay text because they are written in several ways."""
+    evidence = case.column.evidence
+    if not case.column.numeric or evidence.units.keys() & _HALVES:
         return None
-    units = [u for u, _ in column.evidence.units.most_common(4) if u][:3]
-    text = f"kept {case.name!r} as text: its numbers have different units ({', '.join(map(repr, units))})"
-    return case.note(text, "write them in one unit to have them read as numbers", WARNING)
+    units = [u for u, _ in evidence.units.most_common(4) if u][:3]
+    enough = case.column.total - case.need(case.column.total)
+    remedy = "write them in one unit to have them read as numbers"
+    if evidence.style(".") is None:
+        reason = f"its numbers have different units ({', '.join(map(repr, units))})"
+    elif units and min(evidence.units[""], evidence.units[units[0]]) > enough:
+        reason = f"some of its numbers have the unit {units[0]!r}, and others have none"
+    elif len(evidence.decimals) == 2 and min(evidence.decimals.values()) > enough:
+        reason = "some of its numbers have a decimal comma, and others a decimal point"
+        remedy = "write them in one way to have them read as numbers"
+    else:
+        return None
+    return case.note(f"kept {case.name!r} as text: {reason}", remedy, WARNING)
 
 
 def _unsure_mark(case: Case, form: ColumnForm) -> Note:

@@ -54,6 +54,8 @@ class ColumnRole:
                 self.name,
                 DECISION,
             )
+        if self.role == "feature" and self.reason:
+            return Note(f"used {name} as categories: {self.reason}", f"--ignore {option} leaves it out", self.name)
         if self.role == "feature":
             return Note(f"used {name} as a feature", f"--ignore {option} leaves it out", self.name, DETAIL)
         return Note(f"kept {name} as asked, although {self.reason}", "", self.name, DECISION)
@@ -172,6 +174,8 @@ def _of_texts(present: pd.Series, name: str, n_values: int) -> tuple[Role, str]:
     if n_values >= MIN_VALUES and forms.nearly_all(n_values, len(present), named=named):
         what = "e-mail addresses" if forms.are_emails(present) else "short texts"
         return "identifier", f"it is an identifier ({what}, {_different(n_values, len(present))})"
+    if n_values >= forms.MIN_DIFFERENT and n_values >= 0.5 * len(present):
+        return "feature", f"it holds {_different(n_values, len(present))}, so few of them recur in new rows"
     return "feature", ""
 
 

@@ -204,6 +204,13 @@ def test_columns_of_options_must_be_there(options: dict[str, object], write_csv:
         read_table(path, ReadOptions("y", **options))
 
 
+def test_what_may_mislead_is_said_of_columns_that_are_left_out_too(write_csv: WriteCsv) -> None:
+    prices = [f"{'$€'[i % 2]}{i * i}.50" for i in range(60)]
+    path = write_csv({"age": numbers(), "price": prices, "y": classes()})
+    assert "kept 'price' as text: its numbers have different units" in said(read_table(path, ReadOptions("y")))
+    assert "price" not in said(read_table(path, ReadOptions("y", ignore=("price",))))
+
+
 def test_a_few_rows_of_classes_without_another_row_are_left_out_and_said(write_csv: WriteCsv) -> None:
     path = write_csv({"age": numbers(300), "y": ["fog", *["snow", "rain"] * 149, "hail"]})
     table = read_table(path, ReadOptions("y"))

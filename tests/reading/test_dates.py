@@ -212,3 +212,9 @@ def test_arithmetic_accepts_the_days_that_strptime_accepts(texts: list[str]) -> 
             assert np.isnat(date)
         else:
             assert date == expected
+
+
+def test_dates_of_two_forms_stay_text_and_are_told() -> None:
+    form, _, notes = learned(["2023-06-26", "15/08/2023"] * 20)
+    assert form.kind == "text"
+    assert "kept 'x' as text: its dates are written in different ways ('2023-06-26', '15/08/2023')" in notes[0]

@@ -118,6 +118,20 @@ def test_different_units_are_told() -> None:
     assert "different units ('g', 'kg')" in learned(["500 g", "1 kg"])[2][0]
 
 
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [
+        (["12.5%", "8.1%", "0.4", "0.7"] * 10, "some of its numbers have the unit '%', and others have none"),
+        (["1,5", "2,25", "1.5", "3.75"] * 10, "some of its numbers have a decimal comma, and others a decimal point"),
+    ],
+)
+def test_numbers_that_stay_text_are_told(cells: list[str], reason: str) -> None:
+    form, _, notes = learned(cells)
+    assert form.kind == "text"
+    assert f"kept 'x' as text: {reason}" in notes[0]
+    assert learned(["001", "002"] * 20)[2] == []  # codes are no numbers
+
+
 def test_whole_numbers_beyond_float64_stay_exact() -> None:
     ids = [str(2**53 + i) for i in range(3)]
     _form, made, _ = learned(ids)

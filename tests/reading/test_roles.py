@@ -117,6 +117,14 @@ def test_an_identifier_by_name_may_stand_twice_now_and_then(letter):
     assert role_of(values, "income").role == "feature"
 
 
+def test_texts_of_which_few_recur_are_told():
+    codes = texts(f"{k * k % 977:03d}\u00b0N" for k in range(300))
+    found = role_of(codes.where(codes.index % 3 != 0, codes.shift(1, fill_value="1\u00b0N")))
+    assert found.used
+    assert "as categories: it holds" in found.note.text
+    assert "few of them recur" in found.note.text
+
+
 def test_names_are_split_into_words():
     assert name_words("CustomerID") == ["customer", "id"]
     assert name_words("user-e-mail") == ["user", "email"]
