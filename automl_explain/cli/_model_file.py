@@ -12,15 +12,23 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from automl_explain._files._writing import as_ours, write_whole
-from automl_explain.exceptions import CorruptFileError, NotFoundError
+from automl_explain.exceptions import CorruptFileError, NotFoundError, UnsupportedModelError
 from automl_explain.scoring import FILE_NAME
 
 MODEL, SCORING = "model.joblib", "scoring"
 _PIN, _VERSION = "model.json", 1
 
 
-def save_model(model: Any, folder: Path) -> Path:
+def save_model(model: Any, folder: Path, *, is_black_box: bool = False) -> Path:
     """Write ``model.joblib`` to a folder whose scoring explainer is there already, and tie the two together.
+
+    Parameters
+    ----------
+    model : object
+        Fitted.
+    folder : Path
+    is_black_box : bool, default False
+        Whether it was explained on features that only its training rows settle, so that new rows cannot be.
 
     Raises
     ------
@@ -34,7 +42,7 @@ def save_model(model: Any, folder: Path) -> Path:
         pin.unlink(missing_ok=True)  # of another model, should this one not be written
         write_whole(path, lambda file: joblib.dump(model, file))
         sums = {MODEL: _sha256(path), FILE_NAME: _sha256(folder / SCORING / FILE_NAME)}
-        text = json.dumps({"format_version": _VERSION, "sha256": sums}, indent=2)
+        text = json.dumps({"format_version": _VERSION, "sha256": sums, "is_black_box": is_black_box}, indent=2)
         write_whole(pin, lambda file: _put(file, text))
     return path
 
@@ -54,6 +62,8 @@ def load_model(folder: Path) -> Any:
         If it is not there.
     CorruptFileError
         If it, or the scoring explainer, is another file than the one that was written.
+    UnsupportedModelError
+        If it was explained as a black box.
     """
     import joblib
 
@@ -68,7 +78,12 @@ def load_model(folder: Path) -> Any:
             raise NotFoundError(f"The folder {str(folder)!r} holds no scoring explainer. {again}")
         if not path.is_file() or not pin.is_file():
             raise NotFoundError(f"The model was not saved in {str(folder)!r}. {again}")
-        sums = _read_pin(pin)
+        sums, is_black_box = _read_pin(pin)
+        if is_black_box:
+            raise UnsupportedModelError(
+                "The model was explained as a black box, on features made from the rows of training, which are not in "
+                f"{str(folder)!r}. Explain the table again, with another --candidate."
+            )
         for file in (path, folder / SCORING / FILE_NAME):
             if sums.get(file.name) != _sha256(file):
                 raise CorruptFileError(
@@ -78,17 +93,18 @@ def load_model(folder: Path) -> Any:
         return joblib.load(path)
 
 
-def _read_pin(pin: Path) -> dict[str, Any]:
+def _read_pin(pin: Path) -> tuple[dict[str, Any], bool]:
     try:
         document = json.loads(pin.read_bytes())
         version, sums = document["format_version"], document["sha256"]
+        is_black_box = document["is_black_box"]
     except (ValueError, KeyError, TypeError) as error:
         raise CorruptFileError(f"{str(pin)!r} is damaged: {error!r}. Explain the table again.") from error
     if version != _VERSION or not isinstance(sums, dict):
         raise CorruptFileError(
             f"{str(pin)!r} has the format {version!r}; this version reads {_VERSION}. Explain the table again."
         )
-    return sums
+    return sums, is_black_box is not False
 
 
 def _put(file: BinaryIO, text: str) -> None:

@@ -13,11 +13,11 @@ _SEPARATORS = {"tab": "\t", r"\t": "\t", "comma": ",", "semicolon": ";", "space"
 
 def add_reading(parser: argparse.ArgumentParser) -> None:
     """Add the options of reading, in a group of their own: how the file is written, and what its columns hold."""
-    _add_columns(add_file_options(parser))
+    _add_columns(add_writing(parser))
 
 
-def add_file_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
-    """Add the options of how a file is written, in a group of their own."""
+def add_writing(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Add the options of how a file and its values are written, in a group of their own."""
     group = parser.add_argument_group("reading the table", "what is found from the table unless you say it")
     group.add_argument("--sep", metavar="CHARACTER", help="what separates the columns of a text file (tab for a tab)")
     group.add_argument("--encoding", metavar="NAME", help="encoding of a text file, such as utf-8 or cp1252")
@@ -30,33 +30,11 @@ def add_file_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup
         metavar="SQL",
         help="rows of a database, whose SQLAlchemy URL is DATA, or of the file, as table `data`",
     )
+    _add_marks(group)
     return group
 
 
 def _add_columns(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--decimal", choices=(".", ","), help="the decimal mark of numbers")
-    order = group.add_mutually_exclusive_group()
-    order.add_argument(
-        "--day-first",
-        action="store_true",
-        default=None,
-        help="01/02/2024 is 1 February",
-    )
-    order.add_argument(
-        "--month-first",
-        dest="day_first",
-        action="store_false",
-        default=None,
-        help="01/02/2024 is 2 January",
-    )
-    group.add_argument(
-        "--na",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="MARK",
-        help="further texts that stand for no value",
-    )
     group.add_argument(
         "--types",
         nargs="+",
@@ -79,6 +57,32 @@ def _add_columns(group: argparse._ArgumentGroup) -> None:
         default=[],
         metavar="COLUMN",
         help="columns to use although they are taken for identifiers or the like",
+    )
+
+
+def _add_marks(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--decimal", choices=(".", ","), help="the decimal mark of numbers")
+    order = group.add_mutually_exclusive_group()
+    order.add_argument(
+        "--day-first",
+        action="store_true",
+        default=None,
+        help="01/02/2024 is 1 February",
+    )
+    order.add_argument(
+        "--month-first",
+        dest="day_first",
+        action="store_false",
+        default=None,
+        help="01/02/2024 is 2 January",
+    )
+    group.add_argument(
+        "--na",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="MARK",
+        help="further texts that stand for no value",
     )
 
 

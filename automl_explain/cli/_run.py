@@ -23,6 +23,7 @@ from automl_explain.cli._quiet import quiet
 from automl_explain.cli._split import SplitRule, group_codes
 from automl_explain.exceptions import AlreadyExistsError, DataError, ExplanationWarning, StorageError
 from automl_explain.explanation._units import check_output_unit
+from automl_explain.protocols import is_black_box
 from automl_explain.reading._notes import Note
 
 # What a run writes; with --overwrite these alone are replaced.
@@ -373,7 +374,12 @@ def _write(
         (saved, "explains new rows, for automl_explain.load"),
     ]
     if options.save_model:
-        files.append((save_model(automl, out), "the model, a pickle: load only your own"))
+        files.append(
+            (
+                save_model(automl, out, is_black_box=is_black_box(setup._adapter)),
+                "the model, a pickle: load only your own",
+            )
+        )
     return tuple(files)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from automl_explain.cli._reading_options import add_file_options, file_options
+from automl_explain.cli._reading_options import add_writing, file_options
 from automl_explain.exceptions import AlreadyExistsError, DataError, InputError
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def add_score(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "--chunk-rows", type=_count, default=20_000, metavar="N", help="rows held at a time (default: 20000)"
     )
     score.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    add_file_options(score)
+    add_writing(score)
     score.set_defaults(command=_score, long=False)
 
 
@@ -136,6 +136,7 @@ def _score(arguments: argparse.Namespace) -> int:
         _check_out(out, options.source, overwrite=arguments.overwrite)
     writer = CsvWriter if out is None else writer_for(out)
     scorer = Scorer.load(arguments.model)
+    scorer = scorer.written(decimal=arguments.decimal, day_first=arguments.day_first, na=tuple(arguments.na))
     labels, outputs = scorer.classes, scorer.explained_classes
     layout = Layout(
         "long" if arguments.long else "wide",

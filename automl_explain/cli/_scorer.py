@@ -13,7 +13,7 @@ import pandas as pd
 from automl_explain.adapters import adapter_for
 from automl_explain.cli._model_file import SCORING, load_model
 from automl_explain.cli._quiet import quiet
-from automl_explain.exceptions import InputError, UnsupportedModelError
+from automl_explain.exceptions import InputError
 from automl_explain.explainer_setup._rows import floating
 from automl_explain.explanation import Explanation
 from automl_explain.explanation._residuals import stated_bound
@@ -90,7 +90,7 @@ class Scorer:
         InputError
             If the model was not fitted on a file.
         UnsupportedModelError
-            If new rows cannot be featurized without those of training.
+            If it was explained as a black box.
         """
         with quiet():
             model = load_model(folder)
@@ -104,6 +104,11 @@ class Scorer:
             )
         own = {} if recipe.target is None else {recipe.target: "the target"}
         return cls(scoring, adapter, dataclasses.replace(recipe, left_out={**recipe.left_out, **own}), recipe.target)
+
+    def written(self, *, decimal: str | None, day_first: bool | None, na: tuple[str, ...]) -> Scorer:
+        """For a file whose values are written in another way than those of training; None for the same way."""
+        recipe = self.recipe.written(decimal=decimal, day_first=day_first, na=na)
+        return dataclasses.replace(self, recipe=recipe)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -164,13 +169,7 @@ class Scorer:
         assert schema is not None  # a recipe is only kept with one
         rows = schema.conform(frame, "the file")
         conform = getattr(self.adapter, "conform", None)
-        engineered = floating(self.adapter.transform(rows if conform is None else conform(rows, "the file")))
-        if engineered.shape[1] != len(self.scoring.engineered_features):
-            raise UnsupportedModelError(
-                "The model was explained as a black box, on features made from the rows of training, which are not in "
-                "the file. Explain the table again, with another --candidate."
-            )
-        return engineered
+        return floating(self.adapter.transform(rows if conform is None else conform(rows, "the file")))
 
     def _labels(self, engineered: Any, soft: np.ndarray) -> np.ndarray:
         classes = self.classes or []

@@ -24,6 +24,7 @@ SERIALS = (20_000, 60_000)  # 1954 to 2064
 _DTYPE = "datetime64[us]"
 _SAMPLE = 1_000
 _WIDTHS = {"%Y": 4, "%y": 2, "%m": 2, "%d": 2, "%H": 2, "%M": 2, "%S": 2}
+_FIRST_TWO = re.compile("^(%[dm])([-/.])(%[dm])")
 _FORMAT = re.compile(r"(?:%[YymdHIMSfp]|[-/., T:])+")
 
 _ZONE = r"\s?(?:Z|UTC|GMT|CES?T|[ECMP][SD]T|BST|[+-]\d{2}(?::?\d{2})?)"
@@ -76,6 +77,13 @@ class DateStyle:
     def two_digits(self) -> bool:
         """Whether years have two digits."""
         return "%y" in self.formats[0]
+
+    def with_day_first(self, day_first: bool) -> DateStyle:
+        """The style with days before months, or behind them; of dates in digits that begin with either."""
+        if self.day_first in (None, day_first):
+            return self
+        swapped = (_FIRST_TWO.sub(lambda m: f"{m[3]}{m[2]}{m[1]}", form) for form in self.formats)
+        return dataclasses.replace(self, formats=tuple(swapped))
 
 
 def is_format(text: object) -> bool:

@@ -96,6 +96,13 @@ class ColumnForm:
         """Marks of a gap in any case, besides ``gaps``."""
         return _NOTHING if self.strict else _MARKS.get(self.kind, GAP_MARKS)
 
+    def written(self, decimal: str | None, day_first: bool | None, na: tuple[str, ...]) -> ColumnForm:
+        """The form in a file whose values are written in another way; see `TableRecipe.written`."""
+        number = self.number if decimal is None else self.number.with_decimal(decimal)
+        date = self.date if self.date is None or day_first is None else self.date.with_day_first(day_first)
+        gaps = tuple(dict.fromkeys((*self.gaps, *na)))
+        return dataclasses.replace(self, number=number, date=date, gaps=gaps)
+
     def read(self, cells: pd.Series, lines: np.ndarray) -> tuple[pd.Series, Misfits]:
         """The values of a column, and the cells that do not fit its form.
 

@@ -52,6 +52,11 @@ class NumberStyle:
         """Whether `float` reads them."""
         return self == NumberStyle()
 
+    def with_decimal(self, mark: str) -> NumberStyle:
+        """The style with another decimal mark, and what was that mark between thousands."""
+        between = self.thousands if self.thousands not in (".", ",") else {",": ".", ".": ","}[mark]
+        return dataclasses.replace(self, decimal=mark, thousands=between)
+
 
 PLAIN = NumberStyle()
 

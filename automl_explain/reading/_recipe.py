@@ -209,6 +209,23 @@ class TableRecipe:
         by_name = {self.renamed.get(form.name, form.name): form for form in self.columns}
         return read_records([by_name[str(name)] for name in schema.names], schema, rows)
 
+    def written(
+        self, *, decimal: str | None = None, day_first: bool | None = None, na: tuple[str, ...] = ()
+    ) -> TableRecipe:
+        """The recipe for a file whose values are written in another way; what is None stays as it is.
+
+        Parameters
+        ----------
+        decimal : {",", "."}, optional
+            Decimal mark of all numbers; where it stood between thousands, the other one does now.
+        day_first : bool, optional
+            Whether days stand before months, in all dates that begin with either.
+        na : tuple of str, default ()
+            Further marks of a gap, in all columns.
+        """
+        forms = tuple(form.written(decimal, day_first, na) for form in self.columns)
+        return dataclasses.replace(self, columns=forms)
+
     def check_features(self, names: Sequence[str | int]) -> None:
         """Refuse other features than those that the recipe reads.
 

@@ -360,3 +360,22 @@ def test_names_that_meet_are_told_apart(binary: Run, tmp_path: Path) -> None:
     found = score(binary, write(table, tmp_path / "new.csv"), tmp_path / "out.csv", "--id", "line", "prediction")
     assert found.columns[:4].tolist() == ["line", "prediction", "line (2)", "prediction (2)"]
     assert found["line (2)"].eq("mine").all()
+
+
+def test_a_file_of_another_country_is_read_as_the_user_says(binary: Run, tmp_path: Path) -> None:
+    table = office_table()
+    other = table.assign(
+        **{"Preis: EUR": table["Preis: EUR"].str.translate(str.maketrans(",.", ".,"))},
+        tag=pd.to_datetime(table["tag"], format="%d.%m.%Y").dt.strftime("%m.%d.%Y"),
+    )
+    table.loc[3, "Preis: EUR"], other.loc[3, "Preis: EUR"] = "", "-999"
+    wanted = score(binary, write(table, tmp_path / "own.csv"), tmp_path / "a.csv")
+    options = ("--decimal", ".", "--month-first", "--na=-999")
+    found = score(binary, write(other, tmp_path / "other.csv"), tmp_path / "b.csv", *options)
+    pd.testing.assert_frame_equal(found, wanted)
+
+
+def test_a_black_box_is_refused(binary: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = shutil.copytree(binary.folder, tmp_path / "out")
+    save_model(joblib.load(folder / "model.joblib"), folder, is_black_box=True)
+    assert "explained as a black box" in refused(capsys, binary.data, "--model", folder)
