@@ -63,7 +63,7 @@ def add_explain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "--max-rows",
         type=_rows,
         metavar="N",
-        help="learn from N rows, drawn at random (default: all; of a file of more than 20 million cells 200,000, and "
+        help="learn from N rows, drawn at random (default: all; of a file of more than 10 million cells 200,000, and "
         "the importance of the columns is then over all rows)",
     )
     explain.add_argument(

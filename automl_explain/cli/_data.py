@@ -162,8 +162,6 @@ def read_table(source: Any, options: ReadOptions) -> Table:
         raise DataError(f"Column {options.target!r} is empty in every row; a target needs values. Name another column.")
     if not present.all():
         notes.append(Note(f"left out {_count((~present).sum(), 'row')} without a value in {options.target!r}"))
-    if drawn is not None:
-        present &= _are_no_singles(y[present], options.task, notes)
     roles = column_roles(kept, keep=[recipe.renamed.get(name, name) for name in options.keep])
     kept, y = kept[present], y[present]
     if len(y) < MIN_ROWS:
@@ -192,7 +190,7 @@ def read_table(source: Any, options: ReadOptions) -> Table:
         columns=tuple(_columns(recipe, frame, y, roles)),
         texts=tuple(name for name, role in roles.items() if role.used and role.role == "free text"),
         recipe=recipe,
-        aside=_aside(frame[present], X, recipe, options),
+        aside=_aside(frame.loc[y.index], X, recipe, options),
         drawn=drawn,
     )
 
@@ -206,18 +204,6 @@ def _cells(source: Any, options: ReadOptions) -> tuple[TextTable, FileFormat, Dr
     as_text = bool(types.na or types.types or types.dates or types.decimal == ",")
     cells, form = read_cells(source, options.file, (options.target,), as_text=as_text)
     return cells, form, None
-
-
-def _are_no_singles(y: pd.Series, task: str, notes: list[Note]) -> pd.Series:
-    """Rows of a sample but for the only ones of their class: of a class that is rare there may be one."""
-    if task == "regression" or (task == "auto" and _is_regression(y)):
-        return pd.Series(True, index=y.index)
-    counts = y.value_counts()
-    single = counts.index[counts == 1]
-    if len(single):
-        text = f"left out {_quoted(list(single))} of {y.name!r}, drawn once only: two rows of a class are needed"
-        notes.append(Note(text, "--max-rows draws more", str(y.name)))
-    return ~y.isin(single)
 
 
 def _named(options: ReadOptions) -> list[str]:

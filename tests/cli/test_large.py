@@ -135,7 +135,7 @@ def test_a_class_that_was_drawn_once_is_left_out(tmp_path: Path) -> None:
     assert set(found.y) == {"yes", "no"}
     assert line not in found.y.index
     assert found.X.index.equals(found.y.index)
-    assert any("left out 'rare' of 'left', drawn once only" in note.text for note in found.notes)
+    assert any("classes of 'left' that have no other row: 'rare'" in note.text for note in found.notes)
 
 
 def test_a_database_is_no_file_to_open(tmp_path: Path) -> None:

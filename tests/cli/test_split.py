@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from automl_explain.cli._data import ReadOptions, read_table
 from automl_explain.cli._split import SplitRule, group_codes, parse_split, rows_apart
 from automl_explain.exceptions import DataError, InputError
 
@@ -77,3 +80,14 @@ def test_classes_of_one_side_alone_are_refused() -> None:
         apart("time", days, pd.Series(["a", "b"] * 25 + ["c"] * 10, name="y"))
     with pytest.raises(DataError, match="one side has a single class of 'y'"):
         apart("time", days, pd.Series(["a", "b"] * 20 + ["a"] * 20, name="y"))
+
+
+def test_columns_set_aside_have_the_rows_of_the_target(tmp_path: Path) -> None:
+    """Rows of a class that is left out are not split by either."""
+    rows = [f"{i % 7},shop {i % 9},{'yes' if i % 2 else 'no'}" for i in range(300)]
+    rows[10] = "3,shop 1,maybe"
+    path = tmp_path / "table.csv"
+    path.write_text("amount,shop,paid\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    table = read_table(path, ReadOptions(target="paid", split=parse_split("group:shop")))
+    assert set(table.y) == {"yes", "no"}
+    assert table.column("shop").index.equals(table.y.index)
