@@ -94,7 +94,7 @@ def add_explain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _explain(arguments: argparse.Namespace) -> int:
     from automl_explain.cli._data import ReadOptions, read_table
-    from automl_explain.cli._large import opened
+    from automl_explain.cli._drawn import opened
     from automl_explain.cli._run import Phases, run
 
     reading = ReadOptions(
@@ -142,8 +142,9 @@ def add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    from automl_explain.cli._data import Table, Task
+    from automl_explain.cli._data import Table
     from automl_explain.cli._run import Phases, run
+    from automl_explain.cli._target import Task
     from automl_explain.datasets import make_mixed_table
     from automl_explain.reading import Note
 

@@ -6,13 +6,15 @@ import dataclasses
 import difflib
 import shlex
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from automl_explain.cli._large import Drawn, draw_if_large
+from automl_explain.cli._drawn import Drawn, draw_if_large
 from automl_explain.cli._split import SplitRule, rows_apart
+from automl_explain.cli._target import Task, settle_task
+from automl_explain.cli._wording import count, quoted
 from automl_explain.exceptions import DataError, InputError
 from automl_explain.reading import (
     DETAIL,
@@ -28,19 +30,8 @@ from automl_explain.reading import (
     read_cells,
 )
 
-Task = Literal["classification", "regression"]
-
 # Below this a quarter of the rows is no measure of anything.
 MIN_ROWS = 50
-# Whole numbers with at most this many values are taken for class codes.
-MAX_CLASS_CODES = 20
-# Every class needs rows on both sides and a column of contributions: more is no longer an explanation.
-MAX_CLASSES = 100
-
-# Share of the rows that are left out since their classes have a single row; of more the table is refused.
-MAX_LEFT_OUT = 0.01
-
-_SHOWN = 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,18 +148,10 @@ def read_table(source: Any, options: ReadOptions) -> Table:
     y = frame.pop(options.target)
     left_out = _ignored(options)
     kept = frame.drop(columns=[recipe.renamed.get(name, name) for name in left_out])
-    present = ~y.isna()
-    if not present.any():
-        raise DataError(f"Column {options.target!r} is empty in every row; a target needs values. Name another column.")
-    if not present.all():
-        notes.append(Note(f"left out {_count((~present).sum(), 'row')} without a value in {options.target!r}"))
+    present = _usable(y, options, notes)
     roles = column_roles(kept, keep=[recipe.renamed.get(name, name) for name in options.keep])
     kept, y = kept[present], y[present]
-    if len(y) < MIN_ROWS:
-        raise DataError(
-            f"Only {_count(len(y), 'row')} with a target; at least {MIN_ROWS} are needed to fit and test a model."
-        )
-    y, task = _settle_task(y, options.task, notes)
+    y, task = settle_task(y, options.task, notes)
     kept = kept.loc[y.index]
     given = {renamed: name for name, renamed in recipe.renamed.items()}
     left_out |= {given.get(name, name): role.reason for name, role in roles.items() if not role.used}
@@ -204,6 +187,20 @@ def _cells(source: Any, options: ReadOptions) -> tuple[TextTable, FileFormat, Dr
     as_text = bool(types.na or types.types or types.dates or types.decimal == ",")
     cells, form = read_cells(source, options.file, (options.target,), as_text=as_text)
     return cells, form, None
+
+
+def _usable(y: pd.Series, options: ReadOptions, notes: list[Note]) -> pd.Series:
+    """Which rows have a target that can be learned."""
+    present = ~y.isna()
+    if not present.any():
+        raise DataError(f"Column {options.target!r} is empty in every row; a target needs values. Name another column.")
+    if not present.all():
+        notes.append(Note(f"left out {count((~present).sum(), 'row')} without a value in {options.target!r}"))
+    if present.sum() < MIN_ROWS:
+        raise DataError(
+            f"Only {count(present.sum(), 'row')} with a target; at least {MIN_ROWS} are needed to fit and test a model."
+        )
+    return present
 
 
 def _named(options: ReadOptions) -> list[str]:
@@ -250,7 +247,7 @@ def _require_column(name: str, names: Sequence[str]) -> None:
     lowered = {n.lower(): n for n in names}
     close = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.5)
     hint = f"Did you mean {lowered[close[0]]!r}? " if close else ""
-    raise InputError(f"There is no column {name!r}. {hint}The columns are {_quoted(names)}.")
+    raise InputError(f"There is no column {name!r}. {hint}The columns are {quoted(names)}.")
 
 
 def _sample(cells: TextTable, options: ReadOptions, notes: list[Note]) -> TextTable:
@@ -261,70 +258,6 @@ def _sample(cells: TextTable, options: ReadOptions, notes: list[Note]) -> TextTa
     )
     drawn = np.random.default_rng(options.seed).choice(cells.n_rows, options.max_rows, replace=False)
     return cells.take(np.sort(drawn))
-
-
-def _is_whole(column: pd.Series) -> bool:
-    if not pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype):
-        return False
-    return bool((column.dropna() % 1 == 0).all())
-
-
-def _is_numeric(y: pd.Series) -> bool:
-    return pd.api.types.is_numeric_dtype(y.dtype) and not pd.api.types.is_bool_dtype(y.dtype)
-
-
-def _is_regression(y: pd.Series) -> bool:
-    """Whether values are rather numbers than codes of classes."""
-    return _is_numeric(y) and not (_is_whole(y) and y.nunique() <= MAX_CLASS_CODES)
-
-
-def _settle_task(y: pd.Series, task: str, notes: list[Note]) -> tuple[pd.Series, Task]:
-    numeric = _is_numeric(y)
-    n_values = int(y.nunique())
-    if n_values < 2:
-        raise DataError(f"Column {y.name!r} has the value {y.iloc[0]!r} in every row; there is nothing to learn.")
-    chosen = task
-    if task == "auto":
-        singles = numeric and y.value_counts().min() == 1  # codes of classes each stand in several rows
-        chosen = "regression" if singles or _is_regression(y) else "classification"
-        codes = numeric and chosen == "classification"
-        kind = "numbers" if numeric else f"{n_values} values that are no numbers"
-        if codes:
-            kind = f"only {n_values} different whole numbers"
-        notes.append(Note(f"task: {chosen}, because {y.name!r} holds {kind}", "--task chooses", str(y.name)))
-    if chosen == "regression":
-        return _regression_target(y, numeric), "regression"
-    return _class_target(y, numeric, notes), "classification"
-
-
-def _regression_target(y: pd.Series, numeric: bool) -> pd.Series:
-    if not numeric:
-        raise DataError(f"Column {y.name!r} holds {y.iloc[0]!r}, which is no number; use --task classification.")
-    return y.astype(np.float64)
-
-
-def _class_target(y: pd.Series, numeric: bool, notes: list[Note]) -> pd.Series:
-    counts = y.value_counts()
-    single = [c for c, n in counts.items() if n == 1]
-    if 0 < len(single) <= MAX_LEFT_OUT * len(y) and len(counts) - len(single) > 1:
-        what = f"{_count(len(single), 'row')} of classes of {y.name!r} that have no other row: {_quoted(single)}"
-        notes.append(Note(f"left out {what}", "merge such classes, or provide more rows", str(y.name), WARNING))
-        y, counts, single = y[~y.isin(single)], counts[counts > 1], []
-    if len(counts) > MAX_CLASSES:
-        other = "use --task regression" if numeric else "name another target, or group its values"
-        raise DataError(
-            f"Column {y.name!r} has {len(counts):,} different values; up to {MAX_CLASSES} classes can be explained: "
-            f"{other}."
-        )
-    if single:
-        noun, verb = ("Class", "has a single row") if len(single) == 1 else ("Classes", "have a single row each")
-        raise DataError(
-            f"{noun} {_quoted(single)} of column {y.name!r} {verb}; two are needed, one to train on and one to "
-            "test on. Remove or merge such rows."
-        )
-    if numeric and _is_whole(y):
-        return y.astype(np.int64)
-    return y if numeric or pd.api.types.is_bool_dtype(y.dtype) else y.map(str).astype(object)
 
 
 def split(
@@ -361,12 +294,3 @@ def split(
 def marks(X: pd.DataFrame) -> list[str]:
     """Columns with one value and gaps, as where an ``x`` marks some rows: FLAML would drop them without a word."""
     return [name for name in X.columns if X[name].isna().any() and X[name].nunique() == 1]
-
-
-def _count(n: int, thing: str) -> str:
-    return f"{n:,} {thing}{'' if n == 1 else 's'}"
-
-
-def _quoted(names: Sequence[Any]) -> str:
-    shown = ", ".join(repr(n) for n in names[:_SHOWN])
-    return shown + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

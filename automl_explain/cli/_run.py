@@ -136,7 +136,6 @@ def run(table: Table, options: RunOptions, phases: Phases) -> Outcome:
     prepare_folder(options)
     with phases("libraries", "Loading libraries"), quiet():
         from automl_explain.adapters._flaml_candidates import check_learner
-        from automl_explain.explainer_setup import automl_setup_model_explanations
         from automl_explain.explainers import MimicWrapper
 
         if _import_flaml() and options.candidate is not None:
@@ -152,21 +151,12 @@ def run(table: Table, options: RunOptions, phases: Phases) -> Outcome:
         warnings.simplefilter("always", ExplanationWarning)
         with phases("setup", "Taking the model apart"):
             scores = _scores(model, X_test, y_test, y_train, table.task)
-            rows = {"X": X_train, "X_test": X_test, "y": y_train, "y_test": y_test}
-            setup = automl_setup_model_explanations(
-                model, table.task, **rows, max_eval_rows=MAX_EXPLAINED_ROWS, random_state=options.seed
-            )
+            setup = _setup(model, table.task, parts, options)
         with phases("surrogate", "Training the surrogate"):
             wrapper = MimicWrapper.from_setup(setup)
         with phases("explanations", "Explaining the test rows"):
             engineered, raw = _explanations(wrapper, setup, options)
-        everything = None
-        if table.drawn is not None:
-            with phases("all rows", "Explaining all rows"):
-                everything = explain_all_rows(
-                    table, setup, wrapper, raw_method=options.raw_method, output_unit=options.output_unit
-                )
-                checks += everything.notes
+        everything = _all_rows(table, setup, wrapper, options, phases)
         with phases("files", "Writing files"):
             files = _write(options, table, model, setup, wrapper, engineered, raw)
             files += write_all_rows(everything, options.out)
@@ -185,11 +175,27 @@ def run(table: Table, options: RunOptions, phases: Phases) -> Outcome:
         warnings=said,
         files=files,
         candidates=_tried(automl) if options.list_candidates else None,
-        checks=check_model(
-            (*checks, *(everything.notes if everything is not None else ())), scores, len(y_test), table
-        ),
+        checks=check_model((*checks, *(everything.notes if everything else ())), scores, len(y_test), table),
         all_rows=everything,
     )
+
+
+def _setup(model: Any, task: str, parts: tuple[Any, Any, Any, Any], options: RunOptions) -> Any:
+    """The model taken apart, with rows to learn from and rows to explain."""
+    from automl_explain.explainer_setup import automl_setup_model_explanations
+
+    rows = dict(zip(("X", "X_test", "y", "y_test"), parts, strict=True))
+    return automl_setup_model_explanations(
+        model, task, **rows, max_eval_rows=MAX_EXPLAINED_ROWS, random_state=options.seed
+    )
+
+
+def _all_rows(table: Table, setup: Any, wrapper: Any, options: RunOptions, phases: Phases) -> AllRows | None:
+    """What all rows of a table come to that was too large to hold."""
+    if table.drawn is None:
+        return None
+    with phases("all rows", "Explaining all rows"):
+        return explain_all_rows(table, setup, wrapper, raw_method=options.raw_method, output_unit=options.output_unit)
 
 
 def _check_unit(table: Table, options: RunOptions) -> None:

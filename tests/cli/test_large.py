@@ -15,9 +15,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from automl_explain import Explanation, MimicWrapper, automl_setup_model_explanations
-from automl_explain.cli import _large, main
+from automl_explain.cli import _drawn, _large, main
 from automl_explain.cli._data import ReadOptions, Table, read_table
-from automl_explain.cli._large import ALL_ROWS, draw_if_large, explain_all_rows, opened, write_all_rows
+from automl_explain.cli._drawn import draw_if_large, opened
+from automl_explain.cli._large import ALL_ROWS, explain_all_rows, write_all_rows
 from automl_explain.reading import FileOptions, local_file, read_cells
 
 N = 3000
@@ -42,7 +43,7 @@ def learned_from(path: Path, n_rows: int = 400, target: str = "left") -> Table:
 
 @pytest.fixture(autouse=True)
 def nothing_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_large, "LARGE_CELLS", 1000)
+    monkeypatch.setattr(_drawn, "LARGE_CELLS", 1000)
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
@@ -117,7 +118,7 @@ def test_only_what_is_large_is_drawn_from(tmp_path: Path, monkeypatch: pytest.Mo
         drawn = draw_if_large(file, FileOptions(), "left", **some)
         assert drawn is not None
         assert drawn[2].n_drawn == drawn[0].n_rows == 1000
-        monkeypatch.setattr(_large, "LEARNED_ROWS", 70)
+        monkeypatch.setattr(_drawn, "LEARNED_ROWS", 70)
         drawn = draw_if_large(file, FileOptions(), "left", **some)
         assert drawn is not None
         assert drawn[2].n_drawn == 70
