@@ -137,7 +137,7 @@ def read_table(source: Any, options: ReadOptions) -> Table:
     """
     cells, form, drawn = _cells(source, options)
     for name in _named(options):
-        _require_column(name, cells.names)
+        _require_column(name, cells.names, nameless=form.kind == "text" and form.header is None)
     notes = list(cells.notes)
     if drawn is None:
         cells = _sample(cells, options, notes)
@@ -241,12 +241,14 @@ def _columns(recipe: TableRecipe, frame: pd.DataFrame, y: pd.Series, roles: dict
     return found
 
 
-def _require_column(name: str, names: Sequence[str]) -> None:
+def _require_column(name: str, names: Sequence[str], *, nameless: bool = False) -> None:
     if name in names:
         return
     lowered = {n.lower(): n for n in names}
     close = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.5)
     hint = f"Did you mean {lowered[close[0]]!r}? " if close else ""
+    if nameless:
+        hint = "The file has no line of names; --header LINE says where they stand. "
     raise InputError(f"There is no column {name!r}. {hint}The columns are {quoted(names)}.")
 
 

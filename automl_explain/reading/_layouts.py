@@ -72,12 +72,21 @@ def find_layout(path: Path, place: str, options: FileOptions, wanted: Sequence[s
         raise DataError(f"{place!r} has column names but no rows. Expected a row on each line below the names.")
     if at is None:
         names = numbered_names(max(r.filled for r in records))
-        found.append(Note(f"the file has no names, so its columns are called {names[0]!r} and so on", "--header LINE"))
+        found.append(
+            Note(
+                f"the file has no names, so its columns are called {names[0]!r} and so on",
+                "--header LINE says where they stand",
+            )
+        )
     else:
         names, more = _names(records[at], below, text)
         above = [r for r in records[:at] if r.filled]
         if above:
-            found.append(Note(f"left out {len(above)} line{'s' * (len(above) > 1)} above the names", "--header LINE"))
+            found.append(
+                Note(
+                    f"left out {len(above)} line{'s' * (len(above) > 1)} above the names", "--header LINE names another"
+                )
+            )
         found += more
     widest = max(len(r.cells) for r in below)
     line = None if at is None else records[at].line

@@ -204,6 +204,12 @@ def test_columns_of_options_must_be_there(options: dict[str, object], write_csv:
         read_table(path, ReadOptions("y", **options))
 
 
+def test_a_target_in_a_file_without_names_is_told_how_columns_are_called(write_csv: WriteCsv) -> None:
+    path = write_csv("".join(f"{i},{i % 7}.5,{'yes' if i % 3 else 'no'}\n" for i in range(60)))
+    with pytest.raises(InputError, match="no column 'y'. The file has no line of names; .* 'column 3'"):
+        read_table(path, ReadOptions("y"))
+
+
 def test_what_may_mislead_is_said_of_columns_that_are_left_out_too(write_csv: WriteCsv) -> None:
     prices = [f"{'$€'[i % 2]}{i * i}.50" for i in range(60)]
     path = write_csv({"age": numbers(), "price": prices, "y": classes()})
