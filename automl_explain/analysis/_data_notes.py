@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable
 
 from automl_explain.analysis._data_checks import (
@@ -16,7 +15,7 @@ from automl_explain.analysis._data_checks import (
     WeakModel,
 )
 from automl_explain.analysis._split_checks import FlatteringSplit
-from automl_explain.reading._notes import DECISION, WARNING, Note
+from automl_explain.reading._notes import DECISION, WARNING, Note, as_typed
 
 _SHOWN = 5
 # Findings of one kind that get a sentence of their own; the others are named together.
@@ -77,7 +76,7 @@ def _of_leak(leak: Leak, target: str) -> Note:
         cause = f"{name} is a copy of the target {target!r}: their values belong together one to one ({score})"
     else:
         cause = f"{name} alone gives away the target {target!r} ({score}): a leak, if it is not known beforehand"
-    return Note(cause, f"--ignore {shlex.quote(leak.column)} explains what is left", leak.column, WARNING)
+    return Note(cause, f"{as_typed('--ignore', leak.column)} explains what is left", leak.column, WARNING)
 
 
 def _of_drift(drift: Drift) -> Note:
@@ -90,7 +89,7 @@ def _of_drift(drift: Drift) -> Note:
         )
         measure = "Kolmogorov-Smirnov distance" if drift.kind == "numbers" else "total variation"
         cause = f"{name} drifts between training and test rows ({measure} {drift.distance:.2f}){unseen}"
-    remedy = f"trust what is said of it less, or leave it out with --ignore {shlex.quote(drift.column)}"
+    remedy = f"trust what is said of it less, or leave it out with {as_typed('--ignore', drift.column)}"
     return Note(cause, remedy, drift.column, WARNING)
 
 
@@ -105,7 +104,7 @@ def _of_split(found: FlatteringSplit, target: str) -> Note:
         )
     return Note(
         f"{cause}, so a random split flatters the model",
-        f"--split {shlex.quote(f'{found.kind}:{found.column}')} tests it as new rows will",
+        f"{as_typed('--split', f'{found.kind}:{found.column}')} tests it as new rows will",
         found.column,
         WARNING,
     )

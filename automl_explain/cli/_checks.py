@@ -8,6 +8,7 @@ import pandas as pd
 
 from automl_explain.analysis._data_checks import (
     Finding,
+    Leak,
     find_class_problems,
     find_drift,
     find_leaks,
@@ -36,7 +37,9 @@ def check_data(
         known = table.X.drop(columns=list(table.texts))
         columns = known if table.aside is None else pd.concat([known, table.aside.loc[known.index]], axis=1)
         groups = [name for name in columns.columns if names_identifier(str(name))]
-        found += find_flattering_splits(columns, table.y, table.task, groups=groups)
+        leaks = {finding.column for finding in found if isinstance(finding, Leak)}  # of these all is said
+        splits = find_flattering_splits(columns, table.y, table.task, groups=groups)
+        found += [finding for finding in splits if finding.column not in leaks]
     return notes_of(found, target=str(table.y.name))
 
 

@@ -29,6 +29,7 @@ from automl_explain.reading import (
     column_roles,
     read_cells,
 )
+from automl_explain.reading._recipe import plain_names
 
 # Below this a quarter of the rows is no measure of anything.
 MIN_ROWS = 50
@@ -136,6 +137,7 @@ def read_table(source: Any, options: ReadOptions) -> Table:
         If the target or the rows cannot be used.
     """
     cells, form, drawn = _cells(source, options)
+    options = _by_names_of_file(options, cells.names)
     for name in _named(options):
         _require_column(name, cells.names, nameless=form.kind == "text" and form.header is None)
     notes = list(cells.notes)
@@ -201,6 +203,16 @@ def _usable(y: pd.Series, options: ReadOptions, notes: list[Note]) -> pd.Series:
             f"Only {count(present.sum(), 'row')} with a target; at least {MIN_ROWS} are needed to fit and test a model."
         )
     return present
+
+
+def _by_names_of_file(options: ReadOptions, names: Sequence[str]) -> ReadOptions:
+    """Options with the columns as the file has them, where the user took them from a report, which has plain names."""
+    given = {plain: name for name, plain in plain_names(names).items() if plain not in names}
+    if not given:
+        return options
+    ignore, keep = (tuple(given.get(n, n) for n in of) for of in (options.ignore, options.keep))
+    rule = dataclasses.replace(options.split, column=given.get(str(options.split.column), options.split.column))
+    return dataclasses.replace(options, ignore=ignore, keep=keep, split=rule)
 
 
 def _named(options: ReadOptions) -> list[str]:

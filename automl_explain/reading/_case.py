@@ -10,7 +10,7 @@ import numpy as np
 from automl_explain._lazy import pandas as pd
 from automl_explain.reading._columns import Column, Surroundings
 from automl_explain.reading._forms import ColumnForm, Kind, Parsed
-from automl_explain.reading._notes import DECISION, DETAIL, WARNING, Note
+from automl_explain.reading._notes import DECISION, DETAIL, WARNING, Note, as_typed
 from automl_explain.reading._options import TypeOptions
 
 ENOUGH = 0.95  # share of the cells with a value that have to agree
@@ -64,6 +64,10 @@ class Case:
         """A note on this column."""
         return Note(text, remedy, self.name, weight, details)
 
+    def as_type(self, kind: str) -> str:
+        """The option that settles the kind of this column."""
+        return as_typed("--types", f"{self.name}={kind}")
+
     def need(self, total: int) -> float:
         """How many of so many cells with a value have to agree."""
         return 1 if self.forced else total if total < FEW else ENOUGH * total
@@ -89,7 +93,7 @@ class Case:
                 shown = ", ".join(map(repr, list(marks)[:SHOWN]))
                 text += f"; {shown} {'is' if len(marks) == 1 else 'are'} missing ({_cells(sum(marks.values()))})"
             is_text = form.kind == "text"
-            remedy = "" if is_text else f"--types {self.name}=text keeps it as text"
+            remedy = "" if is_text else f"{self.as_type('text')} keeps it as text"
             said.append(self.note(text, remedy, DETAIL if is_text else DECISION))
         if parsed.misfits.any():
             said.append(self._name_misfits(form, parsed))
@@ -104,7 +108,7 @@ class Case:
         details = tuple(f"line {column.lines[i]}: {str(column.cells.iloc[i])!r}" for i in rows)
         what = f"is no {_ONE[form.kind]}" if count == 1 else f"are no {_MANY[form.kind]}"
         text = f"{_cells(count)} of {self.name!r} {what} and taken as missing"
-        return self.note(text, f"correct them, or --types {self.name}=text keeps all as text", WARNING, details)
+        return self.note(text, f"correct them, or {self.as_type('text')} keeps all as text", WARNING, details)
 
 
 def _cells(n: int) -> str:

@@ -99,7 +99,7 @@ class Surroundings:
             elif column.numbers is not None:
                 marks.update("." * _has_fractions(column.numbers))
             elif column.sample:
-                orders.update(_sure_orders(column.sample))
+                orders.update(sure_orders(column.sample))
         decimal = options.decimal or (marks.most_common(1)[0][0] if marks else None)
         day_first = options.day_first
         if day_first is None and len(orders) == 1:
@@ -111,12 +111,15 @@ def _has_fractions(numbers: np.ndarray) -> bool:
     return bool(((numbers != np.trunc(numbers)) & ~np.isnan(numbers)).any())
 
 
-def _sure_orders(sample: Sequence[str]) -> set[bool]:
+def sure_orders(sample: Sequence[str]) -> set[bool]:
+    """The orders of day and month that single dates allow alone: True for day first."""
     sure = set()
     for text in sample:
-        found = re.match(r"(\d{1,2})([-/.])(\d{1,2})\2(?:\d{4}|\d{2})\b", text)
+        found = re.match(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})\b", text)
         if found is not None and formats_of(text)[0]:
             first, second = int(found[1]), int(found[3])
-            if first <= 12 < second <= 31 or second <= 12 < first <= 31:
+            # 23-01-05 is 5 January 2023 or 23 January 2005.
+            year_first = len(found[4]) == 2 and int(found[4]) <= 31 and first > 12
+            if not year_first and (first <= 12 < second <= 31 or second <= 12 < first <= 31):
                 sure.add(first > 12)
     return sure

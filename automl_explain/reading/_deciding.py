@@ -15,7 +15,7 @@ from automl_explain.reading._columns import SAMPLE
 from automl_explain.reading._deciding_dates import as_dates, as_duration, as_time, mixed_dates
 from automl_explain.reading._deciding_numbers import as_number, mixed_numbers
 from automl_explain.reading._forms import ColumnForm, Kind
-from automl_explain.reading._notes import DECISION, DETAIL, WARNING, Note
+from automl_explain.reading._notes import DECISION, DETAIL, WARNING, Note, as_typed
 from automl_explain.reading._words import ANSWER_GAPS, ANSWERS
 
 
@@ -88,9 +88,9 @@ def _notes_on_text(case: Case, texts: Distinct, gaps: Mapping[str, int]) -> list
         listed = ", ".join(map(repr, kept[:SHOWN]))
         values = "a value of its own" if len(kept) == 1 else "values of their own"
         weight = DECISION if case.is_target else DETAIL
-        notes.append(
-            case.note(f"kept {listed} in {case.name!r} as {values}", f"--na '{kept[0]}' makes it missing", weight)
-        )
+        mark = next((t for t in kept if t != "--"), "")  # argparse drops it
+        remedy = f"{as_typed('--na', mark)} makes it missing" if mark else ""
+        notes.append(case.note(f"kept {listed} in {case.name!r} as {values}", remedy, weight))
     if len(texts.texts) <= SAMPLE:
         folded = collections.Counter(t.casefold() for t in texts.texts)
         twice = [t for t in texts.texts if folded[t.casefold()] > 1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +12,7 @@ from automl_explain._lazy import pandas as pd
 from automl_explain.reading._case import Case, Learned
 from automl_explain.reading._cells import Cells
 from automl_explain.reading._clocks import parse_each
+from automl_explain.reading._columns import sure_orders
 from automl_explain.reading._dates import (
     EXCEL,
     SERIALS,
@@ -44,6 +46,8 @@ def as_dates(case: Case) -> Learned | None:
         return dates_in_numbers(case, case.form("number").parse_texts(column.texts))
     if not dated or (dated < 0.9 * column.total and not case.forced):
         return None
+    if not case.forced and _are_seasons(column.sample):
+        return None
     style, notes = _best_order(case, column.texts)
     if style is None:
         return None
@@ -53,8 +57,14 @@ def as_dates(case: Case) -> Learned | None:
         return None
     if style.offset:
         text = f"kept the clock of {case.name!r} as written and dropped its time zones"
-        notes.append(case.note(text, f"--types {case.name}=text keeps them"))
+        notes.append(case.note(text, f"{case.as_type('text')} keeps them"))
     return case.learned(form, parsed, *notes, told=True)
+
+
+def _are_seasons(sample: Sequence[str]) -> bool:
+    """Whether texts are pairs of years, such as "2010-11" beside "2011-12", and no months."""
+    found = [re.fullmatch(r"(\d{4})[-/](\d{2})", t) for t in sample]
+    return len(found) > 1 and all(m is not None and (int(m[1]) + 1) % 100 == int(m[2]) for m in found)
 
 
 def mixed_dates(case: Case) -> Note | None:
@@ -65,8 +75,11 @@ def mixed_dates(case: Case) -> Note | None:
         return None
     first = dated[0][0]
     other = next((t for t, _ in dated if not set(formats_of(t)[0]) & set(formats_of(first)[0])), None)
-    if other is None:
-        return None
+    if other is None:  # 13/06/2023 beside 06/13/2023
+        sure = {first_day: t for t, _ in dated for first_day in sure_orders([t])}
+        if len(sure) < 2:
+            return None
+        first, other = sure[True], sure[False]
     text = f"kept {case.name!r} as text: its dates are written in different ways ({first!r}, {other!r})"
     return case.note(text, "write them in one way to have them read as dates", WARNING)
 
@@ -103,6 +116,10 @@ def _best_order(case: Case, cells: Cells) -> tuple[DateStyle | None, list[Note]]
 
 def _one_of(case: Case, equal: Sequence[Candidate], codes: np.ndarray) -> tuple[Candidate, list[Note]]:
     """One of the orders that fit the same cells."""
+    if case.options.day_first is None:
+        equal = _by_years(equal)
+    if len(equal) == 1:
+        return equal[0], []
     known = case.options.day_first if case.options.day_first is not None else case.around.day_first
     told = orders_apart(equal, codes)
     mark = equal[0].style.formats[0][2]
@@ -115,12 +132,26 @@ def _one_of(case: Case, equal: Sequence[Candidate], codes: np.ndarray) -> tuple[
     # Slashes are used for both orders, first of all where months come first; dashes nearly always with days first.
     day_first = case.around.decimal == "," or mark == "-"
     chosen = next((c for c in equal if c.style.day_first is day_first), equal[0])
+    example = case.column.sample[0]
+    if all(c.style.day_first is not False for c in equal):  # 23-01-05
+        order = "day" if chosen.style.day_first else "year"
+        text = f"cannot tell whether day or year comes first in {case.name!r} ({example!r}); took the {order}"
+        return chosen, [case.note(text, "write years with four digits", WARNING)]
     order, confirm, other = "day", "--day-first", "--month-first"
     if chosen.style.day_first is not True:
         order, confirm, other = "month", other, confirm
-    example = case.column.sample[0]
     text = f"cannot tell whether day or month comes first in {case.name!r} ({example!r}); took the {order}"
     return chosen, [case.note(text, f"{other} reads it the other way, {confirm} confirms it", WARNING)]
+
+
+def _by_years(equal: Sequence[Candidate]) -> Sequence[Candidate]:
+    """Of orders with two-digit years first and last, those in which the years are far fewer: days take all numbers."""
+    first = [c for c in equal if c.style.formats[0].startswith("%y")]
+    last = [c for c in equal if c not in first]
+    if not first or not last:
+        return equal
+    in_first, in_last = (len(np.unique(side[0].dates.astype("datetime64[Y]"))) for side in (first, last))
+    return first if 2 * in_first <= in_last else last if 2 * in_last <= in_first else equal
 
 
 def dates_in_numbers(case: Case, parsed: Parsed) -> Learned | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 
 # Weights of a note: it may mislead (a leak, drift); something was decided; a detail.
 WARNING, DECISION, DETAIL = 2, 1, 0
@@ -31,3 +32,9 @@ class Note:
     column: str | None = None
     weight: int = DECISION
     details: tuple[str, ...] = ()
+
+
+def as_typed(option: str, value: str) -> str:
+    """An option and its value as they are typed in a shell: ``--keep 'invoice no'``."""
+    # After a blank, a value with a minus in front would be taken for an option; "-" alone is a value.
+    return f"{option}{'=' if value.startswith('-') and len(value) > 1 else ' '}{shlex.quote(value)}"

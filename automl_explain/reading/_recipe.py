@@ -278,9 +278,14 @@ class TableRecipe:
         return cls(columns, target, left_out, renamed, None if kept is None else FileFormat.from_json(kept))
 
 
+def plain_names(names: Sequence[str]) -> dict[str, str]:
+    """Every name without characters that model libraries refuse."""
+    return {n: _REFUSED.sub("_", unicodedata.normalize("NFC", n)) for n in names}
+
+
 def _plain_names(names: Sequence[str]) -> tuple[dict[str, str], list[Note]]:
     """New names for those with characters that model libraries refuse."""
-    plain = {n: _REFUSED.sub("_", unicodedata.normalize("NFC", n)) for n in names}
+    plain = plain_names(names)
     changed = {n: p for n, p in plain.items() if p != n}
     if not changed:
         return {}, []

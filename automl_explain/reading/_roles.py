@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
@@ -11,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from automl_explain.reading import _role_forms as forms
-from automl_explain.reading._notes import DECISION, DETAIL, Note
+from automl_explain.reading._notes import DECISION, DETAIL, Note, as_typed
 
 Role = Literal["feature", "identifier", "free text", "constant", "empty", "counting date"]
 
@@ -43,21 +42,29 @@ class ColumnRole:
     @property
     def note(self) -> Note:
         """What was decided, and how to have it otherwise."""
-        name, option = repr(self.name), shlex.quote(self.name)
+        name = repr(self.name)
         if not self.used:
-            remedy = "" if self.role in ("empty", "constant") else f"--keep {option} uses it all the same"
+            remedy = (
+                "" if self.role in ("empty", "constant") else f"{as_typed('--keep', self.name)} uses it all the same"
+            )
             return Note(f"left out {name}: {self.reason}", remedy, self.name, DECISION)
         if self.role == "free text":
             return Note(
                 f"read {name} as free text ({self.reason}): its words become features, and are explained as one column",
-                f"--ignore {option} leaves it out",
+                f"{as_typed('--ignore', self.name)} leaves it out",
                 self.name,
                 DECISION,
             )
         if self.role == "feature" and self.reason:
-            return Note(f"used {name} as categories: {self.reason}", f"--ignore {option} leaves it out", self.name)
+            return Note(
+                f"used {name} as categories: {self.reason}",
+                f"{as_typed('--ignore', self.name)} leaves it out",
+                self.name,
+            )
         if self.role == "feature":
-            return Note(f"used {name} as a feature", f"--ignore {option} leaves it out", self.name, DETAIL)
+            return Note(
+                f"used {name} as a feature", f"{as_typed('--ignore', self.name)} leaves it out", self.name, DETAIL
+            )
         return Note(f"kept {name} as asked, although {self.reason}", "", self.name, DECISION)
 
 

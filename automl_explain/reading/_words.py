@@ -83,12 +83,13 @@ SECONDS = {
 }
 
 _DATE_NAME = re.compile(r"(^|[^a-z])(date|datum|fecha|dat)([^a-z]|$)|date$|datum$|^date")
+_NO_DATE = re.compile(r"(candi|man|vali|consoli|liqui)date")
 _BIRTH_NAME = re.compile(r"birth|\bdob\b|born|gebur|geb\b|naissance|nacim|nascita")
 
 
 def names_a_date(name: str) -> bool:
     """Whether a column is called a date."""
-    return _DATE_NAME.search(name.casefold()) is not None
+    return _DATE_NAME.search(_NO_DATE.sub("", name.casefold())) is not None
 
 
 def names_a_birth(name: str) -> bool:

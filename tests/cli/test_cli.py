@@ -742,3 +742,11 @@ def test_free_text_is_explained_as_one_column_by_groups_and_from_a_saved_model(
     assert np.array_equal(model.predict_proba(rows.iloc[:1]), model.predict_proba(rows)[:1])
     scored = automl_explain.load(folder / "scoring").explain(adapter_for(model).transform(rows), get_raw=True)
     assert np.shape(scored)[-2:] == (n, 3)
+
+
+def test_columns_are_named_as_in_the_file_or_as_in_the_report(tmp_path):
+    path = tmp_path / "t.csv"
+    rows = "".join(f"{i % 7},{i * 7919 % 1000},{'yn'[i % 2]}\n" for i in range(60))
+    path.write_text('"size [m]",visits,bought\n' + rows)
+    for name in ("size [m]", "size _m_"):
+        assert list(read_table(path, ReadOptions("bought", ignore=(name,))).X) == ["visits"]

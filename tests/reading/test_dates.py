@@ -218,3 +218,31 @@ def test_dates_of_two_forms_stay_text_and_are_told() -> None:
     form, _, notes = learned(["2023-06-26", "15/08/2023"] * 20)
     assert form.kind == "text"
     assert "kept 'x' as text: its dates are written in different ways ('2023-06-26', '15/08/2023')" in notes[0]
+
+
+def test_two_digit_years_in_front_are_told_from_days_by_their_number() -> None:
+    moments = pd.date_range("2022-11-20", periods=60, freq="17D")
+    cells = [str(m.date())[2:] for m in moments.to_series().sample(60, random_state=0)]
+    assert days(cells)[0] == "20" + cells[0]
+    back = ["-".join(reversed(c.split("-"))) for c in cells]  # 05-01-23
+    assert days(back)[0] == "20" + cells[0]
+    form, _, notes = learned(["23-01-05", "22-11-12"])
+    assert form.kind == "datetime"
+    assert "cannot tell whether day or year comes first in 'x' ('23-01-05'); took the day" in notes[0]
+
+
+def test_pairs_of_years_are_no_months() -> None:
+    assert learned(["2010/11", "2011/12", "2009/10"])[0].kind == "text"
+    assert learned(["2010/11", "2011/12", "2009/08"])[0].kind == "datetime"
+
+
+def test_numbers_in_a_column_that_only_ends_like_date_stay_numbers() -> None:
+    for name in ("candidate", "mandate"):
+        recipe, _ = TableRecipe.decide(table(**{name: ["45292", "45300", "45310"]}))
+        assert recipe.columns[0].kind == "number"
+
+
+def test_days_first_beside_months_first_are_told() -> None:
+    form, _, notes = learned(["05/06/2023", "13/06/2023", "06/13/2023"])
+    assert form.kind == "text"
+    assert "its dates are written in different ways ('13/06/2023', '06/13/2023')" in notes[0]
