@@ -106,6 +106,8 @@ class Evidence:
             return body.count(decimal) == 1
         mark, other = (",", ".") if commas else (".", ",")
         if commas + points > 1:
+            if points == 3 and all(part == str(min(int(part or 0), 255)) for part in body.split(".")):
+                return False  # 192.168.100.101
             self.thousands[mark] += count
             self.decimals[other] += count
             return True

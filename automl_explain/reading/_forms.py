@@ -258,7 +258,7 @@ class ColumnForm:
         if style.thousands:
             parts.append(f"{style.thousands!r} between thousands")
         if style.accounting:
-            parts.append("brackets or a minus behind for negative ones")
+            parts.append("brackets or a trailing minus for negative ones")
         if style.units:
             parts.append(f"the unit {style.units[0]!r}")
         what = "whole numbers" if self.whole else "numbers"

@@ -246,3 +246,10 @@ def test_days_first_beside_months_first_are_told() -> None:
     form, _, notes = learned(["05/06/2023", "13/06/2023", "06/13/2023"])
     assert form.kind == "text"
     assert "its dates are written in different ways ('13/06/2023', '06/13/2023')" in notes[0]
+
+
+def test_days_as_numbers_are_kept_as_numbers_by_the_remedy() -> None:
+    cells = pd.Series([45292, 45300, 45310])
+    note = learned(cells, name="order_date")[2][0]
+    assert "--types order_date=number keeps its numbers" in note
+    assert learned(cells, name="order_date", types={"order_date": "number"})[0].kind == "number"

@@ -235,3 +235,8 @@ def test_typed_numbers_are_what_their_texts_are(numbers: list[float | None]) -> 
 def test_options_are_checked() -> None:
     with pytest.raises(ValueError, match="--decimal is ';'. Expected ',' or '.'."):
         TableRecipe.decide(table(x=["1"]), TypeOptions(decimal=";"))
+
+
+def test_internet_addresses_are_no_numbers() -> None:
+    assert learned(["192.168.100.101", "110.120.130.140", "108.118.128.138"])[0].kind == "text"
+    assert values(["1.200.300.400", "2.100.000.000"]) == [1_200_300_400, 2_100_000_000]
