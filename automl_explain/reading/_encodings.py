@@ -76,21 +76,34 @@ def _without_mark(head: bytes, place: str) -> str:
 def _first_wrong_line(path: Path, name: str) -> int | None:
     """The first line that is not in an encoding; None where all are."""
     decoder = codecs.getincrementaldecoder(name)()
-    line = 1
+    plain = codecs.lookup(name).name == "utf-8"  # of which ASCII is a part
+    read = 0
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
-            try:
-                decoder.decode(block)
-            except UnicodeDecodeError as error:
-                return line + error.object[: error.start].count(b"\n")
-            except UnicodeError:  # UTF-16 and UTF-32 without the mark that they ask for
-                return line
-            line += block.count(b"\n")
+            if not (plain and block.isascii() and decoder.getstate()[0] == b""):
+                try:
+                    decoder.decode(block)
+                except UnicodeDecodeError as error:
+                    # What the error holds ends where the block ends, and starts before it with what was left over.
+                    return _line_of(path, read + len(block) - len(error.object) + error.start)
+                except UnicodeError:  # UTF-16 and UTF-32 without the mark that they ask for
+                    return _line_of(path, read)
+            read += len(block)
     try:
         decoder.decode(b"", final=True)
     except UnicodeError:
-        return line
+        return _line_of(path, read)
     return None
+
+
+def _line_of(path: Path, offset: int) -> int:
+    """The line, from 1, in which a byte of a file stands."""
+    line = 1
+    with path.open("rb") as file:
+        while offset > 0 and (block := file.read(min(_BLOCK, offset))):
+            line += block.count(b"\n")
+            offset -= len(block)
+    return line
 
 
 def _guessed(path: Path) -> str:

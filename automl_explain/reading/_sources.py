@@ -274,12 +274,15 @@ def _has_stray_returns(path: Path) -> bool:
     """
     if b"\0" in _head(path):  # UTF-16, in which such a byte is half a letter
         return False
-    stray = feeds = 0
+    stray = 0
     with path.open("rb") as file:
         for block in _blocks_of_lines(file):
-            feeds += block.count(b"\n")
-            stray += block.count(b"\r") - block.count(b"\r\n")
-    return 0 < stray <= _STRAY * feeds
+            if b"\r" in block:
+                stray += block.count(b"\r") - block.count(b"\r\n")
+    if not stray:
+        return False
+    with path.open("rb") as file:
+        return stray <= _STRAY * sum(block.count(b"\n") for block in _pieces(file))
 
 
 def _without_stray_returns(path: Path) -> Iterator[bytes]:

@@ -63,3 +63,16 @@ def test_excel_from_standard_input_is_read_once(tmp_path: Path, monkeypatch: pyt
         monkeypatch.setattr("sys.stdin", type("Stdin", (), {"buffer": stream}))
         assert [t.n_rows for t in iter_cells("-", chunk_rows=2)] == [2, 1]
     assert read_cells(tmp_path / "book.xlsx")[0].n_rows == 3
+
+
+@pytest.mark.parametrize("before", ["a", "ä", "€"])
+def test_the_line_that_is_not_utf8_is_found_in_a_long_file(before: str, tmp_path: Path) -> None:
+    """Blocks of the file may end within a letter, and most hold ASCII alone."""
+    lines = [f"{i},{before if i % 1000 == 7 else 'x'}" for i in range(250_000)]
+    text = "\n".join(["a,b", *lines]).encode()
+    at = text.index(b"\n200000,")
+    path = tmp_path / "long.csv"
+    path.write_bytes(text[: at + 1] + b"7,\xff\n" + text[at + 1 :])
+    table, _ = read_cells(path, wanted=("b",))
+    (note,) = (n for n in table.notes if "is not UTF-8" in n.text)
+    assert "as line 200002 is not UTF-8" in note.text
