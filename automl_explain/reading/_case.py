@@ -94,7 +94,10 @@ class Case:
                 text += f"; {shown} {'is' if len(marks) == 1 else 'are'} missing ({_cells(sum(marks.values()))})"
             is_text = form.kind == "text"
             remedy = "" if is_text else f"{self.as_type('text')} keeps it as text"
-            if form.date is not None and self.column.numbers is not None:
+            digits = self.column.numbers is not None or all(
+                t.replace(".", "", 1).isdecimal() for t in self.column.sample
+            )
+            if form.date is not None and digits:
                 remedy = f"{self.as_type('number')} keeps its numbers"
             said.append(self.note(text, remedy, DETAIL if is_text else DECISION))
         if parsed.misfits.any():

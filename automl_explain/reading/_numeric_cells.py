@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from automl_explain.reading._dialects import Record
+from automl_explain.reading._forms import is_whole
 from automl_explain.reading._numbers import EXACT
 
 _PADDED = re.compile(r"(?:^|\n)\s*[+-]?0\d")
@@ -44,6 +45,8 @@ def _loses_text(column: pd.Series) -> bool:
             return False
         least, most = values.min(), values.max()
     if not -EXACT < least <= most < EXACT:
+        return True
+    if kind == "f" and is_whole(values):  # 0.0 tells the decimal mark of the table, 0 beside a gap does not
         return True
     return bool(_DAYS[0] <= least and most <= _DAYS[1])  # 20240131
 

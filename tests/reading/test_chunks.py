@@ -85,6 +85,8 @@ COLUMNS = st.sampled_from(
 NAMES = st.sampled_from(["x", "date", "created at", "id", "price", "code"])
 
 
+@example(columns={"date": ["40000"] * 8, "x": ["0", "12", "1", "-18", "3", "-39", "5", "-45"]}, sep=",")
+@example(columns={"x": ["1.000"] * 8, "date": [""] * 7 + ["0.0"]}, sep=";")
 @given(columns=st.dictionaries(NAMES, COLUMNS, min_size=2, max_size=4), sep=st.sampled_from(",;"))
 def test_columns_that_come_typed_are_learned_as_from_their_text(
     tmp_path_factory: pytest.TempPathFactory, columns: dict[str, list[str]], sep: str

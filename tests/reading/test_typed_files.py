@@ -175,7 +175,8 @@ def test_types_that_pandas_lacks_are_learned_as_from_text(tmp_path: Path) -> Non
     table = pa.table(
         {
             "price": pa.array([Decimal(i) / 4 for i in range(30)], pa.decimal128(10, 2)),
-            "zone": pa.array(days, pa.timestamp("us", "Europe/Berlin")),
+            # By the numbers: releases of pyarrow differ in what they make of a datetime with an offset.
+            "zone": pa.array([int(d.timestamp() * 1e6) for d in days], pa.timestamp("us", "Europe/Berlin")),
             "time": pa.array([d.time() for d in days], pa.time64("us")),
             "day": pa.array([d.date() for d in days], pa.date32()),
             "small": pa.array(range(30), pa.int8()),
