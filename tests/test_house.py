@@ -22,7 +22,7 @@ MODULES = {
 MOST_ROOT_MODULES = 13
 LONGEST_FUNCTION = 60  # lines, with its arguments and docstring: what fits on a screen
 # What one use of the package may pass. Not goals: a change that needs more has to say so here.
-MOST_PASSED = {"api": {"functions": 430, "files": 56}, "explain": {"functions": 760, "files": 120}}
+MOST_PASSED = {"api": {"functions": 430, "files": 56}, "explain": {"functions": 800, "files": 120}}
 
 
 def imported(module: str) -> Iterator[str]:

@@ -173,6 +173,7 @@ def _stream(scorer: Scorer, options: ScoreOptions, layout: Layout, writer: Any, 
     shown = sys.stderr.isatty()
     with tqdm(desc="Scoring", unit=" rows", unit_scale=True, disable=not shown, leave=False, file=sys.stderr) as bar:
         for table in _chunks(scorer, options):
+            summary.note(table.notes)
             ids = [_id_column(table, name) for name in options.ids]
             scored = scorer.score(table, options.spaces)
             for name, cells in scored.misfits.items():

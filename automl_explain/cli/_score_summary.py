@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from automl_explain.cli._score_columns import UNATTRIBUTED
 from automl_explain.cli._scorer import Scored, Scorer
 from automl_explain.explanation import bar_table
 from automl_explain.explanation._values import absolute_sums
-from automl_explain.reading import Note
+from automl_explain.reading import DETAIL, WARNING, Note
 from automl_explain.reading._recipe import misfit_note
 
 _TOP, _SHOWN = 10, 5
@@ -45,6 +45,11 @@ class Summary:
         self._magnitudes: Any = 0.0
         self._names: list[str] = []
         self._misfits: dict[str, tuple[list[tuple[int, str]], int]] = {}
+        self._notes: dict[Note, None] = {}
+
+    def note(self, notes: Iterable[Note]) -> None:
+        """Take in what was decided to read the file, once each."""
+        self._notes.update(dict.fromkeys(note for note in notes if note.weight > DETAIL))
 
     def add(self, scored: Scored) -> None:
         """Take in rows."""
@@ -75,6 +80,8 @@ class Summary:
     def lines(self) -> Iterator[str]:
         """The summary as text."""
         yield self._predicted()
+        for note in sorted(self._notes, key=lambda note: -note.weight):
+            yield f"{'WARNING: ' if note.weight == WARNING else ''}{_told(note)}"
         yield ""
         importance = self._magnitudes / max(1, self.n_rows)
         top = np.argsort(-importance, kind="stable")[:_TOP]
@@ -119,4 +126,4 @@ class Summary:
 
 def _told(note: Note) -> str:
     details = f" ({'; '.join(note.details)})" if note.details else ""
-    return f"{note.text}{details}: {note.remedy}"
+    return f"{note.text}{details}" + (f": {note.remedy}" if note.remedy else "")

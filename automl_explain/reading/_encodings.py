@@ -44,8 +44,9 @@ def find_encoding(path: Path, place: str, said: str | None) -> tuple[str, tuple[
         wrong = _first_wrong_line(path, said)
         if wrong is not None:
             raise InputError(f"{place!r}, line {wrong}: the bytes are not {said} (--encoding). Name another encoding.")
-        marked = head.startswith(codecs.BOM_UTF8) and codecs.lookup(said).name == "utf-8"
-        return ("utf-8-sig" if marked else said), ()
+        if codecs.lookup(said).name in ("utf-8", "utf-8-sig"):
+            return ("utf-8-sig" if head.startswith(codecs.BOM_UTF8) else "utf-8"), ()
+        return said, ()
     for mark, name in _MARKS.items():
         if head.startswith(mark):
             return name, ()

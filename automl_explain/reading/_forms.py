@@ -170,11 +170,12 @@ class ColumnForm:
         texts, marks, own = cells.distinct, self.marks, frozenset(self.gaps)
         gaps = np.fromiter((is_gap(t, marks, own) for t in texts.texts), dtype=bool, count=len(texts.texts))
         values, missing = self._values(texts.texts, gaps)
+        if values.dtype == np.int64 and (texts.codes < 0).any():  # with gaps there is float64 alone
+            exact = (values > -EXACT) & (values < EXACT)
+            values = np.where(exact, values.astype(np.float64), np.nan)
         unread = np.isnat(values) if values.dtype.kind == "M" else pd.isna(values)
         misfits = texts.spread(unread & ~gaps, missing=False)
         seen = {texts.texts[i]: int(texts.counts[i]) for i in np.flatnonzero(gaps) if texts.texts[i]}
-        if values.dtype == np.int64 and (texts.codes < 0).any():
-            values = values.astype(np.float64)
         return Parsed(texts.spread(values, missing), misfits, texts, seen, int(texts.counts[~unread].sum()))
 
     def _at_once(self, cells: Cells) -> Parsed | None:

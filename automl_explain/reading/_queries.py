@@ -14,6 +14,7 @@ import pandas as pd
 
 from automl_explain.exceptions import DataError, InputError, MissingExtraError, NotFoundError
 from automl_explain.reading._names import column_names
+from automl_explain.reading._numbers import EXACT
 from automl_explain.reading._sources import LocalFile, without_password
 from automl_explain.reading._text_table import TextTable
 from automl_explain.reading._typed import as_text, needed, table_of
@@ -182,6 +183,8 @@ def _database_column(cells: list[Any]) -> pd.Series:
         if all(c is None or abs(c) < 2**63 for c in cells):
             return pd.Series(cells, dtype="Int64")
         return pd.Series([None if c is None else str(c) for c in cells], dtype=object)
+    if decimal.Decimal in kinds and any(c is not None and abs(c) >= EXACT for c in cells):  # ids, which stay exact
+        return pd.Series([None if c is None else as_text(c) for c in cells], dtype=object)
     if kinds and kinds <= {int, float, decimal.Decimal}:
         return pd.Series([np.nan if c is None else float(c) for c in cells], dtype=np.float64)
     if kinds == {bool} and None not in cells:

@@ -15,7 +15,7 @@ _BLOCK = 1 << 24  # bytes
 _MOST = 1 << 26  # of a record
 _NEWLINE, _RETURN, _BLANK = 10, 13, 32
 # Every ASCII byte is that character, wherever it stands.
-_PLAIN = ("ascii", "utf-8", "utf-8-sig", "iso8859", "latin", "cp125", "cp4", "cp8", "koi8", "mac", "gb", "big5", "euc")
+_PLAIN = ("ascii", "utf-8", "utf-8-sig", "iso8859", "latin", "cp125", "cp4", "cp8", "koi8", "mac", "gb2312", "euc")
 
 
 class UntidyError(Exception):
@@ -95,6 +95,8 @@ def scan_records(path: Path, layout: TextLayout) -> Iterator[Block]:
     """
     line, rest = layout.first_line, b""
     with path.open("rb") as file:
+        if layout.first_line == 1 and layout.form.encoding == "utf-8-sig":
+            file.seek(len(codecs.BOM_UTF8))
         for _ in range(layout.first_line - 1):
             file.readline()
         while True:

@@ -179,7 +179,10 @@ def _parsed(records: Records, place: str, layout: TextLayout) -> TextTable:
     with tempfile.TemporaryDirectory(prefix="automl-explain-") as folder:
         path = Path(folder) / "sample"
         path.write_bytes(b"\n".join(records.texts.tolist()) + b"\n")
-        there = dataclasses.replace(layout, first_line=1)
+        form = layout.form  # the records are written without the mark that a file may start with
+        if form.encoding == "utf-8-sig":
+            form = dataclasses.replace(form, encoding="utf-8")
+        there = dataclasses.replace(layout, form=form, first_line=1)
         with warnings.catch_warnings():  # of a first line that is wider than all columns there are
             warnings.simplefilter("error", pd.errors.ParserWarning)
             table = _text_files.read_rows(path, place, there, None)

@@ -12,7 +12,22 @@ import numpy as np
 from automl_explain.reading._formats import FileFormat
 
 _BLOCK = 1 << 17  # fits a cache
-_WIDE = ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be")
+# Encodings in which the byte of an ASCII character may be a part of another one.
+_WIDE = (
+    "utf-16",
+    "utf-32",
+    "utf-7",
+    "shift_jis",
+    "cp932",
+    "gbk",
+    "gb18030",
+    "big5",
+    "cp949",
+    "cp950",
+    "johab",
+    "hz",
+    "iso2022",
+)
 _ZERO, _POINT, _NEWLINE, _RETURN, _BLANK = b"0.\n\r "
 _LONGEST = 64  # characters of a code
 
@@ -39,7 +54,7 @@ class Scan:
 
 def scan(path: Path, form: FileFormat) -> Scan:
     """Look through a text file once."""
-    if codecs.lookup(form.encoding or "utf-8").name in _WIDE:
+    if codecs.lookup(form.encoding or "utf-8").name.startswith(_WIDE):
         return Scan(True, True, None)
     quote = form.quote.encode()
     edge = _members(form, b"")

@@ -379,3 +379,15 @@ def test_a_black_box_is_refused(binary: Run, tmp_path: Path, capsys: pytest.Capt
     folder = shutil.copytree(binary.folder, tmp_path / "out")
     save_model(joblib.load(folder / "model.joblib"), folder, is_black_box=True)
     assert "explained as a black box" in refused(capsys, binary.data, "--model", folder)
+
+
+def test_what_was_guessed_of_the_new_file_is_told(
+    binary: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = binary.data.read_text(encoding="utf-8").replace("blue", "grün")
+    path = tmp_path / "new.csv"
+    path.write_bytes(("Export;;;;;\n" + text).encode("cp1252"))
+    score(binary, path, tmp_path / "out.csv")
+    said = capsys.readouterr().out
+    assert said.count("WARNING: read the file as cp1252") == 1
+    assert "left out 1 line above the names" in said

@@ -5,7 +5,7 @@ import pytest
 from reading.files import read, rows, written
 
 from automl_explain.exceptions import InputError
-from automl_explain.reading import iter_cells, read_cells
+from automl_explain.reading import FileOptions, TableRecipe, iter_cells, read_cells
 
 WORDS = {
     "cp1252": "Größe Straße München Málaga",
@@ -76,3 +76,18 @@ def test_the_line_that_is_not_utf8_is_found_in_a_long_file(before: str, tmp_path
     table, _ = read_cells(path, wanted=("b",))
     (note,) = (n for n in table.notes if "is not UTF-8" in n.text)
     assert "as line 200002 is not UTF-8" in note.text
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("said", ["utf-8", "utf8", "utf-8-sig", "utf_8_sig"])
+def test_utf8_is_read_whether_it_has_a_mark_or_not_whatever_its_name(tmp_path: Path, mark: str, said: str) -> None:
+    content = mark + "k,v\n" + "".join(f"{1000 + i},{i}\n" for i in range(30))
+    assert rows(read(written(tmp_path, content), encoding=said))[1] == ("1000", "0")
+
+
+def test_a_letter_whose_second_byte_is_the_separator_moves_no_column(tmp_path: Path) -> None:
+    content = "名前|code|v\n" + "".join(f"株式会社ポール{i}|{i:03}|{i}\n" for i in range(60))
+    path = tmp_path / "a.csv"
+    path.write_bytes(content.encode("cp932"))
+    _, frame, _ = TableRecipe.learn(read_cells(path, FileOptions(encoding="cp932"))[0])
+    assert frame["code"].tolist() == [f"{i:03}" for i in range(60)]

@@ -107,3 +107,13 @@ def test_a_query_of_a_file_that_is_refused_names_the_table(tmp_path: Path) -> No
     path = written(tmp_path, "city,size\nUlm,12\n")
     with pytest.raises(InputError, match="refused: .*town.*`data`"):
         read(path, query="select town from data")
+
+
+def test_decimal_ids_of_a_database_stay_apart(tmp_path: Path) -> None:
+    path = tmp_path / "shop.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(
+            "create table t as select (9007199254740992 + i)::decimal(20, 0) id, i v from range(60) r(i)"
+        )
+    table = read(f"duckdb:///{path}", query="select * from t order by v")
+    assert [row[0] for row in rows(table)[1:]] == [str(2**53 + i) for i in range(60)]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from files import written
+from reading.files import written
 
 from automl_explain.exceptions import DataError, InputError
 from automl_explain.reading import FileOptions, _record_scan, estimate_size, local_file, read_cells, sample_cells
@@ -117,3 +117,24 @@ def test_cells_come_in_chunks_from_a_file_that_is_open(tmp_path: Path) -> None:
         chunks = list(reading.iter_cells(file, chunk_rows=1000))
     assert [c.n_rows for c in chunks] == [1000, 1000, 1000]
     assert {c.place for c in chunks} == {str(tmp_path / "data.csv")}
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        (PLAIN, None),
+        ("sep=;\n" + PLAIN.replace(",", ";"), None),
+        ("\n".join(LINES) + "\n", FileOptions(header="none")),
+        ("id,value,word\n" + "\n".join(f'"a{i}",1.5,b' for i in range(3000)) + "\n", None),
+    ],
+)
+@pytest.mark.parametrize("n_rows", [40, 10_000])
+def test_a_mark_at_the_start_of_the_file_is_no_part_of_a_row(
+    tmp_path: Path, text: str, options: FileOptions | None, n_rows: int
+) -> None:
+    path = written(tmp_path, "\ufeff" + text)
+    whole, _ = read_cells(path, options, as_text=True)
+    drawn, _, n_all = sample_cells(path, options, n_rows, 0)
+    assert (n_all, drawn.n_rows) == (3000, min(n_rows, 3000))
+    same = whole.take(np.flatnonzero(np.isin(whole.lines, drawn.lines)))
+    pd.testing.assert_frame_equal(drawn.cells, same.cells)

@@ -205,3 +205,15 @@ def test_feather_as_it_was_before_2020_is_read(tmp_path: Path) -> None:
         warnings.simplefilter("ignore", DeprecationWarning)
         feather.write_feather(table, tmp_path / "a.feather", version=1)
     assert rows(read(tmp_path / "a.feather")) == [("city", "size"), ("Ulm", "12"), ("Jena", "7")]
+
+
+def test_ids_beyond_float64_with_a_gap_stay_apart_in_any_form(tmp_path: Path) -> None:
+    ids = [None, *(2**60 + i for i in range(1, 60))]
+    pq.write_table(pa.table({"id": pa.array(ids, pa.int64()), "v": range(60)}), tmp_path / "a.parquet")
+    content = "id,v\n" + "".join(f"{'' if i is None else i},{v}\n" for v, i in enumerate(ids))
+    frames = []
+    for path in (tmp_path / "a.parquet", written(tmp_path, content)):
+        found, form = read_cells(path)
+        frames.append(TableRecipe.learn(found, format=form)[1])
+    pd.testing.assert_frame_equal(frames[0], frames[1], check_exact=True)
+    assert frames[0]["id"].iloc[1:].tolist() == [str(i) for i in ids[1:]]
