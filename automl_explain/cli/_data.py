@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from automl_explain._validation import listed
 from automl_explain.cli._drawn import Drawn, draw_if_large
 from automl_explain.cli._split import SplitRule, rows_apart
 from automl_explain.cli._target import Task, settle_task
-from automl_explain.cli._wording import count, quoted
+from automl_explain.cli._wording import count
 from automl_explain.exceptions import DataError, InputError
 from automl_explain.reading import (
     DETAIL,
@@ -261,7 +262,7 @@ def _require_column(name: str, names: Sequence[str], *, nameless: bool = False) 
     hint = f"Did you mean {lowered[close[0]]!r}? " if close else ""
     if nameless:
         hint = "The file has no line of names; --header LINE says where they stand. "
-    raise InputError(f"There is no column {name!r}. {hint}The columns are {quoted(names)}.")
+    raise InputError(f"There is no column {name!r}. {hint}The columns are {listed(names)}.")
 
 
 def _sample(cells: TextTable, options: ReadOptions, notes: list[Note]) -> TextTable:

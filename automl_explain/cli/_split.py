@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from automl_explain._validation import listed
 from automl_explain.exceptions import DataError, InputError
 
 # Groups are drawn so often; the draw nearest to the share of test rows is taken.
@@ -141,5 +142,4 @@ def _check_classes(y_train: pd.Series, y_test: pd.Series, rule: SplitRule) -> No
 
 
 def _classes(labels: Sequence[str]) -> str:
-    shown = ", ".join(map(repr, labels[:5])) + (f" and {len(labels) - 5} more" if len(labels) > 5 else "")
-    return f"{'class' if len(labels) == 1 else 'classes'} {shown} of"
+    return f"{'class' if len(labels) == 1 else 'classes'} {listed(labels, 5)} of"

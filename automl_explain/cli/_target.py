@@ -7,7 +7,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from automl_explain.cli._wording import count, quoted
+from automl_explain._validation import listed
+from automl_explain.cli._wording import count
 from automl_explain.exceptions import DataError
 from automl_explain.reading import WARNING, Note
 
@@ -66,7 +67,7 @@ def _class_target(y: pd.Series, numeric: bool, notes: list[Note]) -> pd.Series:
     counts = y.value_counts()
     single = [c for c, n in counts.items() if n == 1]
     if 0 < len(single) <= MAX_LEFT_OUT * len(y) and len(counts) - len(single) > 1:
-        what = f"{count(len(single), 'row')} of classes of {y.name!r} that have no other row: {quoted(single)}"
+        what = f"{count(len(single), 'row')} of classes of {y.name!r} that have no other row: {listed(single)}"
         notes.append(Note(f"left out {what}", "merge such classes, or provide more rows", str(y.name), WARNING))
         y, counts, single = y[~y.isin(single)], counts[counts > 1], []
     if len(counts) > MAX_CLASSES:
@@ -78,7 +79,7 @@ def _class_target(y: pd.Series, numeric: bool, notes: list[Note]) -> pd.Series:
     if single:
         noun, verb = ("Class", "has a single row") if len(single) == 1 else ("Classes", "have a single row each")
         raise DataError(
-            f"{noun} {quoted(single)} of column {y.name!r} {verb}; two are needed, one to train on and one to "
+            f"{noun} {listed(single)} of column {y.name!r} {verb}; two are needed, one to train on and one to "
             "test on. Remove or merge such rows."
         )
     if numeric and _is_whole(y):

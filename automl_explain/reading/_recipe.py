@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from automl_explain._lazy import pandas as pd
+from automl_explain._validation import listed
 from automl_explain.exceptions import DataError, InputError
 from automl_explain.reading._case import Case, Learned
 from automl_explain.reading._columns import Column, Surroundings
@@ -151,7 +152,7 @@ class TableRecipe:
         notes = [misfit_note(self.by_name[name], cells, len(cells)) for name, cells in odd.items()]
         surplus = [n for n in table.names if n not in self.by_name]
         if surplus:
-            notes.append(Note(f"did not use {_quoted(surplus)}, which the model does not know", "", None, DETAIL))
+            notes.append(Note(f"did not use {listed(surplus)}, which the model does not know", "", None, DETAIL))
         return frame, tuple(notes)
 
     def read_with_misfits(self, table: TextTable) -> tuple[pd.DataFrame, dict[str, Misfits]]:
@@ -237,7 +238,7 @@ class TableRecipe:
         known = {self.renamed.get(f.name, f.name) for f in self._wanted() if f.name != self.target}
         apart = sorted({str(n) for n in names} ^ known)
         if apart:
-            raise ValueError(f"the recipe of the table and the model do not have the same columns: {_quoted(apart)}")
+            raise ValueError(f"the recipe of the table and the model do not have the same columns: {listed(apart)}")
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready form; `from_json` reads it back."""
@@ -291,7 +292,7 @@ def _plain_names(names: Sequence[str]) -> tuple[dict[str, str], list[Note]]:
         return {}, []
     if len(set(plain.values())) < len(plain):
         raise InputError(
-            f"Column names {_quoted(list(changed))} hold characters that model libraries refuse, and are the same as "
+            f"Column names {listed(list(changed))} hold characters that model libraries refuse, and are the same as "
             "others without them; rename them."
         )
     said = ", ".join(f"{n!r} to {p!r}" for n, p in changed.items())
@@ -303,7 +304,7 @@ def _absent(absent: Sequence[str], table: TextTable) -> str:
     hint = f" Did you rename {absent[0]!r} to {near[0]!r}?" if near else ""
     noun = "column" if len(absent) == 1 else "columns"
     return (
-        f"{table.place} does not have the {noun} {_quoted(absent)}, which the model was made with.{hint} "
+        f"{table.place} does not have the {noun} {listed(absent)}, which the model was made with.{hint} "
         "Give it the columns of the table that the model was made with."
     )
 
@@ -323,8 +324,3 @@ def misfit_note(form: ColumnForm, first: Sequence[tuple[int, str]], n_cells: int
     cells = "1 cell" if n_cells == 1 else f"{n_cells:,} cells"
     text = f"{cells} of {form.name!r} {'is' if n_cells == 1 else 'are'} not {form.expected()} and taken as missing"
     return Note(text, "correct them", form.name, WARNING, tuple(f"line {n}: {t!r}" for n, t in first[:_SHOWN]))
-
-
-def _quoted(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(map(repr, names[:_SHOWN])) + more
